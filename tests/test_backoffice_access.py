@@ -163,6 +163,7 @@ ACTIONS: Final = {
     "wallets.scheduledoperation/resume": OPERATORS,
     "wallets.wallet/block": OPERATORS,
     "wallets.wallet/freeze": SUPERVISORS,
+    "wallets.wallet/statement": MONEY_READERS,
     "wallets.wallet/unblock": OPERATORS,
 }
 """Who may take each action of the page of a model."""
@@ -178,6 +179,7 @@ PAGES: Final = {
     "roles": KEEPERS,
     "search": EVERYBODY,
     "staff-activity": KEEPERS,
+    "statement-file": MONEY_READERS,
 }
 """Who may open each page of our own: the export is that of users."""
 POSTED: Final = {"payments-out-act": MONEY_READERS, "payments-out-confirm": MONEY_READERS}

@@ -11,7 +11,7 @@ import struct
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -51,14 +51,14 @@ def typeset_document(source: str, data: dict[str, Any], timestamp: int) -> bytes
     """Make the PDF. `timestamp`, in seconds, is its date."""
     shown = {**data, "fonts": [font.family for font in FONTS]}
     try:
-        return compiled(source, map_texts(shown, displayable(coverage())), timestamp)
+        return compile_template(source, map_texts(shown, displayable(coverage())), timestamp)
     except typst.TypstError:  # a font has a letter, but not with the letters around it
-        return compiled(source, map_texts(shown, without_scripts), timestamp)
+        return compile_template(source, map_texts(shown, without_scripts), timestamp)
 
 
-def compiled(source: str, data: Any, timestamp: int) -> bytes:
+def compile_template(source: str, data: Any, timestamp: int) -> bytes:
     folders = [str(path_of(font).parent) for font in FONTS]
-    made = typst.compile(
+    made: Any = typst.compile(
         source.encode(),
         font_paths=typst.Fonts(
             include_system_fonts=False, include_embedded_fonts=False, font_paths=folders
@@ -68,15 +68,16 @@ def compiled(source: str, data: Any, timestamp: int) -> bytes:
         format="pdf",
         timestamp=timestamp,
     )
-    assert isinstance(made, bytes)
-    return made
+    return bytes(made)
 
 
 def path_of(font: Font) -> Path:
-    spec = find_spec(font.package)
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / font.file
+    """Where the font is.
+
+    Raises:
+        ModuleNotFoundError: its package is not installed.
+    """
+    return Path(str(files(font.package))) / font.file
 
 
 # --- Characters without a glyph -------------------------------------------------------------------
@@ -128,7 +129,7 @@ def merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def segments(font: bytes, place: int) -> set[tuple[int, int]]:
+def segment_ranges(font: bytes, place: int) -> set[tuple[int, int]]:
     """The ranges of a table of format 4, whose last one is a sentinel."""
     twice = struct.unpack_from(">H", font, place + 6)[0]
     form = f">{twice // 2}H"
@@ -137,13 +138,16 @@ def segments(font: bytes, place: int) -> set[tuple[int, int]]:
     return {pair for pair in zip(starts, ends, strict=True) if pair[1] != 0xFFFF}
 
 
-def groups(font: bytes, place: int) -> set[tuple[int, int]]:
+def group_ranges(font: bytes, place: int) -> set[tuple[int, int]]:
     """The ranges of a table of format 12."""
     count = struct.unpack_from(">I", font, place + 12)[0]
     return {struct.unpack_from(">II", font, place + 16 + 12 * each) for each in range(count)}
 
 
-RANGES: Final[dict[int, Callable[[bytes, int], set[tuple[int, int]]]]] = {4: segments, 12: groups}
+RANGES: Final[dict[int, Callable[[bytes, int], set[tuple[int, int]]]]] = {
+    4: segment_ranges,
+    12: group_ranges,
+}
 
 
 def displayable(fonts: list[Coverage]) -> Callable[[str], str]:

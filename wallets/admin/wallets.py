@@ -12,7 +12,7 @@ from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
 from users.change_lists.exports import amount
 from users.models.searches import typed
-from wallets.admin import cases, freezes, notes, notices, tasks
+from wallets.admin import cases, freezes, notes, notices, statements, tasks
 from wallets.admin.facts import name_of_wallet, wallet_facts, with_currency
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.held import what_is_held
@@ -108,6 +108,7 @@ class WalletAdmin(Searched, WithActions):
     )
     page_actions = (
         ADD_MOVEMENT,
+        statements.ACTION,
         Action(
             name="block",
             label=_("Block"),
@@ -180,6 +181,7 @@ class WalletAdmin(Searched, WithActions):
             **notes.notes_on(request, obj),
             **tasks.tasks_on(request, obj),
             **notices.notices_on(request, obj),
+            **statements.statements_on(request, obj),
             "movements": [
                 (movement, amount_of(movement), state_of(movement)) for movement in last[:LAST_ROWS]
             ],

@@ -17,7 +17,6 @@ from wallets.statements.files import MOST
 
 SHA256 = "5f70bf18" * 8
 DIGEST = "8d3c2f0a" * 8
-FORMAT = "The format of the file."
 
 
 class FileContent(fields.Field):
@@ -35,7 +34,7 @@ class FileContent(fields.Field):
 class StatementFileBody(fields.Serializer):
     """The format and the period of a file; the period has at most 13 months."""
 
-    format = fields.Choice(StatementFile.Format, help_text=FORMAT)
+    format = fields.Choice(StatementFile.Format)
     start_date = fields.Instant(
         example="2026-01-01T00:00:00.000Z",
         help_text="When the period begins; included. A date alone means midnight UTC.",
@@ -56,12 +55,8 @@ class StatementFileAnswer(fields.Serializer):
 
     id = fields.Id(read_only=True, help_text="The id of the file.")
     wallet_id = fields.Id(read_only=True, help_text="The wallet.")
-    format = fields.Choice(StatementFile.Format, read_only=True, help_text=FORMAT)
-    status = fields.Choice(
-        StatementFile.Status,
-        read_only=True,
-        help_text="How far the file is. Ask for a PENDING one again in some seconds.",
-    )
+    format = fields.Choice(StatementFile.Format, read_only=True)
+    status = fields.Choice(StatementFile.Status, read_only=True)
     start_date = fields.Moment(
         source="starts_at", read_only=True, help_text="When the period begins; included."
     )
@@ -123,7 +118,7 @@ class StatementFileAnswer(fields.Serializer):
         }
     )
     def name_of_file(self, file: StatementFile) -> str:
-        return content.file_name(file)
+        return content.name_of_statement(file)
 
     @extend_schema_field(LINKS)
     def links(self, file: StatementFile) -> dict[str, Any]:

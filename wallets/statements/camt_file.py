@@ -17,7 +17,7 @@ from iocash import money
 from iocash.times import moment
 from wallets.models import Movement
 from wallets.statements import Point
-from wallets.statements.content import Content, name_of_other
+from wallets.statements.content import StatementContent, name_of_other, settled_at
 
 NAMESPACE: Final = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
 NOT_IN_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -35,14 +35,14 @@ CODES: Final = {
 """The family and sub-family, in the domain of payments, of each type and direction."""
 
 
-def write_camt(content: Content) -> bytes:
+def write_camt(content: StatementContent) -> bytes:
     """The whole file."""
     return "".join(camt_parts(content)).encode()
 
 
-def camt_parts(content: Content) -> Iterator[str]:
+def camt_parts(content: StatementContent) -> Iterator[str]:
     statement, file = content.statement, content.file
-    at, own = moment(file.created_at), short(file.id)
+    at, own = moment(file.created_at), short_id(file.id)
     yield (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="{NAMESPACE}">'
         f"<BkToCstmrStmt>{within('GrpHdr', tag('MsgId', own), tag('CreDtTm', at))}<Stmt>"
@@ -60,18 +60,18 @@ def camt_parts(content: Content) -> Iterator[str]:
     yield f"{tag('AddtlStmtInf', heads)}</Stmt></BkToCstmrStmt></Document>\n"
 
 
-def short(number: UUID) -> str:
+def short_id(number: UUID) -> str:
     return number.hex
 
 
-def text(words: str, most: int) -> str:
+def xml_text(words: str, most: int) -> str:
     """A text as XML has it."""
     return escape(NOT_IN_XML.sub("", words)[:most])
 
 
 def tag(name: str, words: str, most: int = 500) -> str:
     """An element with a text; nothing without one."""
-    return f"<{name}>{text(words, most)}</{name}>" if words else ""
+    return f"<{name}>{xml_text(words, most)}</{name}>" if words else ""
 
 
 def within(name: str, *parts: str) -> str:
@@ -87,9 +87,9 @@ def amount_part(minor: int, currency: str) -> str:
     return f'<Amt Ccy="{currency}">{shown}</Amt><CdtDbtInd>{side}</CdtDbtInd>'
 
 
-def account_part(content: Content) -> str:
+def account_part(content: StatementContent) -> str:
     wallet = content.wallet
-    other = within("Othr", tag("Id", short(wallet.id)))
+    other = within("Othr", tag("Id", short_id(wallet.id)))
     number = tag("IBAN", wallet.iban) if wallet.iban else other
     owner = within("Ownr", tag("Nm", content.holder, 140))
     return within("Acct", within("Id", number), tag("Ccy", wallet.currency), owner)
@@ -102,7 +102,7 @@ def balance_part(code: str, at: datetime, point: Point, currency: str) -> str:
     )
 
 
-def summary_part(content: Content) -> str:
+def summary_part(content: StatementContent) -> str:
     statement, currency = content.statement, content.wallet.currency
     return within(
         "TxsSummry",
@@ -113,10 +113,9 @@ def summary_part(content: Content) -> str:
 
 
 def entry_part(movement: Movement) -> str:
-    assert movement.settled_at is not None
     side = DEBIT if movement.amount < 0 else CREDIT
     family, sub = CODES[movement.type, side]
-    at = tag("DtTm", moment(movement.settled_at))
+    at = tag("DtTm", moment(settled_at(movement)))
     return within(
         "Ntry",
         tag("NtryRef", str(movement.seq)),
@@ -125,7 +124,7 @@ def entry_part(movement: Movement) -> str:
         within("Sts", tag("Cd", "BOOK")),
         within("BookgDt", at),
         within("ValDt", at),
-        tag("AcctSvcrRef", short(movement.id)),
+        tag("AcctSvcrRef", short_id(movement.id)),
         within(
             "BkTxCd",
             within(
@@ -141,13 +140,13 @@ def entry_part(movement: Movement) -> str:
 
 
 def details_parts(movement: Movement, side: str) -> Iterator[str]:
-    operation = short(movement.operation_id)
+    operation = short_id(movement.operation_id)
     yield within("Refs", tag("EndToEndId", operation), tag("TxId", operation))
     yield amount_part(movement.amount, movement.currency)
     role = "Cdtr" if side == DEBIT else "Dbtr"
     other = movement.counterparty_id
     number = tag("IBAN", movement.iban or "")
-    number = number or (within("Othr", tag("Id", short(other))) if other else "")
+    number = number or (within("Othr", tag("Id", short_id(other))) if other else "")
     yield within(
         "RltdPties",
         within(role, within("Pty", tag("Nm", name_of_other(movement), 140))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from iocash import errors
@@ -17,7 +18,7 @@ CHUNK: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class StatementContent:
     """A statement for a file. Names are those of now; erased ones are empty."""
 
     file: StatementFile
@@ -55,7 +56,7 @@ class Content:
             last = chunk[-1].seq or last
 
 
-def read_content(file: StatementFile) -> Content:
+def read_content(file: StatementFile) -> StatementContent:
     """Read the statement of a file, with the names as they are now.
 
     Raises:
@@ -64,7 +65,18 @@ def read_content(file: StatementFile) -> Content:
     wallets = Wallet.objects.select_related("user", "client")
     wallet = wallets.get(client=file.client_id, id=file.wallet_id)
     statement = statements.over(wallet, file.starts_at, file.ends_at)
-    return Content(file, statement, wallet.user.name, wallet.client.name)
+    return StatementContent(file, statement, wallet.user.name, wallet.client.name)
+
+
+def settled_at(movement: Movement) -> datetime:
+    """When it settled.
+
+    Raises:
+        Inconsistent: it has not, so it is in no statement.
+    """
+    if movement.settled_at is None:
+        raise errors.Inconsistent("a movement of a statement has not settled")
+    return movement.settled_at.astimezone(UTC)
 
 
 def name_of_other(movement: Movement) -> str:
@@ -78,7 +90,7 @@ def account_of_other(movement: Movement) -> str:
     return movement.iban or str(movement.counterparty_id or "")
 
 
-def file_name(file: StatementFile) -> str:
+def name_of_statement(file: StatementFile) -> str:
     """The name of the file for people: it has no personal data in it."""
     ending = {"PDF": "pdf", "CSV": "csv", "CAMT_053": "xml"}[file.format]
     period = f"{file.starts_at:%Y%m%d}-{file.ends_at:%Y%m%d}"

@@ -14,7 +14,7 @@ from iocash import money
 from iocash.times import moment
 from users.change_lists.exports import BYTE_ORDER_MARK, Echo, Plain, cell
 from wallets.models import Movement
-from wallets.statements.content import Content, name_of_other
+from wallets.statements.content import StatementContent, name_of_other
 
 COLUMNS: Final = (
     "settledAt",
@@ -34,12 +34,12 @@ COLUMNS: Final = (
 )
 
 
-def write_csv(content: Content) -> bytes:
+def write_csv(content: StatementContent) -> bytes:
     """The whole file."""
     return "".join(csv_rows(content)).encode()
 
 
-def csv_rows(content: Content) -> Iterator[str]:
+def csv_rows(content: StatementContent) -> Iterator[str]:
     writer, statement = csv.writer(Echo()), content.statement
     yield BYTE_ORDER_MARK + writer.writerow(COLUMNS)
     yield writer.writerow(edge_row(content, "OPENING_BALANCE", statement.start, statement.opening))
@@ -48,7 +48,7 @@ def csv_rows(content: Content) -> Iterator[str]:
     yield writer.writerow(edge_row(content, "CLOSING_BALANCE", statement.end, statement.closing))
 
 
-def edge_row(content: Content, kind: str, at: Any, point: Any) -> list[Any]:
+def edge_row(content: StatementContent, kind: str, at: Any, point: Any) -> list[Any]:
     """The line of the opening or of the closing balance."""
     currency = content.wallet.currency
     values = {

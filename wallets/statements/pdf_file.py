@@ -15,7 +15,12 @@ from django.utils.translation import gettext, override
 from iocash import money
 from users.documents import processes
 from wallets.models import Movement
-from wallets.statements.content import Content, account_of_other, name_of_other
+from wallets.statements.content import (
+    StatementContent,
+    account_of_other,
+    name_of_other,
+    settled_at,
+)
 
 TEMPLATE: Final = Path(__file__).with_name("statement.typ")
 BREAK: Final = "\u200b"
@@ -30,7 +35,7 @@ class PdfFailed(Exception):
     """The process made no PDF: it took too much time or memory."""
 
 
-def write_pdf(content: Content, job: processes.Job) -> bytes:
+def write_pdf(content: StatementContent, job: processes.Job) -> bytes:
     """The whole file, in the language of the file.
 
     Raises:
@@ -46,7 +51,7 @@ def write_pdf(content: Content, job: processes.Job) -> bytes:
     return made
 
 
-def pdf_data(content: Content) -> dict[str, Any]:
+def pdf_data(content: StatementContent) -> dict[str, Any]:
     """What the template shows, in the active language."""
     statement, wallet = content.statement, content.wallet
     amounts = [
@@ -73,17 +78,17 @@ def pdf_data(content: Content) -> dict[str, Any]:
             ],
         },
         "facts": [*fact_pairs(content)],
-        "balances": [(name, shown_amount(each, wallet.currency)) for name, each in amounts],
+        "balances": [(name, formatted_amount(each, wallet.currency)) for name, each in amounts],
         "rows": [pdf_row(movement) for movement in content.lines],
         "proof": how_to_verify(),
         "digests": [
-            (gettext("Head before the period"), breakable(statement.opening.hex or "-")),
-            (gettext("Head after the period"), breakable(statement.closing.hex or "-")),
+            (gettext("Head before the period"), statement.opening.hex or "-"),
+            (gettext("Head after the period"), statement.closing.hex or "-"),
         ],
     }
 
 
-def fact_pairs(content: Content) -> Iterator[tuple[str, str]]:
+def fact_pairs(content: StatementContent) -> Iterator[tuple[str, str]]:
     """The lines above the balances; there is none for what was erased."""
     wallet, statement = content.wallet, content.statement
     if content.holder:
@@ -101,24 +106,24 @@ def fact_pairs(content: Content) -> Iterator[tuple[str, str]]:
 
 def pdf_row(movement: Movement) -> list[Any]:
     """The cells of a movement: time, kind, lines of text, amount, balance."""
-    assert movement.settled_at is not None
     lines = (
         name_of_other(movement),
         account_of_other(movement),
         movement.concept,
         movement.reference,
     )
-    day = date_format(movement.settled_at.date(), "SHORT_DATE_FORMAT")
+    at = settled_at(movement)
+    day = date_format(at.date(), "SHORT_DATE_FORMAT")
     return [
-        f"{day} {movement.settled_at:%H:%M:%S}",
+        f"{day} {at:%H:%M:%S}",
         str(movement.get_type_display()),
         [breakable(line) for line in lines if line],
-        shown_amount(movement.amount, movement.currency),
-        shown_amount(movement.balance_after or 0, movement.currency),
+        formatted_amount(movement.amount, movement.currency),
+        formatted_amount(movement.balance_after or 0, movement.currency),
     ]
 
 
-def shown_amount(minor: int, currency: str) -> str:
+def formatted_amount(minor: int, currency: str) -> str:
     """An amount in the active language, exact, which can be broken if it is long."""
     places = money.decimals(currency)
     exact = Decimal(money.to_text(minor, currency))

@@ -20,7 +20,7 @@ from users.views.users import REPLAYED
 from wallets.models import Movement, StatementFile
 from wallets.serializers.statement_files import StatementFileAnswer, StatementFileBody
 from wallets.statements import files
-from wallets.statements.files import Period
+from wallets.statements.files import FilePeriod
 from wallets.views.base import OrderView
 from wallets.views.totals import MOST_MONTHS, months_before
 
@@ -79,7 +79,7 @@ class StatementFileListView(StatementFileView):
         requested = self.do(
             files.request_file,
             wallet=wallet,
-            period=Period(body["format"], body["start_date"], body["end_date"]),
+            period=FilePeriod(body["format"], body["start_date"], body["end_date"]),
             language=preferred_language(request),
             by=self.by,
             key=self.key,

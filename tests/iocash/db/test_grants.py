@@ -87,6 +87,10 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "wallets_closing": (KEPT, "ended_at, ended_by, holder_name, iban, state"),
     "wallets_closingpayment": (KEPT, ""),
     "wallets_dormancynotice": (KEPT, "note"),
+    "wallets_statementfile": (
+        KEPT,
+        "attempts, closing_head, content, lease, leased_until, sha256, status",
+    ),
     "users_reviewassignment": (KEPT, ""),
     "users_rejectionreason": (KEPT, "is_offered, text"),
     "users_identityverification": (
