@@ -52,6 +52,7 @@ from wallets.views.movements import (
     ReversalView,
 )
 from wallets.views.operations import OperationDetailView, OperationListView
+from wallets.views.proofs import ProofView
 from wallets.views.schedules import (
     ScheduledExecutionDetailView,
     ScheduledExecutionListView,
@@ -110,6 +111,7 @@ api = [
     path(f"/{WALLET}/movements/batch", BatchView.as_view(), name="batch"),
     path(f"/{MOVEMENT}", MovementDetailView.as_view(), name="movement"),
     path(f"/{MOVEMENT}/reversal", ReversalView.as_view(), name="reversal"),
+    path(f"/{MOVEMENT}/proof", ProofView.as_view(), name="proof"),
     path("/operations", OperationListView.as_view(), name="operations"),
     path("/operations/<uuid:operation_id>", OperationDetailView.as_view(), name="operation"),
     path(f"/{WALLET}/holds", HoldListView.as_view(), name="holds"),

@@ -239,6 +239,7 @@ ENDPOINTS = [
     Endpoint(
         "POST", REVERSAL, "movements:write", "reverse_movement", {"amount": "{amount}"}, 201, True
     ),
+    Endpoint("GET", f"{WALLET}/movements/{{movement}}/proof", "movements:read", "view_movement"),
     Endpoint("POST", "operations", "movements:write", "add_movement", {"transfers": [PAYMENT]}),
     Endpoint("GET", OPERATION, "movements:read", "view_movement"),
     Endpoint("GET", "movements", "movements:read", "view_movement"),

@@ -35,16 +35,11 @@ FONTS: Final = (
     Font("Noto Sans", "fontpkg_noto_sans", "files/NotoSans[wdth,wght].ttf"),
     Font("Noto Sans Arabic", "fontpkg_noto_sans_arabic", "files/NotoSansArabic[wdth,wght].ttf"),
     Font("Heebo", "fontpkg_heebo", "files/Heebo[wght].ttf"),
-    Font(
-        "Noto Sans Devanagari",
-        "fontpkg_noto_sans_devanagari",
-        "files/NotoSansDevanagari[wdth,wght].ttf",
-    ),
     Font("Noto Sans Thai", "fontpkg_noto_sans_thai", "files/NotoSansThai[wdth,wght].ttf"),
     Font("Noto Sans CJK TC", "cvttf_NotoSansCJK_Regular", "NotoSansCJKtc-Regular.otf"),
 )
-"""In the order in which a character is looked for. Latin, Greek and Cyrillic; Arabic; Hebrew;
-Devanagari; Thai; Chinese, Japanese and Korean."""
+"""In the order in which a character is looked for. Latin, Greek, Cyrillic and
+Devanagari; Arabic; Hebrew; Thai; Chinese, Japanese and Korean."""
 
 
 def typeset_document(source: str, data: dict[str, Any], timestamp: int) -> bytes:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from iocash.times import moment
+from wallets.anchors.blocks import index_of, replacing
 from wallets.anchors.file import lines
 
 FORM: Final = "iocash-anchor-*.txt"
@@ -22,6 +20,16 @@ def newest_anchor(folder: Path) -> Path | None:
     return max(folder.glob(FORM), default=None)
 
 
+def anchors_since(folder: Path, instant: datetime) -> list[Path]:
+    """The anchors of a folder that were begun after `instant`, in order of their times."""
+    first = folder / name_of_anchor(instant)
+    return sorted(path for path in folder.glob(FORM) if path.name > first.name)
+
+
+def name_of_anchor(at: datetime) -> str:
+    return FORM.replace("*", moment(at).replace(":", ""))
+
+
 def write_next(folder: Path, now: datetime) -> Path:
     """Write an anchor after the newest one, in the snapshot of this transaction.
 
@@ -29,10 +37,11 @@ def write_next(folder: Path, now: datetime) -> Path:
         OSError: the folder can't be read or written; there is no partial file.
         BadAnchor: the newest anchor was damaged.
     """
-    path = folder / FORM.replace("*", moment(now).replace(":", ""))
+    path = folder / name_of_anchor(now)
     with replacing(path) as out:
         for line in lines(now, newest_anchor(folder)):
             out.write(f"{line}\n")
+    index_of(path)
     return path
 
 

@@ -44,15 +44,28 @@ class Merkle:
 
 def path(lines: Sequence[str], index: int) -> list[bytes]:
     """The path of the line at `index` to the root: sibling digests, from the bottom up."""
-    level = [leaf(line) for line in lines]
+    return path_in(levels([leaf(line) for line in lines]), index)
+
+
+def levels(level: list[bytes]) -> list[list[bytes]]:
+    """The levels of a tree over these nodes, from the bottom up, without the root."""
     found = []
     while len(level) > 1:
-        if index ^ 1 < len(level):
-            found.append(level[index ^ 1])
+        found.append(level)
         pairs = zip(level[::2], level[1::2], strict=False)
         odd = level[-1:] if len(level) % 2 else []
-        level, index = [node(*pair) for pair in pairs] + odd, index // 2
+        level = [node(*pair) for pair in pairs] + odd
     return found
+
+
+def path_in(found: list[list[bytes]], index: int) -> list[bytes]:
+    """The siblings on the way up from the node at `index` of the lowest level."""
+    siblings = []
+    for level in found:
+        if index ^ 1 < len(level):
+            siblings.append(level[index ^ 1])
+        index //= 2
+    return siblings
 
 
 def root_of(line: str, index: int, size: int, found: Sequence[bytes]) -> str:

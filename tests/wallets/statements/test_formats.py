@@ -26,7 +26,7 @@ NAMES: Final = {
     "محمد علي": "NotoSansArabic",
     "王小龙": "NotoSansCJKtc",
     "Жанна": "NotoSans",
-    "आलिस": "NotoSansDevanagari",
+    "आलिस": "NotoSans",
     "Αλίκη": "NotoSans",
     "אליס": "Heebo",
     "アリス": "NotoSansCJKtc",
