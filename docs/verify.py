@@ -10,8 +10,8 @@ institution publishes its roots, not from the proof: a proof with its own root p
 A proof is right if all of this is true (SHA-256; || joins bytes):
 1. digest = SHA-256(previousDigest || canonical || detailsDigest);
 2. canonical has the movement, the wallet and its number in the wallet;
-3. "movement <wallet> <number> <digest>" is the leaf at leafIndex, and path leads to ROOT;
-4. "iocash-anchor 2 <createdAt> after <previousRoot, or ->" is leaf 0; anchor.path leads to ROOT.
+3. path leads from the line "movement <wallet> <number> <digest>" to ROOT;
+4. anchor.path leads from "iocash-anchor 2 <createdAt> after <previousRoot, or ->" to ROOT.
 A leaf is SHA-256(0x00 || line) and a node SHA-256(0x01 || left || right), as in RFC 9162.
 
 The exit code is 0 if it is right, 1 if it is wrong, and 2 if a file can't be read.
@@ -36,7 +36,6 @@ FIELDS = {
     "previousDigest": (str, type(None)),
     "detailsDigest": (str, type(None)),
     "digest": str,
-    "leafIndex": int,
     "path": list,
     "anchor": dict,
 }
@@ -44,10 +43,12 @@ ANCHOR_FIELDS = {
     "name": str,
     "createdAt": str,
     "previousRoot": (str, type(None)),
-    "leafCount": int,
     "root": str,
     "path": list,
 }
+
+
+STEP_FIELDS = {"side": str, "digest": str}
 
 
 class Wrong(Exception):
@@ -76,17 +77,14 @@ def as_digest(text: Any, name: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def root_of_path(line: str, index: int, size: int, path: list[Any]) -> str:
-    """The root to which the path leads from the line at `index` of `size`."""
-    require(0 <= index < size, "The place of a line is not in the anchor.")
-    found, rest = leaf(line), [as_digest(each, "A digest of a path") for each in path]
-    while size > 1:
-        if index ^ 1 < size:
-            require(rest, "A path is too short.")
-            sibling = rest.pop(0)
-            found = node(sibling, found) if index % 2 else node(found, sibling)
-        index, size = index // 2, (size + 1) // 2
-    require(not rest, "A path is too long.")
+def root_of_path(line: str, path: list[Any]) -> str:
+    """The root to which the path leads from the line."""
+    found = leaf(line)
+    for step in path:
+        require_shape(step, STEP_FIELDS, "A step of a path")
+        sibling = as_digest(step["digest"], "A digest of a path")
+        require(step["side"] in ("LEFT", "RIGHT"), "A side of a path is neither LEFT nor RIGHT.")
+        found = node(sibling, found) if step["side"] == "LEFT" else node(found, sibling)
     return found.hex()
 
 
@@ -110,7 +108,7 @@ def verify_proof(proof: Any, root: str) -> list[str]:
     require_shape(anchor, ANCHOR_FIELDS, "The anchor")
     as_digest(root, "The root")
     require(anchor["root"] == root, "The proof is of another root.")
-    facts = proof["canonical"].split("|")
+    facts: list[str] = proof["canonical"].split("|")
     require(len(facts) == 16 and facts[0] == "1", "The canonical form is of another version.")
     require(facts[1] == proof["movementId"], "The canonical form is of another movement.")
     require(facts[3] == proof["walletId"], "The canonical form is of another wallet.")
@@ -120,16 +118,15 @@ def verify_proof(proof: Any, root: str) -> list[str]:
     digest = sha256(previous + proof["canonical"].encode() + details).hex()
     require(digest == proof["digest"], "The digest does not fit the facts.")
     line = " ".join(("movement", facts[3], facts[11], digest))
-    size = anchor["leafCount"]
     require(
-        root_of_path(line, proof["leafIndex"], size, proof["path"]) == root,
+        root_of_path(line, proof["path"]) == root,
         "The path does not lead to the root.",
     )
     if anchor["previousRoot"] is not None:
         as_digest(anchor["previousRoot"], "The previous root")
     head = "iocash-anchor 2 {} after {}".format(anchor["createdAt"], anchor["previousRoot"] or "-")
     require(
-        root_of_path(head, 0, size, anchor["path"]) == root,
+        root_of_path(head, anchor["path"]) == root,
         "The time or the previous root is not that of the anchor.",
     )
     name = "iocash-anchor-{}.txt".format(anchor["createdAt"].replace(":", ""))

@@ -105,7 +105,7 @@ def drawn(
     )
     statement = Statement(wallet, file.starts_at, file.ends_at, Point(), closing)
     about = {"holder": "Alice Example", "issuer": "Demo"} | names
-    content = InMemory(file, statement, **about)
+    content = InMemory(file, statement, about["holder"], about["issuer"])
     content.given.extend(movements)
     return render_file(content, processes.TYPESET_LONG)
 
@@ -113,8 +113,8 @@ def drawn(
 class InMemory(StatementContent):
     """The content of a file whose movements are in no database."""
 
-    def __init__(self, *about: Any, **names: str) -> None:
-        super().__init__(*about, **names)
+    def __init__(self, *about: Any) -> None:
+        super().__init__(*about)
         object.__setattr__(self, "given", [])
 
     given: list[Movement]

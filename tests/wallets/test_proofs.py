@@ -168,11 +168,9 @@ def test_every_altered_field_is_refused(proof, anchor, monkeypatch):
     assert accepted == []
 
 
-@pytest.mark.parametrize("name", ["digest", "canonical", "previousDigest", "leafIndex", "path"])
+@pytest.mark.parametrize("name", ["digest", "canonical", "previousDigest", "detailsDigest"])
 def test_altered_proof_ends_the_program_with_1(proof, anchor, verified, name):
-    value = proof[name]
-    other = value + 1 if isinstance(value, int) else value[::-1]
-    done = verified(proof | {name: other}, root_of(anchor))
+    done = verified(proof | {name: proof[name][::-1]}, root_of(anchor))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("wrong: ")
 

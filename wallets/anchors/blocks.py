@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from wallets.anchors.file import BadAnchor
-from wallets.anchors.merkle import Merkle, leaf, levels, path_in
+from wallets.anchors.merkle import Merkle, Step, leaf, levels, steps_in
 
 BLOCK: Final = 1024
 """Lines; a power of two."""
@@ -28,7 +28,6 @@ SUFFIX: Final = ".index"
 class Index(NamedTuple):
     """The blocks of an anchor."""
 
-    leaves: int
     root: str
     offsets: list[int]
     """Where each block begins, in bytes, and where the last one ends."""
@@ -37,11 +36,10 @@ class Index(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """A line of an anchor, its place, and its path to the root."""
+    """A line of an anchor, and its path to the root."""
 
     line: str
-    index: int
-    path: list[bytes]
+    path: list[Step]
 
 
 def index_of(anchor: Path) -> Index:
@@ -86,7 +84,7 @@ def make_index(anchor: Path) -> Index:
             if is_last:
                 if last != ["root", str(whole.leaves), whole.root]:
                     break
-                return Index(whole.leaves, whole.root, offsets, nodes)
+                return Index(whole.root, offsets, nodes)
     raise BadAnchor(f"{anchor.name} is incomplete, or was changed.")
 
 
@@ -107,9 +105,9 @@ def leaf_at(anchor: Path, index: Index, place: int) -> Leaf:
     """The line at a place, counted from 0, with its path."""
     number, inside = divmod(place, BLOCK)
     lines = lines_of_block(anchor, index, number)
-    below = path_in(levels([leaf(line) for line in lines]), inside)
-    above = path_in(levels([bytes.fromhex(node) for node in index.nodes]), number)
-    return Leaf(lines[inside], place, below + above)
+    below = steps_in(levels([leaf(line) for line in lines]), inside)
+    above = steps_in(levels([bytes.fromhex(node) for node in index.nodes]), number)
+    return Leaf(lines[inside], below + above)
 
 
 def place_of_movement(anchor: Path, index: Index, wallet: str, seq: int) -> int | None:

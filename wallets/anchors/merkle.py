@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
+
+LEFT, RIGHT = "LEFT", "RIGHT"
 
 
 def leaf(line: str) -> bytes:
@@ -44,7 +47,7 @@ class Merkle:
 
 def path(lines: Sequence[str], index: int) -> list[bytes]:
     """The path of the line at `index` to the root: sibling digests, from the bottom up."""
-    return path_in(levels([leaf(line) for line in lines]), index)
+    return [step.digest for step in steps_in(levels([leaf(line) for line in lines]), index)]
 
 
 def levels(level: list[bytes]) -> list[list[bytes]]:
@@ -58,14 +61,29 @@ def levels(level: list[bytes]) -> list[list[bytes]]:
     return found
 
 
-def path_in(found: list[list[bytes]], index: int) -> list[bytes]:
-    """The siblings on the way up from the node at `index` of the lowest level."""
-    siblings = []
+class Step(NamedTuple):
+    """A step on the way up: the sibling, and the side on which it is."""
+
+    side: str
+    digest: bytes
+
+
+def steps_in(found: list[list[bytes]], index: int) -> list[Step]:
+    """The way up from the node at `index` of the lowest level, without levels of its own."""
+    steps = []
     for level in found:
         if index ^ 1 < len(level):
-            siblings.append(level[index ^ 1])
+            steps.append(Step(LEFT if index % 2 else RIGHT, level[index ^ 1]))
         index //= 2
-    return siblings
+    return steps
+
+
+def root_of_steps(line: str, steps: Sequence[Step]) -> str:
+    """The root to which the way from a line leads."""
+    found = leaf(line)
+    for side, digest in steps:
+        found = node(digest, found) if side == LEFT else node(found, digest)
+    return found.hex()
 
 
 def root_of(line: str, index: int, size: int, found: Sequence[bytes]) -> str:

@@ -21,7 +21,7 @@ from users.models import DutyState
 from wallets.anchors.blocks import Index, Leaf, index_of, leaf_at, place_of_movement
 from wallets.anchors.file import BadAnchor
 from wallets.anchors.folder import anchors_since
-from wallets.anchors.merkle import root_of
+from wallets.anchors.merkle import Step, root_of_steps
 from wallets.books import chain
 from wallets.models import Movement
 
@@ -44,11 +44,11 @@ def proof_of(movement: Movement) -> dict[str, Any]:
         raise errors.NotAnchoredYet(movement_id=movement.id, next_anchor_at=next_anchor_at())
     anchor, index, place = found
     own, first = leaf_at(anchor, index, place), leaf_at(anchor, index, 0)
-    require_right(index, own, first)
+    require_paths(index, own, first)
     _, _, time, _, previous_root = first.line.split()
     previous = previous_head(movement)
     details = bytes(movement.details_digest) if movement.details_digest else b""
-    canonical = chain.canonical(movement)
+    canonical = chain.canonical_facts(movement)
     digest = bytes(movement.digest)
     is_right = hashlib.sha256(previous + canonical.encode() + details).digest() == digest
     if not is_right or own.line.split()[-1] != digest.hex():
@@ -60,15 +60,13 @@ def proof_of(movement: Movement) -> dict[str, Any]:
         "previous_digest": previous.hex(),
         "details_digest": details.hex(),
         "digest": digest.hex(),
-        "leaf_index": own.index,
-        "path": hexadecimal(own.path),
+        "path": shown_path(own.path),
         "anchor": {
             "name": anchor.name,
             "created_at": datetime.fromisoformat(time).astimezone(UTC),
             "previous_root": previous_root.replace("-", ""),
-            "leaf_count": index.leaves,
             "root": index.root,
-            "path": hexadecimal(first.path),
+            "path": shown_path(first.path),
         },
     }
 
@@ -93,13 +91,13 @@ def find_leaf(movement: Movement) -> tuple[Path, Index, int] | None:
     return None
 
 
-def require_right(index: Index, *leaves: Leaf) -> None:
+def require_paths(index: Index, *leaves: Leaf) -> None:
     """
     Raises:
         Inconsistent: a path does not lead to the root, because the anchor was changed.
     """
     for each in leaves:
-        if root_of(each.line, each.index, index.leaves, each.path) != index.root:
+        if root_of_steps(each.line, each.path) != index.root:
             raise errors.Inconsistent("a path of an anchor does not lead to its root")
 
 
@@ -112,8 +110,8 @@ def previous_head(movement: Movement) -> bytes:
     return bytes(found or b"")
 
 
-def hexadecimal(digests: list[bytes]) -> list[str]:
-    return [each.hex() for each in digests]
+def shown_path(steps: list[Step]) -> list[dict[str, str]]:
+    return [{"side": step.side, "digest": step.digest.hex()} for step in steps]
 
 
 def next_anchor_at() -> datetime | None:

@@ -84,11 +84,11 @@ def texts(*ids: UUID | None) -> list[str]:
 
 def digest(previous: bytes, leg: Leg) -> bytes:
     """The digest of a settled leg after `previous`, the head of its wallet's chain."""
-    line = canonical(leg)
+    line = canonical_facts(leg)
     return hashlib.sha256(previous + line.encode() + (leg.details_digest or b"")).digest()
 
 
-def canonical(leg: Any) -> str:
+def canonical_facts(leg: Any) -> str:
     """The facts of a settled leg, or of its row, as its digest has them."""
     if leg.settled_at is None:
         raise errors.Inconsistent("only what has settled is in the chain")

@@ -9,6 +9,7 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields
 from iocash.http.links import LINKS, location
+from wallets.anchors.merkle import LEFT, RIGHT
 from wallets.serializers.shared import hrefs
 
 DIGEST = "8d3c2f0a" * 8
@@ -19,17 +20,27 @@ CANONICAL = (
 )
 
 
-class Path(fields.Field):
-    """Digests of a Merkle tree, in hexadecimal: the siblings on the way to the root, bottom up."""
+class Side(fields.Choice):
+    """On which side of the way up the sibling is: its digest is hashed first if it is LEFT."""
 
-    example = [DIGEST]
+    words = (LEFT, RIGHT)
+    is_open = False
 
-    def schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}
+
+class StepAnswer(fields.Serializer):
+    """A step from a line to the root of a Merkle tree, bottom up: the sibling."""
+
+    side = Side(read_only=True)
+    digest = fields.Text(
+        64, read_only=True, example=DIGEST, help_text="The sibling's digest, in hexadecimal."
+    )
 
 
 class AnchorAnswer(fields.Serializer):
-    """The anchor that contains the movement: a file outside the database."""
+    """The anchor that contains the movement: a file outside the database.
+
+    `path` leads from its first line, which has the time and `previousRoot`, to the root.
+    """
 
     name = fields.Text(
         100,
@@ -45,26 +56,20 @@ class AnchorAnswer(fields.Serializer):
         example=DIGEST,
         help_text="The root of the anchor before it, in hexadecimal. Null: it was the first.",
     )
-    leaf_count = fields.Whole(
-        1, 10**18, read_only=True, example=4, help_text="How many lines its tree has."
-    )
-    root = fields.Text(
+    root = fields.Text(  # type: ignore[assignment]  # a serializer has a property with this name
         64,
         read_only=True,
         example=DIGEST,
         help_text="The Merkle root of its lines, in hexadecimal. Compare it with the root that the "
         "institution has published: the proof is worth nothing otherwise.",
     )
-    path = Path(
-        read_only=True,
-        help_text="The path of the first line, which has the time and `previousRoot`, to the root.",
-    )
+    path = StepAnswer(many=True, read_only=True)
 
 
 class ProofAnswer(fields.Serializer):
     """A proof that an anchor contains a movement. It can be verified offline, by `docs/verify.py`.
 
-    It has no personal data.
+    `path` leads from the line of the movement to the root. There are no personal data in it.
     """
 
     wallet_id = fields.Id(read_only=True, help_text="The wallet.")
@@ -100,17 +105,7 @@ class ProofAnswer(fields.Serializer):
         help_text="The SHA-256, in hexadecimal, of `previousDigest`, `canonical` and "
         "`detailsDigest`.",
     )
-    leaf_index = fields.Whole(
-        1,
-        10**18,
-        read_only=True,
-        example=1,
-        help_text="The place of the movement's line in the anchor, counted from 0.",
-    )
-    path = Path(
-        read_only=True,
-        help_text="The path of the movement's line to the root.",
-    )
+    path = StepAnswer(many=True, read_only=True)
     anchor = AnchorAnswer(read_only=True)
     _links = SerializerMethodField(method_name="links")
 

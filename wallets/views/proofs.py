@@ -18,7 +18,7 @@ class ProofView(MovementView):
     """A proof that an anchor outside the database contains the movement."""
 
     title = "Proof of a movement"
-    serializer_class = ProofAnswer
+    serializer_class = ProofAnswer  # type: ignore[assignment]
 
     @operation(name="get_proof", refuses=(errors.NotAnchoredYet,))
     def get(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:

@@ -47,7 +47,7 @@ MARKUP: Final = (
 
 def a_movement(wallet: Any, amount: int = 1_00, seq: int = 1, **about: Any) -> Movement:
     """A movement that is in no database."""
-    made = Movement()  # type: ignore[call-arg]
+    made = Movement()
     values = {
         "operation_id": UUID(int=seq),
         "client_id": wallet.client_id,
@@ -173,7 +173,7 @@ def furthest_right(pdf: bytes) -> float:
     with pypdfium2.PdfDocument(pdf) as document:
         page = document[0].get_textpage()
         boxes = [page.get_charbox(each) for each in range(page.count_chars())]
-    return max(right for _, _, right, _ in boxes)
+    return float(max(right for _, _, right, _ in boxes))
 
 
 @pytest.mark.parametrize(("currency", "shown"), [("JPY", "-1,050"), ("KWD", "-1.050")])
