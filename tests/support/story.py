@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+import pytest
+from django.test import override_settings
 from django.utils import timezone
 
+from iocash.db import clock
 from iocash.docs.calls import DRY_RUN
 from iocash.times import moment
 from tests.support import openapi
@@ -24,7 +29,10 @@ from tests.support.user_bodies import ALICE, BOB
 from users import otp
 from users.models import Otp, PhoneUse, User, WebhookEndpoint
 from users.serializers.kyc import BLOCKS, Content
+from wallets import audit
+from wallets.anchors import folder
 from wallets.duties.schedules import RunSchedules
+from wallets.statements import files
 
 Json = Any
 
@@ -338,9 +346,32 @@ def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:
     start = moment(begin - timedelta(days=1))
     api.get(f"totals?groupBy=type&startDate={start}")
     api.get(f"{wallet}/statement?startDate={start}&endDate={moment(timezone.now())}&size=1")
+    get_files_and_proofs(api, wallet, begin)
     events = api.get(f"events?walletId={alices}&kind=movement.settled&size=1&wait=20").json
     api.get(f"events/{events['_embedded']['events'][0]['id']}")
     use_webhooks(api, events["_embedded"]["events"][0]["id"])
+
+
+def get_files_and_proofs(api: Recorder, wallet: str, begin: datetime) -> None:
+    """Statements as files: one that the request makes, and one that the worker makes."""
+    now = timezone.now()
+    asked = {
+        "format": "CSV",
+        "startDate": moment(begin - timedelta(days=1)),
+        "endDate": moment(now),
+    }
+    file = api.post(f"{wallet}/statement-files", asked, key="statement-1").json["id"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "AT_ONCE", 0)
+        api.post(f"{wallet}/statement-files", asked, key="statement-2")
+    api.get(f"{wallet}/statement-files/{file}")
+    page = api.get(f"{wallet}/movements?status=SUCCESS&sort=createdAt,asc").json
+    proof = f"{wallet}/movements/{page['_embedded']['movements'][0]['id']}/proof"
+    api.get(proof)
+    with TemporaryDirectory() as kept, override_settings(ANCHORS_DIR=kept):
+        with audit.snapshot():
+            folder.write_next(Path(kept), clock.now())
+        api.get(proof)
 
 
 def use_webhooks(api: Recorder, event: str) -> None:

@@ -94,7 +94,7 @@ def name_of_statement(file: StatementFile) -> str:
     """The name of the file for people: it has no personal data in it."""
     ending = {"PDF": "pdf", "CSV": "csv", "CAMT_053": "xml"}[file.format]
     period = f"{file.starts_at:%Y%m%d}-{file.ends_at:%Y%m%d}"
-    return f"statement-{str(file.wallet_id)[-12:]}-{period}.{ending}"
+    return f"statement-{file.wallet_id}-{period}.{ending}"
 
 
 CONTENT_TYPES: Final = {
