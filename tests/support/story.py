@@ -104,7 +104,9 @@ def words_of(path: str) -> dict[str, str]:
 def kind_of(path: str, body: Any) -> str:
     if DRY_RUN in query_of(path):
         return DRY_RUN
-    return str(body.get("type", "example")) if isinstance(body, dict) else "example"
+    if not isinstance(body, dict):
+        return "example"
+    return str(body.get("type") or body.get("format") or "example")
 
 
 def query_of(path: str) -> dict[str, str]:
@@ -363,7 +365,7 @@ def get_files_and_proofs(api: Recorder, wallet: str, begin: datetime) -> None:
     file = api.post(f"{wallet}/statement-files", asked, key="statement-1").json["id"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "AT_ONCE", 0)
-        api.post(f"{wallet}/statement-files", asked, key="statement-2")
+        api.post(f"{wallet}/statement-files", asked | {"format": "PDF"}, key="statement-2")
     api.get(f"{wallet}/statement-files/{file}")
     page = api.get(f"{wallet}/movements?status=SUCCESS&sort=createdAt,asc").json
     proof = f"{wallet}/movements/{page['_embedded']['movements'][0]['id']}/proof"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from wallets.anchors.file import BadAnchor
-from wallets.anchors.merkle import Merkle, Step, leaf, levels, steps_in
+from wallets.anchors.merkle import Merkle, PathStep, leaf, levels, steps_in
 
 BLOCK: Final = 1024
 """Lines; a power of two."""
@@ -39,7 +39,7 @@ class Leaf(NamedTuple):
     """A line of an anchor, and its path to the root."""
 
     line: str
-    path: list[Step]
+    path: list[PathStep]
 
 
 def index_of(anchor: Path) -> Index:

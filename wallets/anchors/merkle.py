@@ -61,24 +61,24 @@ def levels(level: list[bytes]) -> list[list[bytes]]:
     return found
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """A step on the way up: the sibling, and the side on which it is."""
 
     side: str
     digest: bytes
 
 
-def steps_in(found: list[list[bytes]], index: int) -> list[Step]:
+def steps_in(found: list[list[bytes]], index: int) -> list[PathStep]:
     """The way up from the node at `index` of the lowest level, without levels of its own."""
     steps = []
     for level in found:
         if index ^ 1 < len(level):
-            steps.append(Step(LEFT if index % 2 else RIGHT, level[index ^ 1]))
+            steps.append(PathStep(LEFT if index % 2 else RIGHT, level[index ^ 1]))
         index //= 2
     return steps
 
 
-def root_of_steps(line: str, steps: Sequence[Step]) -> str:
+def root_of_steps(line: str, steps: Sequence[PathStep]) -> str:
     """The root to which the way from a line leads."""
     found = leaf(line)
     for side, digest in steps:

@@ -21,7 +21,7 @@ from users.models import DutyState
 from wallets.anchors.blocks import Index, Leaf, index_of, leaf_at, place_of_movement
 from wallets.anchors.file import BadAnchor
 from wallets.anchors.folder import anchors_since
-from wallets.anchors.merkle import Step, root_of_steps
+from wallets.anchors.merkle import PathStep, root_of_steps
 from wallets.books import chain
 from wallets.models import Movement
 
@@ -110,7 +110,7 @@ def previous_head(movement: Movement) -> bytes:
     return bytes(found or b"")
 
 
-def shown_path(steps: list[Step]) -> list[dict[str, str]]:
+def shown_path(steps: list[PathStep]) -> list[dict[str, str]]:
     return [{"side": step.side, "digest": step.digest.hex()} for step in steps]
 
 

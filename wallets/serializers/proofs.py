@@ -37,10 +37,7 @@ class StepAnswer(fields.Serializer):
 
 
 class AnchorAnswer(fields.Serializer):
-    """The anchor that contains the movement: a file outside the database.
-
-    `path` leads from its first line, which has the time and `previousRoot`, to the root.
-    """
+    """The anchor that contains the movement: a file outside the database."""
 
     name = fields.Text(
         100,
@@ -63,13 +60,17 @@ class AnchorAnswer(fields.Serializer):
         help_text="The Merkle root of its lines, in hexadecimal. Compare it with the root that the "
         "institution has published: the proof is worth nothing otherwise.",
     )
-    path = StepAnswer(many=True, read_only=True)
+    path = StepAnswer(
+        many=True,
+        read_only=True,
+        help_text="The path from the first line, which has the time and `previousRoot`, to the root.",
+    )
 
 
 class ProofAnswer(fields.Serializer):
     """A proof that an anchor contains a movement. It can be verified offline, by `docs/verify.py`.
 
-    `path` leads from the line of the movement to the root. There are no personal data in it.
+    It has no personal data.
     """
 
     wallet_id = fields.Id(read_only=True, help_text="The wallet.")
@@ -105,7 +106,9 @@ class ProofAnswer(fields.Serializer):
         help_text="The SHA-256, in hexadecimal, of `previousDigest`, `canonical` and "
         "`detailsDigest`.",
     )
-    path = StepAnswer(many=True, read_only=True)
+    path = StepAnswer(
+        many=True, read_only=True, help_text="The path from the line of the movement to the root."
+    )
     anchor = AnchorAnswer(read_only=True)
     _links = SerializerMethodField(method_name="links")
 

@@ -104,7 +104,7 @@ class StatementFileAnswer(fields.Serializer):
         {
             "type": "string",
             "description": "The media type of the file.",
-            "example": "application/pdf",
+            "examples": ["application/pdf"],
         }
     )
     def media_type(self, file: StatementFile) -> str:
@@ -114,7 +114,7 @@ class StatementFileAnswer(fields.Serializer):
         {
             "type": "string",
             "description": "A name for the file. It contains no personal data.",
-            "example": "statement-01980000-0000-7000-8000-000000000001-20260101-20260201.pdf",
+            "examples": ["statement-01980000-0000-7000-8000-000000000001-20260101-20260201.pdf"],
         }
     )
     def name_of_file(self, file: StatementFile) -> str:
