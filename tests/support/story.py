@@ -348,23 +348,18 @@ def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:
     start = moment(begin - timedelta(days=1))
     api.get(f"totals?groupBy=type&startDate={start}")
     api.get(f"{wallet}/statement?startDate={start}&endDate={moment(timezone.now())}&size=1")
-    get_files_and_proofs(api, wallet, begin)
+    get_files_and_proofs(api, wallet)
     events = api.get(f"events?walletId={alices}&kind=movement.settled&size=1&wait=20").json
     api.get(f"events/{events['_embedded']['events'][0]['id']}")
     use_webhooks(api, events["_embedded"]["events"][0]["id"])
 
 
-def get_files_and_proofs(api: Recorder, wallet: str, begin: datetime) -> None:
+def get_files_and_proofs(api: Recorder, wallet: str) -> None:
     """Statements as files: one that the request makes, and one that the worker makes."""
-    now = timezone.now()
-    asked = {
-        "format": "CSV",
-        "startDate": moment(begin - timedelta(days=1)),
-        "endDate": moment(now),
-    }
+    asked = {"format": "CSV", "startDate": "2020-01-01", "endDate": "2020-02-01"}
     file = api.post(f"{wallet}/statement-files", asked, key="statement-1").json["id"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "AT_ONCE", 0)
+        patch.setattr(files, "AT_ONCE", -1)
         api.post(f"{wallet}/statement-files", asked | {"format": "PDF"}, key="statement-2")
     api.get(f"{wallet}/statement-files/{file}")
     page = api.get(f"{wallet}/movements?status=SUCCESS&sort=createdAt,asc").json

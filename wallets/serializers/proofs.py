@@ -63,7 +63,7 @@ class AnchorAnswer(fields.Serializer):
     path = StepAnswer(
         many=True,
         read_only=True,
-        help_text="The path from the first line, which has the time and `previousRoot`, to the root.",
+        help_text="The path from the first line, which has the time, to the root.",
     )
 
 
