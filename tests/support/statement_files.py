@@ -10,6 +10,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import pypdfium2
 from lxml import etree
@@ -18,17 +19,10 @@ from iocash.db import clock
 from tests.support import people
 from users.documents import processes
 from wallets.models import Movement, StatementFile, Wallet
+from wallets.models.movements import Counterparty
 from wallets.statements import Point, Statement
 from wallets.statements.content import StatementContent
 from wallets.statements.files import FilePeriod, Format, render_file, request_file
-
-CAMT: Final = "{urn:iso:std:iso:20022:tech:xsd:camt.053.001.08}"
-START: Final = "2020-01-01"
-
-
-def until_now() -> datetime:
-    """A moment that is past and behind all movements."""
-    return clock.now()
 
 
 def body(kind: str = "CSV", start: str = "", end: str = "") -> dict[str, str]:
@@ -88,6 +82,13 @@ def drawn(
     wallet: Wallet, movements: list[Movement], kind: str = "PDF", language: str = "en", **names: str
 ) -> bytes:
     """A file of movements that no ledger has, in memory: for amounts and texts at their limits."""
+    content = in_memory(wallet, movements, kind, language, **names)
+    return render_file(content, processes.TYPESET_LONG)
+
+
+def in_memory(
+    wallet: Wallet, movements: list[Movement], kind: str = "PDF", language: str = "en", **names: str
+) -> InMemory:
     now = datetime(2026, 2, 1, tzinfo=UTC)
     file = StatementFile(
         client_id=wallet.client_id,
@@ -100,14 +101,48 @@ def drawn(
         created_at=now,
     )
     total = sum(each.amount for each in movements)
-    closing = Point(
-        len(movements), total, sum(max(each.amount, 0) for each in movements), b"x" * 32
-    )
+    received = sum(max(each.amount, 0) for each in movements)
+    closing = Point(len(movements), total, received, b"x" * 32)
     statement = Statement(wallet, file.starts_at, file.ends_at, Point(), closing)
     about = {"holder": "Alice Example", "issuer": "Demo"} | names
     content = InMemory(file, statement, about["holder"], about["issuer"])
     content.given.extend(movements)
-    return render_file(content, processes.TYPESET_LONG)
+    return content
+
+
+AT: Final = datetime(2026, 1, 15, 12, 30, 45, tzinfo=UTC)
+
+
+def a_movement(wallet: Wallet, amount: int = 1_00, seq: int = 1, **about: Any) -> Movement:
+    """A movement that is in no database."""
+    made = Movement()
+    values = {
+        "operation_id": UUID(int=seq),
+        "client_id": wallet.client_id,
+        "wallet_id": wallet.id,
+        "type": "TRANSFER",
+        "amount": amount,
+        "currency": wallet.currency,
+        "seq": seq,
+        "balance_after": amount,
+        "settled_at": AT + timedelta(seconds=seq),
+        "created_at": AT,
+        "digest": b"d" * 32,
+    }
+    for name, value in (values | about).items():
+        setattr(made, name, value)
+    return made
+
+
+def long_content(wallet: Wallet, number: int, kind: str = "PDF") -> InMemory:
+    """A file of many movements with names and texts."""
+    rows = []
+    for seq in range(1, number + 1):
+        other = Counterparty(UUID(int=7), UUID(int=8), f"Bob Example {seq}")
+        about = {"counterparty_id": other.wallet_id, "counterparty_shown": other}
+        concept = f"Lunch number {seq}, with a text of some length"
+        rows.append(a_movement(wallet, 12_34, seq, concept=concept, **about))
+    return in_memory(wallet, rows, kind)
 
 
 class InMemory(StatementContent):

@@ -122,7 +122,6 @@ def download_response(request: HttpRequest, file: StatementFile) -> HttpResponse
         content_type=content.CONTENT_TYPES[file.format],
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
-            "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
         },
     )

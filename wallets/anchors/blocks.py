@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from wallets.anchors.file import BadAnchor
-from wallets.anchors.merkle import Merkle, PathStep, leaf, levels, steps_in
+from wallets.anchors.merkle import Merkle, PathStep, leaf, levels, root_over, steps_in
 
 BLOCK: Final = 1024
 """Lines; a power of two."""
@@ -68,23 +68,23 @@ def kept_index(anchor: Path, size: int, changed: int) -> Index:
 
 def make_index(anchor: Path) -> Index:
     """Read the whole anchor once; memory does not grow with its lines."""
-    whole, offsets, nodes = Merkle(), [0], []
+    count, offsets, nodes = 0, [0], []
     with anchor.open("rb") as given:
         while block := list(islice(given, BLOCK)):
             is_last = block[-1].startswith(b"root ")
             last = block.pop().decode().split() if is_last else []
             part = Merkle()
             for line in block:
-                text = line.decode().removesuffix("\n")
-                part.add(text)
-                whole.add(text)
+                part.add(line.decode().removesuffix("\n"))
             if block:
+                count += len(block)
                 offsets.append(offsets[-1] + sum(map(len, block)))
                 nodes.append(part.root)
             if is_last:
-                if last != ["root", str(whole.leaves), whole.root]:
+                root = root_over([bytes.fromhex(each) for each in nodes]).hex()
+                if last != ["root", str(count), root]:
                     break
-                return Index(whole.root, offsets, nodes)
+                return Index(root, offsets, nodes)
     raise BadAnchor(f"{anchor.name} is incomplete, or was changed.")
 
 

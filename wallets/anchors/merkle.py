@@ -61,6 +61,12 @@ def levels(level: list[bytes]) -> list[list[bytes]]:
     return found
 
 
+def root_over(nodes: list[bytes]) -> bytes:
+    """The root of the tree over at least one node."""
+    *_, top = nodes, *levels(nodes)
+    return node(*top) if len(top) > 1 else top[0]
+
+
 class PathStep(NamedTuple):
     """A step on the way up: the sibling, and the side on which it is."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,7 +10,15 @@ import pikepdf
 import pytest
 
 from tests.support import people
-from tests.support.statement_files import a_file, camt_of, content_of, csv_of, drawn, text_of
+from tests.support.statement_files import (
+    a_file,
+    a_movement,
+    camt_of,
+    content_of,
+    csv_of,
+    drawn,
+    text_of,
+)
 from wallets.models import Movement
 from wallets.models.movements import Counterparty
 from wallets.orders.cash_outs import MarkCashOutSent, SettleCashOut
@@ -19,7 +26,6 @@ from wallets.statements import files
 
 pytestmark = pytest.mark.django_db
 
-AT: Final = datetime(2026, 1, 15, 12, 30, 45, tzinfo=UTC)
 HUGE: Final = int("9" * 35)
 """More than any column of the database takes."""
 NAMES: Final = {
@@ -43,27 +49,6 @@ MARKUP: Final = (
     "]] [[ #panic()",
     "</Ustrd><Amt>1</Amt> & <!-- ]]> &entity;",
 )
-
-
-def a_movement(wallet: Any, amount: int = 1_00, seq: int = 1, **about: Any) -> Movement:
-    """A movement that is in no database."""
-    made = Movement()
-    values = {
-        "operation_id": UUID(int=seq),
-        "client_id": wallet.client_id,
-        "wallet_id": wallet.id,
-        "type": "TRANSFER",
-        "amount": amount,
-        "currency": wallet.currency,
-        "seq": seq,
-        "balance_after": amount,
-        "settled_at": AT + timedelta(seconds=seq),
-        "created_at": AT,
-        "digest": b"d" * 32,
-    }
-    for name, value in (values | about).items():
-        setattr(made, name, value)
-    return made
 
 
 def with_name(wallet: Any, name: str, **about: Any) -> Movement:
