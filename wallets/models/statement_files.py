@@ -16,7 +16,7 @@ from wallets.models.wallets import Wallet
 
 KEPT: Final = timedelta(days=7)
 """How long the content of a file is kept after it was requested."""
-MOST_ATTEMPTS: Final = 3
+MOST_ATTEMPTS: Final = 5
 """How often a file is tried before it has failed."""
 
 LEASE: Final = 120
