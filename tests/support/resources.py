@@ -161,6 +161,8 @@ class Endpoint:
     status: int = 0
     """Of its success; 0: 201 of a POST, 200 of any other method."""
     is_body_optional: bool = False
+    beside: tuple[str, ...] = ()
+    """The other scopes that it needs."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -223,8 +225,21 @@ ENDPOINTS = [
     Endpoint("POST", f"{WALLET}/create-iban", "wallets:write", "add_wallet", {}, 201, True),
     Endpoint("GET", f"{WALLET}/balance", "wallets:read", "view_wallet"),
     Endpoint("GET", f"{WALLET}/statement", "movements:read", "view_movement"),
-    Endpoint("POST", f"{WALLET}/statement-files", "movements:read", "view_movement", FILE),
-    Endpoint("GET", f"{WALLET}/statement-files/{{file}}", "movements:read", "view_movement"),
+    Endpoint(
+        "POST",
+        f"{WALLET}/statement-files",
+        "movements:read",
+        "view_movement",
+        FILE,
+        beside=("users:read",),
+    ),
+    Endpoint(
+        "GET",
+        f"{WALLET}/statement-files/{{file}}",
+        "movements:read",
+        "view_movement",
+        beside=("users:read",),
+    ),
     Endpoint("GET", f"{WALLET}/movements", "movements:read", "view_movement"),
     Endpoint("POST", f"{WALLET}/movements", "movements:write", "add_movement", TRANSFER),
     Endpoint("GET", CASH_OUT, "movements:read", "view_movement"),

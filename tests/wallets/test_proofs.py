@@ -19,9 +19,10 @@ from iocash import errors
 from iocash.db import clock
 from iocash.postgres import CHECKOUT
 from tests.support import people, sandbox
+from tests.support.anchors import write_anchor
 from tests.support.cash_outs import a_cash_out
-from wallets import anchors, audit, erasure
-from wallets.anchors import blocks, folder, merkle, proofs
+from wallets import anchors, erasure
+from wallets.anchors import blocks, merkle, proofs
 from wallets.duties.audits import WriteAnchor
 from wallets.models import Movement
 
@@ -35,11 +36,6 @@ def kept(tmp_path: Path, settings: Any) -> Path:
     """The folder of anchors."""
     settings.ANCHORS_DIR = str(tmp_path)
     return tmp_path
-
-
-def write_anchor(kept: Path) -> Path:
-    with audit.snapshot():
-        return folder.write_next(kept, clock.now() + timedelta(milliseconds=1))
 
 
 @pytest.fixture

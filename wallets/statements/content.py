@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from iocash import errors
+from users.models import Client, User
 from wallets import statements
 from wallets.models import Movement, StatementFile, Wallet
 from wallets.statements import Statement
@@ -62,10 +63,11 @@ def read_content(file: StatementFile) -> StatementContent:
     Raises:
         LockTimeout, DatabaseUnavailable: the period may still get movements; see `wait_until`.
     """
-    wallets = Wallet.objects.select_related("user", "client")
-    wallet = wallets.get(client=file.client_id, id=file.wallet_id)
+    wallet = Wallet.objects.get(client=file.client_id, id=file.wallet_id)
     statement = statements.over(wallet, file.starts_at, file.ends_at)
-    return StatementContent(file, statement, wallet.user.name, wallet.client.name)
+    holder = User.objects.get(client=file.client_id, id=wallet.user_id)
+    issuer = Client.objects.get(id=file.client_id)
+    return StatementContent(file, statement, holder.name, issuer.name)
 
 
 def settled_at(movement: Movement) -> datetime:

@@ -16,6 +16,7 @@ from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.support import people
+from tests.support.anchors import anchored
 from tests.support.people import Api
 from tests.support.resources import ENDPOINTS, RESOURCES, table_of, things
 from users import users
@@ -240,7 +241,7 @@ def test_role_is_refused_statements_of_the_owner(serving, statement):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_role_may_run_everything_that_serving_needs(as_serving):
+def test_role_may_run_everything_that_serving_needs(as_serving, settings, tmp_path):
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user")
         assert cursor.fetchone() == (ROLE,)
@@ -264,6 +265,7 @@ def test_role_may_run_everything_that_serving_needs(as_serving):
     people.pass_time(timedelta(days=2))
     people.reverse(paid)
     there = things(bobs, bobs_other, 1_00)
+    anchored(settings, tmp_path)
     api = Api(people.a_key(client))
     for endpoint in ENDPOINTS:
         if endpoint.method == "GET" and "{user}" not in endpoint.path:

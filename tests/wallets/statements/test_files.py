@@ -12,6 +12,7 @@ from django.db import connection
 
 from iocash.db import clock
 from tests.support import people, sandbox
+from tests.support.staff import VIEWER, a_member, browser_of
 from tests.support.statement_files import a_file, body, camt_of, csv_of, decoded, text_of
 from users.documents import processes
 from users.documents.processes import Job
@@ -166,6 +167,14 @@ def test_closed_wallet_has_statements(api, history, alices, bobs, path):
     people.transfer(alices, bobs, 95_00)
     people.close(alices)
     assert csv_of(decoded(api.post(path, body("CSV"))))[-1]["balance"] == "0.00"
+
+
+def test_file_of_staff_is_of_the_wallets_client_and_says_who_asked(alices, path):
+    member = a_member(VIEWER)
+    answer = browser_of(member).post(f"/api/v1/{path}", body("CSV"), "application/json")
+    assert answer.status_code == 201
+    file = StatementFile.objects.get()
+    assert (file.actor, file.client_id) == (f"staff:{member.pk}", alices.client_id)
 
 
 # --- Idempotency ---------------------------------------------------------------------------------
