@@ -13,6 +13,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from tests.support import people, resources
+from tests.support.anchors import anchored
 from tests.support.api_operations import ALL, API, Operation
 from tests.support.people import Api
 from users import demo_documents
@@ -26,10 +27,12 @@ BELOW = [operation for operation in ALL if "<" in operation.route]
 
 
 @pytest.fixture
-def things(alices, bobs) -> dict[str, Any]:
-    """Something of Alice's for every id that a path may have."""
+def things(alices, bobs, settings, tmp_path) -> dict[str, Any]:
+    """Something of Alice's for every id that a path may have; the movements are anchored."""
     demo_documents.send_samples(alices.user, frozenset(Kind), people.BY)
-    return resources.things(alices, bobs) | {"movement": people.transfer(alices, bobs, 10_00).id}
+    found = resources.things(alices, bobs) | {"movement": people.transfer(alices, bobs, 10_00).id}
+    anchored(settings, tmp_path)
+    return found
 
 
 def path_of(operation: Operation, things: dict[str, Any]) -> str:
