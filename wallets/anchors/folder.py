@@ -56,18 +56,3 @@ def mark_sent(anchor: Path) -> None:
 
 def mark_of(anchor: Path) -> Path:
     return anchor.with_name(anchor.name + SENT)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Any]:
-    """Write a file atomically: after an error there is no partial file. Only its owner reads it."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        draft.touch(mode=0o600)
-        with draft.open("w") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

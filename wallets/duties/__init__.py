@@ -7,8 +7,8 @@ from wallets.duties.audits import AuditLedger, WriteAnchor
 from wallets.duties.erasure import EraseUsers
 from wallets.duties.holds import ExpireOverdueHolds
 from wallets.duties.schedules import RunSchedules, RunTriggers
-from wallets.duties.witness import SendAnchors
 from wallets.duties.statements import DropStatementFiles, WriteStatementFiles
+from wallets.duties.witness import SendAnchors
 
 add_duties(
     ExpireOverdueHolds(),
