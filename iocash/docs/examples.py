@@ -123,14 +123,17 @@ def named(values: dict[str, Json]) -> Json:
 
 
 def without_neighbours(value: Json) -> Json:
-    """Leave the links to itself and to the next page, of all links of each resource."""
+    """Leave the links to itself and to other pages, and the first item of each list."""
     if isinstance(value, list):
         return [without_neighbours(each) for each in value]
     if not isinstance(value, dict):
         return value
-    return {
-        name: {rel: link for rel, link in each.items() if rel in KEPT}
-        if name == "_links" and "self" in each
-        else without_neighbours(each)
-        for name, each in value.items()
-    }
+    return {name: shortened(name, each) for name, each in value.items()}
+
+
+def shortened(name: str, value: Json) -> Json:
+    if name == "_links" and "self" in value:
+        return {rel: link for rel, link in value.items() if rel in KEPT}
+    if name == "_embedded":
+        value = {collection: items[:1] for collection, items in value.items()}
+    return without_neighbours(value)

@@ -376,12 +376,12 @@ def use_webhooks(api: Recorder, event: str) -> None:
     endpoint = api.post("webhook-endpoints", body, key="webhooks-1").json["id"]
     path = f"webhook-endpoints/{endpoint}"
     api.get("webhook-endpoints?size=1")
-    api.post(f"{path}/ping", {})
+    api.post(f"{path}/ping", {}, key="ping-1")
     api.get(f"{path}/attempts")
     WebhookEndpoint.objects.filter(id=endpoint).update(status="ENABLED", verified_at=timezone.now())
-    api.post(f"{path}/resend", {"eventId": event})
-    api.post(f"{path}/replay", {"fromEvent": event})
-    api.post(f"{path}/rotate-secret", {})
+    api.post(f"{path}/resend", {"eventId": event}, key="resend-1")
+    api.post(f"{path}/replay", {"fromEvent": event}, key="replay-1")
+    api.post(f"{path}/rotate-secret", {}, key="rotate-1")
     api.patch(path, {"status": "DISABLED"})
     api.get(path)
 

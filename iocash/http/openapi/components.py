@@ -16,7 +16,7 @@ DESCRIPTION = """E-money wallets: cash in, cash out, transfer, hold.
 Amounts are decimal strings in units of the currency, times are RFC 3339 in UTC. A string with
 `x-extensible-enum` has one of these values today; new ones may be added, so handle unknown values.
 `x-codes` lists the error codes of a response; `ErrorCode` says what each means. The examples come
-from real calls, one for each schema; they show few of the links in `_links`.
+from real calls, one for each schema; they show few of `_links` and one item of `_embedded`.
 Errors are in English or Spanish, as `Accept-Language` prefers."""
 LICENSE: Json = {"name": "MIT", "identifier": "MIT"}
 SERVERS: list[Json] = [
