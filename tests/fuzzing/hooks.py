@@ -44,7 +44,7 @@ BEYOND = {
     **dict.fromkeys(
         (
             *("status", "type", "kind", "subject", "direction", "groupBy", "identityType"),
-            *("frequency", "missedRuns", "ordering"),
+            *("frequency", "missedRuns", "ordering", "format"),
         ),
         Beyond(frozenset({"invalid_choice"}), NEW_ONES),
     ),
