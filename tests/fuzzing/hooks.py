@@ -99,7 +99,10 @@ BEYOND = {
     ),
     **dict.fromkeys(
         ("alertBelow", "target"),
-        Beyond(frozenset({"max_decimal_places"}), "how many decimals there are is the currency's"),
+        Beyond(
+            frozenset({"max_decimal_places", "max_digits"}),
+            "how many decimals there are is the currency's, and 15 digits count them",
+        ),
     ),
     **dict.fromkeys(
         ("schedule", "trigger", "fromEvent", "fromTime"),
