@@ -57,7 +57,7 @@ class Bench:
 
     def __init__(self, made: Database, folder: Path, name: str, checkout: Path = CHECKOUT) -> None:
         self.database, self.folder, self.name, self.checkout = made, folder, name, checkout
-        self.workers, self.seconds, self.nice = CHECKOUT, SECONDS, 0
+        self.workers, self.seconds = CHECKOUT, SECONDS
         self.port = free_port()
         self.arrived = folder / f"{name}-arrived"
         self.python("manage.py", "migrate", "--verbosity", "0")
@@ -98,14 +98,14 @@ class Bench:
         """)
 
     @contextmanager
-    def receiver(self) -> Iterator[None]:
-        with self.program("-m", "tests.bench.webhook_receiver", str(self.port), str(self.arrived)):
-            yield
+    def receiver(self) -> Iterator[subprocess.Popen[bytes]]:
+        words = "-m", "tests.bench.webhook_receiver", str(self.port), str(self.arrived)
+        with self.program(*words) as process:
+            yield process
 
     @contextmanager
     def worker(self) -> Iterator[subprocess.Popen[bytes]]:
         with self.program("manage.py", "work", checkout=self.workers, DEBUG="1") as process:
-            os.setpriority(os.PRIO_PROCESS, process.pid, self.nice)
             time.sleep(3)  # until it has started
             yield process
 

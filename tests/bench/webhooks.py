@@ -160,11 +160,15 @@ def events_since(bench: Bench, since: float) -> int:
 # --- A receiver that gets everything -----------------------------------------------------------
 
 
+DELIVERING: Final = "without", "with", "polite"
+"""No endpoint; a worker that delivers; one with a lower priority than the server."""
+
+
 def delivering(told: argparse.Namespace, bench: Bench) -> dict[str, Any]:
     """The p95 of posting at half of the capacity, while a worker delivers and while it does not."""
     bench.add_endpoints((bench.victim["id"], "/fast"))
     found: Found = {}
-    with bench.server() as server, bench.receiver():
+    with bench.server() as server, bench.receiver() as receiver:
         driven(bench, server, "warm")
         capacity = [
             answers.requests / answers.seconds
@@ -172,22 +176,39 @@ def delivering(told: argparse.Namespace, bench: Bench) -> dict[str, Any]:
         ]
         half = statistics.median(capacity) / 2
         say(f"capacity {2 * half:,.0f}/s")
-        with bench.worker():
+        with bench.worker() as worker:
+            parts = {"server": server.process.pid, "database": bench.database.pid}
+            parts |= {"worker": worker.pid, "receiver": receiver.pid}
             for _ in range(told.rounds):
-                for name in random.sample(["without", "with"], 2):
-                    bench.enable("fast" if name == "with" else "nothing")
+                for name in random.sample([*DELIVERING], len(DELIVERING)):
+                    bench.enable("nothing" if name == "without" else "fast")
+                    give_way(worker.pid, told.nice if name == "polite" else 0)
                     paced(server, [bench.victim], half, 1.0)
                     since = time.time()
+                    begun = {part: processes.cpu_seconds(pid) for part, pid in parts.items()}
                     took = paced(server, [bench.victim], half, told.seconds)
+                    for part, pid in parts.items():
+                        used = 1e6 * (processes.cpu_seconds(pid) - begun[part]) / len(took)
+                        note(found, **{f"{part} {name}": used})
                     arrived, made = len(bench.arrivals(since)), events_since(bench, since)
                     note(found, **{name: p95(took)})
-                    if name == "with":
-                        note(found, delivered=100 * arrived / made)
+                    if name != "without":
+                        note(found, **{f"delivered {name}": 100 * arrived / made})
     return {
         "half of the capacity": round(half),
         "p95 ms": medians(found),
         "with ÷ without": paired(found, "with", "without"),
+        "polite ÷ without": paired(found, "polite", "without"),
     }
+
+
+def give_way(pid: int, number: int) -> None:
+    """Let a process that leads a session have a lower priority than those of other sessions.
+
+    Linux shares the processors among sessions first (sched_autogroup), so that the usual priority
+    counts within one session only.
+    """
+    Path(f"/proc/{pid}/autogroup").write_text(str(number))
 
 
 # --- A million events behind -------------------------------------------------------------------
@@ -326,7 +347,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=[*MEASUREMENTS])
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement")
-    parser.add_argument("--nice", type=int, default=0, help="by how much the worker gives way")
+    parser.add_argument("--nice", type=int, default=10, help="by how much the worker gives way")
     parser.add_argument("--worker", type=Path, help="the checkout of the worker", default=CHECKOUT)
     parser.add_argument("--before", type=Path, help="a checkout of the commit before events")
     return parser.parse_args()
@@ -345,7 +366,7 @@ def main() -> None:
             with database.prepared(folder) as made:
                 shown: dict[str, Any] = {"load": machine.facts()["load"]}
                 bench = Bench(made, folder, each)
-                bench.workers, bench.seconds, bench.nice = told.worker, told.seconds, told.nice
+                bench.workers, bench.seconds = told.worker, told.seconds
                 shown |= MEASUREMENTS[each](told, bench)
                 shown["load at the end"] = machine.facts()["load"]
                 sys.stdout.write(f"{each}\n{json.dumps(shown, indent=1, ensure_ascii=False)}\n")
