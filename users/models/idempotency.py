@@ -28,6 +28,8 @@ OWN_KEY: Final = "\x1f"
 """How our own keys begin. A client's key can't: it is printable ASCII."""
 STAFF: Final = f"{OWN_KEY}staff-"
 """How keys of the back office begin."""
+APPROVAL: Final = f"{OWN_KEY}approval-"
+"""How keys of approvals begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +148,8 @@ def find_made(client_id: UUID, key: str, request: Asked) -> UUID | None:
 def staff_key(number: object) -> str:
     """Return the key of a form that a member of staff submits; no client can choose it."""
     return f"{STAFF}{number}"
+
+
+def approval_key(approval_id: UUID) -> str:
+    """Return the key of what an approval runs: it is done once."""
+    return f"{APPROVAL}{approval_id}"

@@ -126,6 +126,16 @@ READS: Final = {
         lambda asking: (asking.needs.numbers,),
         lambda found: [number for (number,) in found],
     ),
+    "deeds": Read(
+        read.READ_DEEDS,
+        lambda asking: (asking.needs.staff,),
+        lambda found: {(actor, currency): amount for actor, currency, amount in found},
+    ),
+    "thresholds": Read(
+        read.READ_THRESHOLDS,
+        lambda asking: (asking.needs.staff,),
+        read.capped,
+    ),
     "labels": Read(read.READ_LABELS, of_ids("labels")),
     "credentials": Read(
         READ_BY_IDS,
@@ -154,6 +164,8 @@ def open_books(
     asking = Asking.of(orders, clients)
     if is_brief:
         pipeline.ask(read.BE_BRIEF)
+    if asking.needs.staff:
+        pipeline.ask(read.LOCK_STAFF, [as_array(asking.needs.staff)])
     users, wallets = lock(pipeline, asking, *read.locks(orders, clients))
     reads = READS if asking.needs.names_resources else READS_WITHOUT_RESOURCES
     answers = {name: each.ask(pipeline, asking) for name, each in reads.items()}
