@@ -194,8 +194,8 @@ def is_under_influence(member: Any, asker_id: int) -> bool:
     )
     approved = Approval.objects.filter(
         Q(asked_by=asker_id) | Q(decided_by=asker_id),
+        Q(subject_id=str(member.pk)) | Q(payload__username=member.get_username()),
         kind__in=ABOUT_STAFF,
-        subject_id=str(member.pk),
         state=State.APPROVED,
         decided_at__gt=clock.now() - INFLUENCE,
     )

@@ -106,6 +106,16 @@ DROP TRIGGER approvals_are_guarded ON users_approval;
 DROP FUNCTION users_guard_approvals;
 """
 
+ROLE = settings.DATABASE_ROLE
+GRANT = f"""
+GRANT UPDATE (scopes) ON users_apikey TO "{ROLE}";
+GRANT UPDATE (scopes) ON users_signingkey TO "{ROLE}";
+"""
+REVOKE = f"""
+REVOKE UPDATE (scopes) ON users_apikey FROM "{ROLE}";
+REVOKE UPDATE (scopes) ON users_signingkey FROM "{ROLE}";
+"""
+
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
@@ -396,4 +406,5 @@ class Migration(migrations.Migration):
             "users_approval",
         ),
         Grant("SELECT, INSERT", "users_threshold"),
+        migrations.RunSQL(GRANT, REVOKE),
     ]

@@ -70,6 +70,10 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
         """Those about a user, or about what the user has."""
         return self.filter(client=user.client_id, user=user)
 
+    def erase_of(self, user: User) -> None:
+        """Erase the texts and facts of all approvals about a closed user."""
+        self.of(user).update(texts=None, facts=None, reason="", decision="")
+
 
 class Approval(models.Model):
     """An act that somebody asked for. Who decides is somebody else.

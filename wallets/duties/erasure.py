@@ -29,6 +29,7 @@ def due_users() -> QuerySet[User]:
 class EraseUsers(PeriodicDuty):
     """Erase the personal data of closed users whose retention period has ended.
 
+    So are users whose erasure before that time was approved, and then interrupted.
     Users whom an open case concerns are left out until it is closed. An interrupted erasure is due
     again: see `wallets.erasure`.
     """
@@ -44,6 +45,10 @@ class EraseUsers(PeriodicDuty):
         """
         phones.forget(clock.now())
         ids = [*due_users().values_list("id", flat=True)[:BATCH]]
+        for asked in erasure.approved_and_due()[:BATCH]:
+            erasure.erase_approved(asked)
+        users = erasure.in_no_open_case(erasure.due(clock.now()))[:BATCH]
+        ids = [*users.values_list("id", flat=True)]
         failures = []
         for user_id in ids:
             self.require_time()

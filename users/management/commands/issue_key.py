@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -15,6 +15,10 @@ from iocash.db.transactions import single_transaction
 from users.models import ApiKey, Client, events
 from users.models.clients import SCOPES
 from users.models.events import By, EventKind
+
+CASH_IN: Final = "cash-in:write"
+"""The scope that creates money."""
+GIVEN: Final = [scope for scope in SCOPES if scope != CASH_IN]
 
 
 def check_lengths(name: str, label: str) -> None:
@@ -49,9 +53,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scope",
             action="append",
-            choices=SCOPES,
+            choices=GIVEN,
             metavar="SCOPE",
-            help=f"Repeat for several scopes; without it, the key has all: {', '.join(SCOPES)}.",
+            help=f"Repeat for several scopes; without it, the key has all: {', '.join(GIVEN)}. "
+            f"{CASH_IN} is granted in the back office, by two people.",
         )
         parser.add_argument(
             "--days", type=int, help="Days until expiry; without it, the key does not expire."
@@ -67,7 +72,7 @@ class Command(BaseCommand):
             key, secret = ApiKey.issue(
                 client=client,
                 label=options["label"],
-                scopes=options["scope"] or list(SCOPES),
+                scopes=options["scope"] or list(GIVEN),
                 expires_at=timezone.now() + timedelta(days=days) if days else None,
             )
             by = By(f"system:issue_key:{login()}"[:60])
