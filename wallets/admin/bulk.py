@@ -253,9 +253,11 @@ def execute(
             report.done.append(movement)
         elif isinstance(answer, errors.ApprovalRequired) and act.asks and approval_reason:
             wanted = asked_about(movement, act.asks, **values)
-            answer = ask_for_each(request, wanted, approval_reason, uuid5(key, str(movement.id)))
-            report.asked += [movement] if answer is None else []
-            refusals += [(movement, answer)] if answer is not None else []
+            own_key = uuid5(key, str(movement.id))
+            if refused := ask_for_each(request, wanted, approval_reason, own_key):
+                refusals.append((movement, refused))
+            else:
+                report.asked.append(movement)
         else:
             refusals.append((movement, answer))
     explain(report, refusals, items)
