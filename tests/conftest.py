@@ -28,6 +28,7 @@ from tests.support import (
     replayed,
     template_database,
 )
+from tests.support.approvals import let_one_person_act
 from tests.support.log_ins import PASSWORD
 from tests.support.people import Api
 from tests.support.scratch_postgres import Scratch
@@ -209,6 +210,12 @@ def bobs(bob: User) -> Wallet:
 def staff(db: None) -> Any:
     """A member of staff who may do everything, without a usable password."""
     return get_user_model().objects.create_superuser("staff", password=None)
+
+
+@pytest.fixture
+def one_person_acts(db: None) -> None:
+    """One member of staff may act alone, up to the highest thresholds in EUR."""
+    let_one_person_act()
 
 
 @pytest.fixture

@@ -160,6 +160,7 @@ def test_key_with_only_the_required_scope_is_accepted_everywhere(client_demo, th
             assert answer.status == operation.seen, (str(operation), answer.json)
 
 
+@pytest.mark.usefixtures("one_person_acts")
 def test_staff_read_everything_and_change_resources_of_clients(staff, things):
     """Every change without a CSRF token is refused."""
     reader, careless = Browser(), Browser(enforce_csrf_checks=True)

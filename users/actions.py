@@ -281,18 +281,7 @@ class WithActions(AskPages, ReadOnly):
         if request.method != "POST" or not form.is_valid() or CHANGE in request.POST:
             return None
         try:
-            if ASK in request.POST and action.asks:
-                return self.ask(request, action, obj, form)
-            if action.rehearse and CONFIRMED not in request.POST:
-                facts = action.rehearse(request, obj, form.cleaned_data)
-                form.settle()
-                return self.action_page(request, action, obj, form, confirmed=facts)
-            answer = action.do(request, obj, form.cleaned_data)
-        except errors.ApprovalRequired as refused:
-            if action.asks:
-                return self.ask_page(request, action, obj, form)
-            form.show(refused)
-            return None
+            answer = self.run_form(request, action, obj, form)
         except errors.Refused as refused:
             form.show(refused)
             leads_back = form.is_on_page and not isinstance(refused, errors.InvalidFields)
@@ -301,6 +290,27 @@ class WithActions(AskPages, ReadOnly):
             return answer
         messages.success(request, answer)
         return HttpResponseRedirect(address_of(obj))
+
+    def run_form(
+        self, request: HttpRequest, action: Action, obj: Any, form: ActionForm
+    ) -> str | HttpResponse:
+        """Run a valid form, or ask for its confirmation or for the approval of a colleague.
+
+        Raises:
+            Refused: it is not allowed.
+        """
+        if ASK in request.POST and action.asks:
+            return self.ask(request, action, obj, form)
+        try:
+            if action.rehearse and CONFIRMED not in request.POST:
+                facts = action.rehearse(request, obj, form.cleaned_data)
+                form.settle()
+                return self.action_page(request, action, obj, form, confirmed=facts)
+            return action.do(request, obj, form.cleaned_data)
+        except errors.ApprovalRequired:
+            if not action.asks:
+                raise
+        return self.ask_page(request, action, obj, form)
 
     def back_of(self, request: HttpRequest, obj: Any) -> str | None:
         """The address of the object's page, with the filters of the list that led here."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tests.support import people
+from django.contrib.auth import get_user_model
+from django.test import Client as Browser
+
+from tests.support import people, staff
+from users.admin.approved_staff import about_member
 from users.approvals.acts import act_of_approval, digest_of_facts
 from users.approvals.asking import ask_for_approval
 from users.approvals.deciding import approve_request
 from users.approvals.thresholds import asked_threshold
 from users.models import Approval
-from users.models.approvals import ApprovalKind
+from users.models.approvals import CEILINGS, ApprovalKind, ceiling_of
 from users.models.ids import new_id
 from wallets.admin.approvals.money import asked_movement
 from wallets.models import Wallet
@@ -41,3 +45,37 @@ def raise_threshold(
 ) -> None:
     """Two people let one person do acts of a kind, up to a sum in 24 hours."""
     approve(ask(asked_threshold(kind, currency, minor), asker), second)
+
+
+def let_one_person_act(currency: str = "EUR") -> None:
+    """Raise all thresholds to their ceilings, as two other members of staff agree."""
+    asker, second = (
+        staff.a_member(staff.SUPERVISOR, name=name) for name in ("thresholds", "approver")
+    )
+    for kind in CEILINGS:
+        raise_threshold(kind, ceiling_of(kind, currency), asker, second, currency)
+
+
+def a_colleague() -> Any:
+    """Somebody else, who may decide about everything."""
+    members = get_user_model().objects
+    found = members.filter(username="colleague of all").first()
+    return found or members.create_superuser("colleague of all", password=None)
+
+
+def staff_act_approved(kind: ApprovalKind, member: Any, asker: Any, **values: Any) -> None:
+    """What `asker` asked to be done to a member of staff, after a colleague has approved it."""
+    approve(ask(about_member(kind)(member, values), asker), a_colleague())
+
+
+def password_reset_approved(member: Any, asker: Any) -> None:
+    """The password of the member is void, and `asker` may make a link."""
+    staff_act_approved(ApprovalKind.RESET_PASSWORD, member, asker)
+
+
+def post_and_approve(browser: Browser, address: str, form: dict[str, Any]) -> Approval:
+    """Send the form of an act that needs a second person, ask for it, and have it approved."""
+    assert "Somebody else must approve this" in browser.post(address, form).content.decode()
+    asking = form | {"ask": "1", "approval_reason": "Letter"}
+    assert browser.post(address, asking).status_code == 302
+    return approve(Approval.objects.waiting().latest("id"), a_colleague())

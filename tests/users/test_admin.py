@@ -42,6 +42,7 @@ from users.models import (
     TaskChange,
     Terms,
     TermsSignature,
+    Threshold,
     User,
     WebhookStream,
 )
@@ -75,6 +76,7 @@ NO_PAGE = {
     RecoveryCode,
     Sandbox,
     TaskChange,
+    Threshold,
     WebhookStream,
 }
 

@@ -19,6 +19,7 @@ from uuid_utils.compat import uuid7
 
 from iocash import errors
 from iocash.settings import BASE_DIR
+from tests.support.approvals import post_and_approve
 from tests.support.backoffice import page_of
 from tests.support.source_code import modules
 from tests.support.staff import (
@@ -170,7 +171,8 @@ def test_administrator_gives_roles_by_name(chief, colleague):
     page = browser.get(f"{page_of(colleague).removesuffix('change/')}act/roles/").text
     assert "Reviewer: Decides about identity data" in page
     assert "permission" not in page.partition("<form")[2].partition("</form")[0].lower()
-    assert "Roles of colleague changed." in post_roles(browser, colleague, OPERATOR, REVIEWER)
+    form = {"key": str(uuid7()), "roles": [OPERATOR, REVIEWER]}
+    post_and_approve(browser, f"{page_of(colleague).removesuffix('change/')}act/roles/", form)
     assert names_of(colleague) == {OPERATOR, REVIEWER}
     page = browser.get(page_of(colleague)).text
     assert "Operator" in page
@@ -197,8 +199,11 @@ def test_role_with_more_rights_than_ones_own_is_not_given(colleague):
         with pytest.raises(errors.PermissionDenied):
             give_roles(colleague, [role], by=giver)
     assert names_of(colleague) == {VIEWER}
-    post_roles(browser, colleague, OPERATOR)
+    form = {"key": str(uuid7()), "roles": [OPERATOR]}
+    post_and_approve(browser, f"{page_of(colleague).removesuffix('change/')}act/roles/", form)
     assert names_of(colleague) == {OPERATOR}
+    assert "Roles of colleague changed." in post_roles(browser, colleague)
+    assert names_of(colleague) == set()
 
 
 @pytest.mark.parametrize("is_active", [True, False])

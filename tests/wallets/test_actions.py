@@ -20,7 +20,7 @@ from users.models import ApiKey
 from wallets.models import Movement
 from wallets.orders.cash_outs import MarkCashOutSent
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_person_acts")]
 
 CONFIRMED = {"confirmed": "1"}
 

@@ -26,7 +26,7 @@ from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashO
 from wallets.orders.users import BlockUser
 from wallets.orders.wallets import OpenWallet
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_person_acts")]
 
 BANK = {"iban": IBAN, "holder_name": "Alice Example"}
 

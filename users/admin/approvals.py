@@ -8,7 +8,6 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import BadRequest
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
@@ -16,7 +15,6 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
 from iocash.db import clock
-from iocash.http import problems
 from users import menu, pages
 from users.actions import Action, ActionForm, WithActions, by
 from users.approvals.acts import APPROVABLES, APPROVE, act_of_approval
@@ -27,10 +25,12 @@ from users.approvals.deciding import (
     why_not_second,
     withdraw_request,
 )
+from users.approvals.pages import answering
 from users.approvals.words import (
     ShownApproval,
     kinds_to_decide,
     may_decide,
+    problem_in_words,
     shown_approval,
     waiting_for_member,
 )
@@ -81,7 +81,7 @@ class RefuseForm(ActionForm):
     )
 
 
-def facts_changed(asked: Approval, seen: str) -> errors.InvalidFields:
+def facts_changed(asked: Approval) -> errors.InvalidFields:
     """What is said if the facts are others than those on the page: nothing was done."""
     changes = [f"{label}: {old} → {new}" for label, old, new in shown_approval(asked).changed]
     text = gettext("The facts have changed. Nothing was done. Check them, and decide again.")
@@ -97,17 +97,16 @@ def run_approval(request: HttpRequest, asked: Approval, seen: str, decision: str
         Refused: as `approve_request`; also if the facts have changed.
     """
     try:
-        return approve_request(
-            asked.id,
-            by=request.user,
-            seen=seen,
-            request_id=by(request).request_id,
-            decision=decision,
-        )
+        with answering(request):
+            return approve_request(
+                asked.id,
+                by=request.user,
+                seen=seen,
+                request_id=by(request).request_id,
+                decision=decision,
+            )
     except FactsChanged:
-        raise facts_changed(asked, seen) from None
-    except DatabaseError as error:
-        raise problems.refusal(error, request) from error
+        raise facts_changed(asked) from None
 
 
 def approve_one(request: HttpRequest, asked: Approval, values: dict[str, Any]) -> str:
@@ -395,9 +394,3 @@ def decide_approvals(request: HttpRequest) -> HttpResponse:
     return pages.render(
         request, "admin/approvals_result.html", title=text % len(done), done=done, others=others
     )
-
-
-def problem_in_words(refused: errors.Refused) -> str:
-    if isinstance(refused, errors.InvalidFields):
-        return " ".join(errors.translated(each.detail, gettext) for each in refused.errors)
-    return errors.translated(refused.words, gettext)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from iocash import errors
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
+from users.admin.staff_forms import TAKEN
 from users.approvals.acts import ActFact, Approvable, register_act
 from users.models import Approval
 from users.models.approvals import ApprovalKind
@@ -204,7 +205,7 @@ class AddMemberAct(MemberAct):
             with single_transaction():
                 members.add_member(values, asked.payload["roles"], by=asker_of(asked))
         except IntegrityError as error:
-            wrong = errors.FieldError("username", "taken", "The name is taken.")
+            wrong = errors.FieldError("username", "taken", str(TAKEN))
             raise errors.InvalidFields(wrong) from error
 
     def address(self, asked: Approval) -> str:

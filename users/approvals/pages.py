@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from iocash.http import problems
 from users import pages
 from users.approvals.acts import APPROVABLES
 from users.approvals.asking import ask_for_approval
 from users.approvals.words import facts_in_words
 from users.models import Approval
+from users.models.events import By
 
 ASK: Final = "ask"
 """The name of the button that asks."""
@@ -33,6 +37,15 @@ class ReasonForm(forms.Form):
     )
 
 
+@contextmanager
+def answering(request: HttpRequest) -> Iterator[None]:
+    """A database that does not answer is a refusal."""
+    try:
+        yield
+    except DatabaseError as error:
+        raise problems.refusal(error, request) from error
+
+
 class AskPages:
     """Adds to pages with actions how an action is asked for; `action.asks` says what."""
 
@@ -47,23 +60,30 @@ class AskPages:
         reason = ReasonForm(request.POST)
         if not reason.is_valid():
             return self.ask_page(request, action, obj, form, reason)
-        asked = ask_for_approval(
-            action.asks(obj, form.cleaned_data),
-            by=request.user,
-            reason=reason.cleaned_data["approval_reason"],
-            key=form.cleaned_data["key"],
-            request_id=request.request_id,  # type: ignore[attr-defined]
-        )
+        with answering(request):
+            asked = ask_for_approval(
+                action.asks(obj, form.cleaned_data),
+                by=request.user,
+                reason=reason.cleaned_data["approval_reason"],
+                key=form.cleaned_data["key"],
+                request_id=request.request_id,  # type: ignore[attr-defined]
+            )
         messages.success(request, gettext("Somebody else must approve this now."))
         return HttpResponseRedirect(reverse("admin:users_approval_change", args=[asked.pk]))
 
     def ask_page(
         self, request: HttpRequest, action: Any, obj: Any, form: Any, reason: Any = None
     ) -> HttpResponse:
-        """What will be asked for, with a field for the reason."""
+        """What will be asked for, with a field for the reason.
+
+        Raises:
+            Refused: it would be refused now.
+        """
         asked = action.asks(obj, form.cleaned_data)
-        form.settle()
         act = APPROVABLES[asked.kind]
+        with answering(request):
+            act.rehearse(asked, By(f"staff:{request.user.pk}", approval=form.cleaned_data["key"]))
+        form.settle()
         return pages.render(
             request,
             "admin/ask.html",

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext
+
 from iocash import errors
 from users.approvals.acts import (
     APPROVABLES,
@@ -118,3 +120,10 @@ def waiting_for_member(member: Any) -> Any:
 
 def may_decide(asked: Approval, member: Any) -> bool:
     return not why_not_second(act_of_approval(asked), asked, member)
+
+
+def problem_in_words(refused: errors.Refused) -> str:
+    """Why something was not done; of wrong fields, what is wrong with each."""
+    if isinstance(refused, errors.InvalidFields):
+        return " ".join(errors.translated(each.detail, gettext) for each in refused.errors)
+    return errors.translated(refused.words, gettext)

@@ -263,7 +263,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="approval",
-            index=models.Index(fields=["asked_by", "id"], name="approval_of_asker"),
+            index=models.Index(fields=["asked_by", "asked_at"], name="approval_of_asker"),
         ),
         migrations.AddIndex(
             model_name="approval",
@@ -352,7 +352,11 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("amount", None), ("currency", "")),
-                    models.Q(("amount__gte", 0), models.Q(("currency", ""), _negated=True)),
+                    models.Q(
+                        ("amount__gte", 0),
+                        ("amount__isnull", False),
+                        models.Q(("currency", ""), _negated=True),
+                    ),
                     _connector="OR",
                 ),
                 name="approval_amount_has_a_currency",

@@ -148,7 +148,8 @@ class Approval(models.Model):
             ),
             models.CheckConstraint(
                 name="approval_amount_has_a_currency",
-                condition=Q(amount=None, currency="") | Q(amount__gte=0) & ~Q(currency=""),
+                condition=Q(amount=None, currency="")
+                | Q(amount__isnull=False, amount__gte=0) & ~Q(currency=""),
             ),
             models.CheckConstraint(
                 name="approval_has_a_reason", condition=~Q(reason="") | Q(texts=None)
@@ -163,7 +164,7 @@ class Approval(models.Model):
             models.Index(
                 fields=["expires_at", "id"], condition=Q(state="ASKED"), name="approval_waiting"
             ),
-            models.Index(fields=["asked_by", "id"], name="approval_of_asker"),
+            models.Index(fields=["asked_by", "asked_at"], name="approval_of_asker"),
             models.Index(
                 fields=["decided_by", "decided_at"],
                 condition=Q(decided_by__isnull=False),

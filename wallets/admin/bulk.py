@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from iocash import errors
 from users.actions import by
 from users.approvals.asking import ask_for_approval
+from users.approvals.words import problem_in_words
 from users.history import last_changes
 from users.models import Approval, idempotency
 from users.models.approvals import ApprovalKind
@@ -292,10 +293,15 @@ def explain(
     changed = [each.id for each, refused in refusals if isinstance(refused, STALE)]
     changes = last_changes(*changed) if changed else {}
     for movement, refused in refusals:
-        report.refused.append((movement, changes.get(movement.id) or explain_refusal(refused)[1]))
+        report.refused.append((movement, changes.get(movement.id) or why_refused(refused)))
         report.unclear += isinstance(refused, errors.OutcomeUnknown)
         if isinstance(refused, errors.Unavailable | errors.OutcomeUnknown):
             report.again.append((movement, items[movement.id]))
+
+
+def why_refused(refused: errors.Refused) -> str:
+    is_of_fields = isinstance(refused, errors.InvalidFields)
+    return problem_in_words(refused) if is_of_fields else explain_refusal(refused)[1]
 
 
 STALE: Final = (errors.MovementNotPending, errors.CashOutSent, errors.VersionConflict)

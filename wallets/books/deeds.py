@@ -16,7 +16,7 @@ from users.models.events import By
 from wallets.books.opened import Opened
 
 
-class Deed(NamedTuple):
+class WatchedAct(NamedTuple):
     """An act of staff with money, and its amount in minor units."""
 
     kind: ApprovalKind
@@ -24,7 +24,7 @@ class Deed(NamedTuple):
     amount: int
 
 
-def require_within_thresholds(books: Opened, by: By, deeds: Iterable[Deed]) -> None:
+def require_within_thresholds(books: Opened, by: By, deeds: Iterable[WatchedAct]) -> None:
     """Require that a member of staff may do these acts alone, after all of the last 24 hours.
 
     Raises:
@@ -47,7 +47,7 @@ def require_within_thresholds(books: Opened, by: By, deeds: Iterable[Deed]) -> N
             )
 
 
-def count_deeds(books: Opened, by: By, deeds: Iterable[Deed]) -> None:
+def count_deeds(books: Opened, by: By, deeds: Iterable[WatchedAct]) -> None:
     """Count what a member of staff did alone, for the orders of the same group that follow."""
     for deed in deeds:
         name = by.actor, deed.currency

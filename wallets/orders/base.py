@@ -17,7 +17,7 @@ from users.models import fingerprints
 from users.models.events import By
 from users.models.fingerprints import Asked
 from wallets.books import Books
-from wallets.books.deeds import Deed
+from wallets.books.deeds import WatchedAct
 from wallets.books.hold_rows import LockedHold
 from wallets.books.rows import Cause, Leg, LockedUser, LockedWallet
 
@@ -151,7 +151,7 @@ class Order:
         """The rows to lock and read; called once, when the order is created."""
         return Needs()
 
-    def deeds(self, books: Books) -> Sequence[Deed]:
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
         """The acts whose amounts count for a member of staff who does them alone.
 
         Asked after `check_shape`, and only if it is watched. What does not exist is left to the

@@ -14,7 +14,7 @@ from uuid import UUID
 from iocash import errors
 from users.models.approvals import ApprovalKind
 from wallets.books import Books
-from wallets.books.deeds import Deed
+from wallets.books.deeds import WatchedAct
 from wallets.books.rows import Leg, LockedWallet
 from wallets.orders.base import MoneyOrder, Needs, Outcome, PartOrder, Payment
 
@@ -44,9 +44,9 @@ class CashIn(MoneyOrder):
         wallets = (self.wallet_id,)
         return Needs(wallets=wallets, settles=wallets, limits=wallets, flows=wallets)
 
-    def deeds(self, books: Books) -> Sequence[Deed]:
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
         currency = self.wallet(books).currency
-        return [Deed(ApprovalKind.CASH_IN, currency, self.minor(books))]
+        return [WatchedAct(ApprovalKind.CASH_IN, currency, self.minor(books))]
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)
@@ -135,9 +135,9 @@ class Reverse(PartOrder):
         movements = tuple(filter(None, (self.movement_id, self.mirror_id)))
         return Needs(wallets=wallets, settles=wallets, movements=movements)
 
-    def deeds(self, books: Books) -> Sequence[Deed]:
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
         leg = books.movement(self.movement_id, self.wallet(books))
-        return [Deed(ApprovalKind.REVERSAL, leg.currency, self.amount_of(books, leg))]
+        return [WatchedAct(ApprovalKind.REVERSAL, leg.currency, self.amount_of(books, leg))]
 
     def amount_of(self, books: Books, leg: Leg) -> int:
         """The amount to reverse: the one that is named, or all that is left."""
@@ -207,9 +207,9 @@ class Adjust(MoneyOrder):
 
     is_debit: bool
 
-    def deeds(self, books: Books) -> Sequence[Deed]:
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
         currency = self.wallet(books).currency
-        return [Deed(ApprovalKind.ADJUSTMENT, currency, self.minor(books))]
+        return [WatchedAct(ApprovalKind.ADJUSTMENT, currency, self.minor(books))]
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)

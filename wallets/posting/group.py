@@ -131,9 +131,11 @@ def apply(books: Books, order: Order) -> Outcome:
         if wallet and wallet.client_id == order.client_id:
             clocks.require_passed(wallet, books.now)
     deeds = order.deeds(books) if order.needs.staff else ()
-    require_within_thresholds(books, order.by, deeds)
+    if deeds:
+        require_within_thresholds(books, order.by, deeds)
     outcome = order.apply(books)
-    count_deeds(books, order.by, deeds)
+    if deeds:
+        count_deeds(books, order.by, deeds)
     if order.key:
         used = UsedKey.of(
             order.client_id,

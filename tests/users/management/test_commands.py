@@ -51,10 +51,10 @@ def test_client_is_created_once():
     assert ApiKey.objects.filter(client=Client.objects.get()).count() == 2
 
 
-def test_issued_key_has_every_scope_and_no_expiry_by_default():
+def test_issued_key_has_every_scope_but_cash_ins_and_no_expiry_by_default():
     issue_key("Demo")
     key = ApiKey.objects.get()
-    assert set(key.scopes) == set(SCOPES)
+    assert set(key.scopes) == set(SCOPES) - {"cash-in:write"}
     assert (key.expires_at, key.revoked_at) == (None, None)
 
 

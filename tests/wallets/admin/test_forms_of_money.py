@@ -23,7 +23,7 @@ from wallets.models import Audit, Movement
 from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, RejectCashOut
 from wallets.orders.payments import Reverse
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_person_acts")]
 
 
 @pytest.fixture
@@ -283,6 +283,7 @@ def test_harmful_actions_have_a_red_button():
         if action.is_harmful
     }
     assert harmful == {
+        ("approval", "refuse"),
         ("user", "block"),
         ("user", "erase"),
         ("user", "pay-out"),
