@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client as Browser
 
 from tests.support import people, staff
+from tests.support.ibans import IBAN
 from users.admin.approved_staff import about_member
 from users.approvals.acts import act_of_approval, digest_of_facts
 from users.approvals.asking import ask_for_approval
@@ -16,9 +17,14 @@ from users.approvals.deciding import approve_request
 from users.approvals.thresholds import asked_threshold
 from users.models import Approval
 from users.models.approvals import CEILINGS, ApprovalKind, ceiling_of
+from users.models.events import By
 from users.models.ids import new_id
+from wallets import posting
 from wallets.admin.approvals.money import asked_movement
-from wallets.models import Wallet
+from wallets.models import Movement, Wallet
+from wallets.orders.batch import Batch
+from wallets.orders.cash_outs import CashOut, MarkCashOutSent, RejectCashOut, SettleCashOut
+from wallets.orders.payments import Adjust, CashIn, Reverse
 
 
 def ask(asked: Approval, by: Any, reason: str = "The bank's letter of today") -> Approval:
@@ -29,6 +35,11 @@ def a_request(wallet: Wallet, minor: int, by: Any, kind: str = "CASH_IN") -> App
     """What `by` asks for: a cash-in (CASH_IN) or an adjustment (UP, DOWN)."""
     amount: Decimal = people.decimal(minor, wallet.currency)
     return ask(asked_movement(wallet, kind=kind, amount=amount, concept="Paid in"), by)
+
+
+def balance_of(wallet: Wallet) -> int:
+    wallet.refresh_from_db()
+    return wallet.balance
 
 
 def seen_now(asked: Approval) -> str:
@@ -79,3 +90,28 @@ def post_and_approve(browser: Browser, address: str, form: dict[str, Any]) -> Ap
     asking = form | {"ask": "1", "approval_reason": "Letter"}
     assert browser.post(address, asking).status_code == 302
     return approve(Approval.objects.waiting().latest("id"), a_colleague())
+
+
+def watched_orders(wallet: Wallet, member: Any) -> list[Any]:
+    """The orders that a member of staff may not submit alone, about what the wallet has."""
+    about: dict[str, Any] = {
+        "client_id": wallet.client_id,
+        "by": By(f"staff:{member.pk}"),
+        "wallet_id": wallet.id,
+    }
+    amount = people.decimal(1_00)
+    received = Movement.objects.filter(wallet=wallet).earliest("id")
+    cash_out = CashOut(**about | {"by": people.BY}, amount=amount, iban=IBAN)
+    sent = posting.submit(cash_out).id
+    about_sent: dict[str, Any] = {**about, "movement_id": sent}
+    posting.submit(MarkCashOutSent(**about_sent | {"by": people.BY}))
+    cash_in = CashIn(**about, amount=amount)
+    return [
+        cash_in,
+        Adjust(**about, amount=amount, is_debit=False),
+        Adjust(**about, amount=amount, is_debit=True),
+        Reverse(**about, movement_id=received.id, amount=amount),
+        SettleCashOut(**about_sent),
+        RejectCashOut(**about_sent, reason="Returned"),
+        Batch(**about, items=(cash_in,)),
+    ]

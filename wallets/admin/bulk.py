@@ -215,6 +215,13 @@ class BulkReport:
     asked: list[Movement] = field(default_factory=list)
     """Those that somebody else must approve now."""
 
+    def ask(self, movement: Movement, refused: errors.Refused | None, refusals: Any) -> None:
+        """Note that the approval of an item was asked for, or why it could not be."""
+        if refused is None:
+            self.asked.append(movement)
+        else:
+            refusals.append((movement, refused))
+
     @property
     def count(self) -> int:
         return len(self.done) + len(self.refused) + len(self.asked) + self.unknown
@@ -234,7 +241,7 @@ def execute(
     """
     movements = read_cash_outs([*items])
     actor, key = by(request), values.pop("key")
-    approval_reason = values.pop("approval_reason", "")
+    reason = values.pop("approval_reason", "")
     orders = [
         act.order(
             client_id=movement.client_id,
@@ -252,13 +259,9 @@ def execute(
     for movement, answer in zip(movements, posting.submit_each(orders), strict=True):
         if isinstance(answer, Outcome):
             report.done.append(movement)
-        elif isinstance(answer, errors.ApprovalRequired) and act.asks and approval_reason:
-            wanted = asked_about(movement, act.asks, **values)
-            own_key = uuid5(key, str(movement.id))
-            if refused := ask_for_each(request, wanted, approval_reason, own_key):
-                refusals.append((movement, refused))
-            else:
-                report.asked.append(movement)
+        elif isinstance(answer, errors.ApprovalRequired) and act.asks and reason:
+            asked = asked_about(movement, act.asks, **values)
+            report.ask(movement, ask_for_each(request, asked, reason, key), refusals)
         else:
             refusals.append((movement, answer))
     explain(report, refusals, items)
@@ -268,13 +271,15 @@ def execute(
 
 
 def ask_for_each(
-    request: HttpRequest, wanted: Approval, reason: str, key: UUID
+    request: HttpRequest, asked: Approval, reason: str, key: UUID
 ) -> errors.Refused | None:
-    """Ask for the approval of one item; return why it could not be asked for, or None."""
+    """Ask for the approval of one item; return why it could not be asked for, or None.
+
+    `key` is that of the form.
+    """
+    own_key, request_id = uuid5(key, asked.subject_id), by(request).request_id
     try:
-        ask_for_approval(
-            wanted, by=request.user, reason=reason, key=key, request_id=by(request).request_id
-        )
+        ask_for_approval(asked, by=request.user, reason=reason, key=own_key, request_id=request_id)
     except errors.Refused as refused:
         return refused
     return None

@@ -164,8 +164,6 @@ def open_books(
     asking = Asking.of(orders, clients)
     if is_brief:
         pipeline.ask(read.BE_BRIEF)
-    if asking.needs.staff:
-        pipeline.ask(read.LOCK_STAFF, [as_array(asking.needs.staff)])
     users, wallets = lock(pipeline, asking, *read.locks(orders, clients))
     reads = READS if asking.needs.names_resources else READS_WITHOUT_RESOURCES
     answers = {name: each.ask(pipeline, asking) for name, each in reads.items()}
@@ -199,8 +197,13 @@ def open_books(
 def lock(
     pipeline: Pipeline, asking: Asking, locks: Locks, whose: UUID | str
 ) -> tuple[Answer | None, Answer]:
-    """Lock users by id, then wallets by id, including those of the users and of limited owners."""
+    """Lock users by id, then wallets by id, including those of the users and of limited owners.
+
+    The members of staff whose acts are summed come first.
+    """
     needs = asking.needs
+    if needs.staff:
+        pipeline.ask(read.LOCK_STAFF, [as_array(needs.staff)])
     ids = [as_array(each) for each in (needs.wallets, needs.users, needs.limits)]
     if not (needs.users or needs.limits):
         return None, pipeline.ask(locks.wallets, [ids[0], whose])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.support import staff
-from tests.support.approvals import a_request, approve, ask, raise_threshold
+from tests.support.approvals import (
+    a_request,
+    approve,
+    ask,
+    raise_threshold,
+)
 from tests.support.constraints import refused_by
 from users.approvals.thresholds import asked_threshold
 from users.models import Approval, Threshold
@@ -46,16 +49,6 @@ BROKEN = [
         "facts = NULL, texts = NULL, reason = '', decision = ''",
     ),
 ]
-
-
-@pytest.fixture
-def asker(db: None) -> Any:
-    return staff.a_member(staff.SUPERVISOR, staff.OPERATOR, name="alice")
-
-
-@pytest.fixture
-def second(db: None) -> Any:
-    return staff.a_member(staff.SUPERVISOR, staff.OPERATOR, name="bob")
 
 
 @pytest.fixture

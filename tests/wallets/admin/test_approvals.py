@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +11,7 @@ from django.db import DatabaseError
 
 from iocash import errors
 from tests.support import people, staff
-from tests.support.approvals import a_request, approve, ask, raise_threshold, seen_now
+from tests.support.approvals import a_request, approve, ask, balance_of, seen_now, watched_orders
 from tests.support.sandbox import made
 from users.approvals.acts import APPROVABLES, differences, facts_when_asked
 from users.approvals.asking import ask_for_approval
@@ -24,176 +22,16 @@ from users.approvals.deciding import (
     refuse_request,
     withdraw_request,
 )
-from users.approvals.thresholds import lower_threshold, threshold_of
 from users.models import Approval, Event, Key
-from users.models.approvals import CEILINGS, ApprovalKind
-from users.models.events import By
+from users.models.approvals import ApprovalKind
 from users.models.ids import new_id
 from users.staff import members, roles
-from wallets import posting
 from wallets.admin.approvals.money import asked_about, asked_movement
-from wallets.models import Movement, Wallet
-from wallets.orders.base import Outcome
-from wallets.orders.batch import Batch
-from wallets.orders.cash_outs import CashOut, MarkCashOutSent, RejectCashOut, SettleCashOut
-from wallets.orders.payments import Adjust, CashIn, Reverse
-from wallets.posting import group
+from wallets.models import Movement
 
 pytestmark = pytest.mark.django_db
 State = Approval.State
 IBAN = "ES9121000418450200051332"
-
-
-@pytest.fixture
-def asker(db: None) -> Any:
-    return staff.a_member(staff.SUPERVISOR, staff.OPERATOR, name="alice")
-
-
-@pytest.fixture
-def second(db: None) -> Any:
-    return staff.a_member(staff.SUPERVISOR, staff.OPERATOR, name="bob")
-
-
-def by(member: Any) -> By:
-    return By(f"staff:{member.pk}")
-
-
-def balance(wallet: Wallet) -> int:
-    wallet.refresh_from_db()
-    return wallet.balance
-
-
-def orders(wallet: Wallet, member: Any) -> list[Any]:
-    """The orders that a member of staff may not submit alone, about what the wallet has."""
-    about: dict[str, Any] = {
-        "client_id": wallet.client_id,
-        "by": by(member),
-        "wallet_id": wallet.id,
-    }
-    amount = people.decimal(1_00)
-    received = Movement.objects.filter(wallet=wallet).earliest("id")
-    cash_out = CashOut(**about | {"by": people.BY}, amount=amount, iban=IBAN)
-    sent = posting.submit(cash_out).id
-    about_sent: dict[str, Any] = {**about, "movement_id": sent}
-    posting.submit(MarkCashOutSent(**about_sent | {"by": people.BY}))
-    cash_in = CashIn(**about, amount=amount)
-    return [
-        cash_in,
-        Adjust(**about, amount=amount, is_debit=False),
-        Adjust(**about, amount=amount, is_debit=True),
-        Reverse(**about, movement_id=received.id, amount=amount),
-        SettleCashOut(**about_sent),
-        RejectCashOut(**about_sent, reason="Returned"),
-        Batch(**about, items=(cash_in,)),
-    ]
-
-
-# --- Alone ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("is_superuser", [False, True])
-def test_member_of_staff_moves_no_money_alone(asker, alices, is_superuser):
-    asker.is_superuser = is_superuser
-    asker.save()
-    for order in orders(alices, asker):
-        with pytest.raises(errors.ApprovalRequired):
-            posting.submit(order)
-        with pytest.raises(errors.ApprovalRequired):
-            posting.dry_run(order)
-    assert balance(alices) == 100_00
-
-
-def test_key_and_system_need_no_approval(asker, alices):
-    for order in orders(alices, asker)[:-1]:
-        for actor in ("key:1", "system:bank"):
-            assert posting.dry_run(replace(order, by=By(actor))).is_predicted
-
-
-def test_unsent_cash_out_is_rejected_by_one_person(asker, alices):
-    about: dict[str, Any] = {"client_id": alices.client_id, "by": people.BY, "wallet_id": alices.id}
-    order = CashOut(**about, amount=people.decimal(1_00), iban=IBAN)
-    movement_id = posting.submit(order).id
-    about |= {"by": by(asker), "movement_id": movement_id}
-    posting.submit(RejectCashOut(**about, reason="Wrong name"))
-    assert Movement.objects.get(id=movement_id).status == "ERROR"
-
-
-# --- Thresholds ----------------------------------------------------------------------------------
-
-
-def test_sum_of_24_hours_counts_for_all_acts_of_one_person(asker, second, alices):
-    for kind in (ApprovalKind.CASH_IN, ApprovalKind.ADJUSTMENT):
-        raise_threshold(kind, 10_00, asker, second)
-    about: dict[str, Any] = {"client_id": alices.client_id, "by": by(asker), "wallet_id": alices.id}
-    four, two = people.decimal(4_00), people.decimal(2_00)
-    posting.submit(CashIn(**about, amount=four))
-    posting.submit(Adjust(**about, amount=four, is_debit=True))
-    for order in (CashIn(**about, amount=four), Adjust(**about, amount=four, is_debit=False)):
-        with pytest.raises(errors.ApprovalRequired):
-            posting.submit(order)
-    posting.submit(CashIn(**about, amount=two))
-    posting.submit(CashIn(**about | {"by": by(second)}, amount=four))
-    with made(timedelta(hours=25)):
-        posting.submit(CashIn(**about, amount=four))
-
-
-def test_approved_and_refused_acts_do_not_count(asker, second, alices):
-    raise_threshold(ApprovalKind.CASH_IN, 10_00, asker, second)
-    approve(a_request(alices, 50_00, asker), second)
-    about: dict[str, Any] = {"client_id": alices.client_id, "by": by(asker), "wallet_id": alices.id}
-    with pytest.raises(errors.InvalidFields):
-        posting.submit(CashIn(**about, amount=people.decimal(1) / 100))
-    posting.submit(CashIn(**about, amount=people.decimal(10_00)))
-
-
-def test_orders_of_one_group_are_summed(asker, second, alices):
-    raise_threshold(ApprovalKind.CASH_IN, 10_00, asker, second)
-    about: dict[str, Any] = {"client_id": alices.client_id, "by": by(asker), "wallet_id": alices.id}
-    orders = [CashIn(**about, amount=people.decimal(4_00)) for _ in range(4)]
-    answers = [type(each) for each in group.post(orders)]
-    assert answers == [Outcome, Outcome, errors.ApprovalRequired, errors.ApprovalRequired]
-    batch = Batch(**about, items=tuple(orders[:1]))
-    with pytest.raises(errors.ApprovalRequired):
-        posting.submit(batch)
-
-
-def test_threshold_is_of_its_currency_and_act(asker, second, alice, alices):
-    raise_threshold(ApprovalKind.CASH_IN, 10_00, asker, second)
-    dollars = people.a_wallet(alice, "USD")
-    about: dict[str, Any] = {
-        "client_id": alices.client_id,
-        "by": by(asker),
-        "amount": people.decimal(1_00),
-    }
-    for order in (
-        CashIn(**about, wallet_id=dollars.id),
-        Adjust(**about, wallet_id=alices.id, is_debit=False),
-    ):
-        with pytest.raises(errors.ApprovalRequired):
-            posting.submit(order)
-
-
-def test_one_person_lowers_and_never_raises_a_threshold(asker, second):
-    raise_threshold(ApprovalKind.CASH_IN, 10_00, asker, second)
-    lower = partial(lower_threshold, ApprovalKind.CASH_IN, "EUR", by=asker, reason="Less")
-    lower(5_00)
-    assert threshold_of(ApprovalKind.CASH_IN, "EUR") == 5_00
-    with pytest.raises(errors.ApprovalRequired):
-        lower(5_01)
-    with pytest.raises(errors.InvalidFields):
-        lower(-1)
-    with pytest.raises(errors.PermissionDenied):
-        lower(1_00, by=staff.a_member(staff.OPERATOR))
-
-
-def test_no_threshold_is_above_its_ceiling(asker, second, alices, monkeypatch):
-    with pytest.raises(errors.InvalidFields):
-        raise_threshold(ApprovalKind.CASH_IN, 10_000_01, asker, second)
-    raise_threshold(ApprovalKind.CASH_IN, 10_000_00, asker, second)
-    monkeypatch.setitem(CEILINGS, ApprovalKind.CASH_IN, 1)
-    about: dict[str, Any] = {"client_id": alices.client_id, "by": by(asker), "wallet_id": alices.id}
-    with pytest.raises(errors.ApprovalRequired):
-        posting.submit(CashIn(**about, amount=people.decimal(1_01)))
 
 
 # --- Asked and approved --------------------------------------------------------------------------
@@ -202,9 +40,9 @@ def test_no_threshold_is_above_its_ceiling(asker, second, alices, monkeypatch):
 @pytest.mark.parametrize(("kind", "change"), [("CASH_IN", 50_00), ("UP", 50_00), ("DOWN", -50_00)])
 def test_approved_movement_is_made_with_its_approval(asker, second, alices, kind, change):
     asked = a_request(alices, 50_00, asker, kind)
-    assert balance(alices) == 100_00
+    assert balance_of(alices) == 100_00
     done = approve(asked, second)
-    assert balance(alices) == 100_00 + change
+    assert balance_of(alices) == 100_00 + change
     assert (done.state, done.decided_by) == (State.APPROVED, second)
     assert done.made_id
     movement = Movement.objects.get(id=done.made_id)
@@ -214,7 +52,7 @@ def test_approved_movement_is_made_with_its_approval(asker, second, alices, kind
 
 
 def test_reversal_and_ends_of_cash_outs_are_approved(asker, second, alices):
-    *_others, reverse, settle, reject, _batch = orders(alices, asker)
+    *_others, reverse, settle, reject, _batch = watched_orders(alices, asker)
     received = Movement.objects.get(id=reverse.movement_id)
     asked = ask(asked_about(received, ApprovalKind.REVERSAL, 1_00, concept="Back"), asker)
     assert approve(asked, second).state == State.APPROVED
@@ -222,14 +60,14 @@ def test_reversal_and_ends_of_cash_outs_are_approved(asker, second, alices):
     asked = ask(asked_about(sent, ApprovalKind.SETTLE_CASH_OUT), asker)
     other = ask(asked_about(sent, ApprovalKind.REJECT_CASH_OUT, reason="Returned"), asker)
     assert approve(asked, second).made_id == sent.id
-    assert balance(alices) == 98_00
+    assert balance_of(alices) == 98_00
     failed = approve(other, second)
     assert (failed.state, failed.code) == (State.FAILED, "movement_not_pending")
     assert reject.movement_id == sent.id
 
 
 def test_second_end_of_a_cash_out_is_not_asked_for_while_one_waits(asker, alices):
-    settle = orders(alices, asker)[4]
+    settle = watched_orders(alices, asker)[4]
     sent = Movement.objects.get(id=settle.movement_id)
     ask(asked_about(sent, ApprovalKind.SETTLE_CASH_OUT), asker)
     with pytest.raises(errors.InvalidFields):
@@ -242,7 +80,7 @@ def test_approval_is_run_once(asker, second, alices):
     approve_request(asked.id, by=second, seen=seen)
     with pytest.raises(errors.InvalidFields):
         approve_request(asked.id, by=second, seen=seen)
-    assert balance(alices) == 150_00
+    assert balance_of(alices) == 150_00
     assert Key.objects.filter(key__contains=str(asked.id)).count() == 1
 
 
@@ -252,7 +90,7 @@ def test_changed_facts_run_nothing(asker, second, alices):
     people.cash_in(alices, 1_00)
     with pytest.raises(FactsChanged):
         approve_request(asked.id, by=second, seen=seen)
-    assert balance(alices) == 101_00
+    assert balance_of(alices) == 101_00
     asked.refresh_from_db()
     assert asked.is_waiting
     now = APPROVABLES[asked.kind].facts(asked)
@@ -270,7 +108,7 @@ def test_refused_order_fails_its_approval(asker, second, alices):
         "insufficient_funds",
         None,
     )
-    assert balance(alices) == 50_00
+    assert balance_of(alices) == 50_00
 
 
 def test_impossible_act_is_not_asked_for(asker, alices):
@@ -310,7 +148,7 @@ def test_asker_decides_nothing(asker, alices, is_superuser):
         approve(asked, asker)
     with pytest.raises(errors.PermissionDenied):
         refuse_request(asked.id, by=asker, reason="No")
-    assert balance(alices) == 100_00
+    assert balance_of(alices) == 100_00
 
 
 @pytest.mark.parametrize("role", [staff.VIEWER, staff.OPERATOR, staff.ADMINISTRATOR])
@@ -383,7 +221,7 @@ def test_refused_and_withdrawn_requests_are_not_run(asker, second, alices):
             approve(asked, second)
         with pytest.raises(errors.InvalidFields):
             withdraw_request(asked.id, by=asker)
-    assert balance(alices) == 100_00
+    assert balance_of(alices) == 100_00
 
 
 def test_expired_request_is_not_run(asker, second, alices):
@@ -410,5 +248,5 @@ def test_crash_before_the_approval_is_written_undoes_the_movement(
         patched.setattr("users.approvals.deciding.write_decision", crash)
         with pytest.raises(DatabaseError):
             approve(asked, second)
-    assert balance(alices) == 100_00
+    assert balance_of(alices) == 100_00
     assert approve(asked, second).state == State.APPROVED

@@ -30,11 +30,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def asker(db: None) -> Any:
-    return staff.a_member(staff.SUPERVISOR, staff.OPERATOR, name="alice")
-
-
-@pytest.fixture
 def others(db: None) -> list[Any]:
     return [staff.a_member(staff.SUPERVISOR, staff.OPERATOR, name=f"bob {n}") for n in range(4)]
 
