@@ -173,7 +173,6 @@ class ApprovalAdmin(WithActions):
         "shown_money",
         "asker",
         "reason",
-        "texts_in_words",
         "asked_at",
         "expires_at",
         "state_in_words",
@@ -274,10 +273,6 @@ class ApprovalAdmin(WithActions):
     @admin.display(description=_("status"))
     def state_in_words(self, asked: Approval) -> Any:
         return State(asked.state).label
-
-    @admin.display(description=_("text"))
-    def texts_in_words(self, asked: Approval) -> str:
-        return ", ".join(str(each) for each in (asked.texts or {}).values() if each)
 
 
 # --- The queue, and deciding about many -----------------------------------------------------------

@@ -59,6 +59,10 @@ class Approvable:
         """The facts as they are now, those before the act and those after it."""
         raise NotImplementedError
 
+    def details(self, asked: Approval) -> Sequence[tuple[Any, str]]:
+        """What is asked for, with labels, in the language of the reader. It never changes."""
+        return []
+
     def effect(self, asked: Approval) -> str:
         """What will happen, in one sentence."""
         raise NotImplementedError

@@ -88,7 +88,7 @@ class AskPages:
             request,
             "admin/ask.html",
             title=action.label,
-            facts=facts_in_words(act, [*act.facts(asked)]),
+            facts=[*act.details(asked), *facts_in_words(act, [*act.facts(asked)])],
             effect=act.effect(asked),
             form=form,
             reason=reason or ReasonForm(),

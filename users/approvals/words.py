@@ -72,11 +72,6 @@ class ShownApproval:
         return self.names.get(f"staff:{self.asked.decided_by_id}", "")
 
     @property
-    def texts(self) -> list[str]:
-        """What the asker wrote for others to read: the concept, or the reason for the client."""
-        return [str(text) for text in (self.asked.texts or {}).values() if text]
-
-    @property
     def address(self) -> str:
         return self.act.address(self.asked)
 
@@ -84,18 +79,19 @@ class ShownApproval:
 def shown_approval(asked: Approval) -> ShownApproval:
     """What a page shows of an approval; of one that is decided, the facts when it was asked."""
     act, names = act_of_approval(asked), people_of([asked])
-    before = facts_when_asked(asked)
+    before, details = facts_when_asked(asked), [*act.details(asked)]
     if not asked.is_waiting:
-        return ShownApproval(asked, act, facts_in_words(act, before), [], "", "", names)
+        shown = [*details, *facts_in_words(act, before)]
+        return ShownApproval(asked, act, shown, [], "", "", names)
     try:
         facts, effect = [*act.facts(asked)], act.effect(asked)
     except errors.Refused as refusal:
-        return ShownApproval(asked, act, [], [], "", "", names, str(refusal.words))
+        return ShownApproval(asked, act, details, [], "", "", names, str(refusal.words))
     changed = [
         (act.labels.get(name, name), value_in_words(name, old), value_in_words(name, new))
         for name, old, new in differences(before, facts)
     ]
-    shown = facts_in_words(act, facts)
+    shown = [*details, *facts_in_words(act, facts)]
     return ShownApproval(asked, act, shown, changed, effect, digest_of_facts(facts), names)
 
 

@@ -56,6 +56,17 @@ def test_cash_in_is_asked_for_on_the_page_of_the_wallet_and_approved(
     assert page.context["page_actions"] == []
 
 
+def test_big_sum_is_asked_for_in_figures_and_words(alice_at_work, bob_at_work, alices):
+    values = {"kind": "CASH_IN", "amount": "5.000.000,00", "concept": "x"}
+    form = {"key": str(uuid4()), **values}
+    before = alice_at_work.post(action_address(alices, "add-movement"), form)
+    asked = ask_on_page(alice_at_work, alices, "add-movement", **values)
+    after = bob_at_work.get(reverse("admin:users_approval_change", args=[asked.pk]))
+    for text in (words_of(before), words_of(after)):
+        assert "Amount 5,000,000.00 EUR In words five million euros" in text
+        assert "Balance afterwards 5,000,100.00 EUR" in text
+
+
 def test_asker_can_only_withdraw_on_the_page(alice_at_work, alices):
     asked = ask_on_page(
         alice_at_work, alices, "add-movement", kind="UP", amount="5", concept="Card"

@@ -19,7 +19,7 @@ from users.models.events import By
 from users.models.idempotency import approval_key
 from wallets import posting
 from wallets.admin.closing import finish_paid
-from wallets.admin.facts import read_again, with_currency
+from wallets.admin.facts import amount_facts, read_again, with_currency
 from wallets.admin.reversals import amount_left
 from wallets.models import Movement, Wallet
 from wallets.orders.base import Order
@@ -96,6 +96,16 @@ class MoneyAct(Approvable):
 
     def address(self, asked: Approval) -> str:
         return reverse(f"admin:wallets_{asked.subject}_change", args=[asked.subject_id])
+
+    def details(self, asked: Approval) -> Sequence[tuple[Any, str]]:
+        """The amount in figures and in words, and the texts of the asker."""
+        texts = asked.texts or {}
+        found = [
+            *amount_facts(asked.amount or 0, asked.currency),
+            (_("Concept"), texts.get("concept")),
+            (_("Reason"), texts.get("reason")),
+        ]
+        return [(name, str(value)) for name, value in found if value]
 
     def values(self, asked: Approval) -> dict[str, str]:
         """What sentences about it need."""
