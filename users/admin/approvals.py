@@ -29,6 +29,7 @@ from users.approvals.pages import answering
 from users.approvals.words import (
     ShownApproval,
     kinds_to_decide,
+    listed_approvals,
     may_decide,
     problem_in_words,
     shown_approval,
@@ -42,7 +43,7 @@ from users.models.ids import as_id
 from users.templatetags.office import shown_amount
 
 VIEW = "users.view_approval"
-MOST = 50
+MOST = 100
 """The most approvals on the page of what waits; the others follow when these are decided."""
 State = Approval.State
 
@@ -316,7 +317,7 @@ def approvals_waiting(request: HttpRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
     found = waiting_for_member(request.user).order_by("id")
     found = found.filter(kind=kind) if kind in kinds else found
-    rows = [shown_approval(each) for each in found[: MOST + 1]]
+    rows = listed_approvals(list(found[: MOST + 1]))
     own = Approval.objects.waiting().filter(asked_by=request.user.pk)
     return pages.render(
         request,
@@ -326,7 +327,7 @@ def approvals_waiting(request: HttpRequest) -> HttpResponse:
         has_more=len(rows) > MOST,
         kind=kind,
         kinds=[(each, APPROVABLES[each].label) for each in kinds],
-        own=[shown_approval(each) for each in own.order_by("id")[:MOST]],
+        own=listed_approvals(list(own.order_by("id")[:MOST])),
         now=clock.now(),
     )
 

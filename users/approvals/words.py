@@ -95,6 +95,16 @@ def shown_approval(asked: Approval) -> ShownApproval:
     return ShownApproval(asked, act, shown, changed, effect, digest_of_facts(facts), names)
 
 
+def listed_approvals(approvals: list[Approval]) -> list[ShownApproval]:
+    """What a list shows: the facts when they were asked for, which takes no more statements."""
+    names, found = people_of(approvals), []
+    for asked in approvals:
+        act = act_of_approval(asked)
+        facts = [*act.details(asked), *facts_in_words(act, facts_when_asked(asked))]
+        found.append(ShownApproval(asked, act, facts, [], "", "", names))
+    return found
+
+
 def people_of(approvals: list[Approval]) -> dict[str, str]:
     """The names of those who asked and who decided."""
     pks = {pk for each in approvals for pk in (each.asked_by_id, each.decided_by_id) if pk}

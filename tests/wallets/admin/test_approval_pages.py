@@ -46,7 +46,7 @@ def test_cash_in_is_asked_for_on_the_page_of_the_wallet_and_approved(
     assert "Nothing waits for you" in words_of(own)
     assert "Letter of the bank" in words_of(own)
     page = bob_at_work.get(reverse("admin:approvals"))
-    assert "5.00 EUR will be created in the wallet of Alice Example" in words_of(page)
+    assert "Balance afterwards 105.00 EUR" in words_of(page)
     page = bob_at_work.get(reverse("admin:users_approval_change", args=[asked.pk]))
     assert [each.name for each in page.context["page_actions"]] == ["approve", "refuse"]
     assert "105.00 EUR" in words_of(page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -13,13 +14,14 @@ from iocash import errors
 from tests.support import people, staff
 from tests.support.approvals import a_request, approve, balance_of, raise_threshold, watched_orders
 from tests.support.sandbox import made
+from tests.support.source_code import modules
 from users.approvals.thresholds import lower_threshold, threshold_of
 from users.models import Approval
 from users.models.approvals import CEILINGS, ApprovalKind
 from users.models.events import By
 from wallets import posting
 from wallets.models import Movement
-from wallets.orders.base import Outcome
+from wallets.orders.base import Order, Outcome
 from wallets.orders.batch import Batch
 from wallets.orders.cash_outs import CashOut, RejectCashOut
 from wallets.orders.payments import Adjust, CashIn
@@ -140,3 +142,38 @@ def test_no_threshold_is_above_its_ceiling(asker, second, alices, monkeypatch):
     about: dict[str, Any] = {"client_id": alices.client_id, "by": by(asker), "wallet_id": alices.id}
     with pytest.raises(errors.ApprovalRequired):
         posting.submit(CashIn(**about, amount=people.decimal(1_01)))
+
+
+# --- The code ------------------------------------------------------------------------------------
+
+MARKING = {
+    "users/approvals/asking.py",
+    "users/approvals/deciding.py",
+    "users/approvals/pages.py",
+    "wallets/erasure.py",
+}
+"""Where an act is marked as approved: it is rehearsed, run, or repeated by the duty."""
+
+
+def test_only_approvals_mark_acts_as_approved():
+    found = {
+        path
+        for path, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "By"
+        and (len(node.args) > 2 or any(each.arg == "approval" for each in node.keywords))
+    }
+    assert found == MARKING
+
+
+def test_every_order_with_an_act_of_staff_is_watched():
+    watched = {each.__name__ for each in every_order() if each.is_watched}
+    acting = {each.__name__ for each in every_order() if each.deeds is not Order.deeds}
+    names = {"CashIn", "Adjust", "Reverse", "SettleCashOut", "RejectCashOut"}
+    assert watched == acting == names | {"ItemsOrder", "Batch", "TransferOperation"}
+
+
+def every_order(kind: type[Order] = Order) -> list[type[Order]]:
+    below = [each for child in kind.__subclasses__() for each in every_order(child)]
+    return [kind, *below]
