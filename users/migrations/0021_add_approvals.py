@@ -106,6 +106,12 @@ DROP TRIGGER approvals_are_guarded ON users_approval;
 DROP FUNCTION users_guard_approvals;
 """
 
+FOREIGN_KEY = """
+ALTER TABLE users_approval
+    ADD CONSTRAINT approval_is_of_the_users_client
+        FOREIGN KEY (client_id, user_id) REFERENCES users_user (client_id, id);
+"""
+NO_FOREIGN_KEY = "ALTER TABLE users_approval DROP CONSTRAINT approval_is_of_the_users_client;"
 ROLE = settings.DATABASE_ROLE
 GRANT = f"""
 GRANT UPDATE (scopes) ON users_apikey TO "{ROLE}";
@@ -403,6 +409,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(("reason", ""), _negated=True), name="threshold_has_a_reason"
             ),
         ),
+        migrations.RunSQL(FOREIGN_KEY, NO_FOREIGN_KEY),
         migrations.RunSQL(GUARDS, NO_GUARDS),
         Grant(
             "SELECT, INSERT, UPDATE (state, code, decided_by_id, decided_at, decision, made_id,"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from tests.support import staff
+from tests.support import people, staff
 from tests.support.approvals import (
     a_request,
     approve,
@@ -94,6 +96,11 @@ COPY = """
 )
 def test_database_refuses_a_new_approval(asked, constraint, changes):
     assert refused_by(COPY, [changes]) == constraint
+
+
+def test_approval_is_of_the_client_of_its_user(asked):
+    other = json.dumps({"client_id": str(people.a_client("Another").id)})
+    assert refused_by(COPY, [other]) == "approval_is_of_the_users_client"
 
 
 @pytest.mark.parametrize("name", ["alice", "bob"])
