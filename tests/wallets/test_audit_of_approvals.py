@@ -9,6 +9,7 @@ from django.db import connection
 
 from tests.support import audited, people, staff
 from tests.support.approvals import a_request, approve, ask, raise_threshold
+from tests.support.corruptions import WRONG_APPROVALS
 from users.models.approvals import ApprovalKind
 from users.models.events import By
 from wallets import posting
@@ -17,30 +18,6 @@ from wallets.models import Movement
 from wallets.orders.payments import CashIn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.spoils_the_books]
-
-EVENT = "UPDATE users_event SET {} WHERE subject_id = %({})s"
-WRONG = [
-    ({"deeds", "approvals"}, EVENT.format("data = data - 'approval'", "made")),
-    ({"approvals"}, EVENT.format("actor = 'staff:0'", "made")),
-    (
-        {"approvals"},
-        EVENT.format("data = data || jsonb_build_object('approval', %(approval)s)", "alone"),
-    ),
-    (
-        {"approvals"},
-        EVENT.format("data = data || jsonb_build_object('approval', gen_random_uuid())", "alone"),
-    ),
-    ({"approvals"}, "UPDATE users_approval SET made_id = NULL WHERE id = %(approval)s::uuid"),
-    ({"approvals"}, "UPDATE users_approval SET amount = amount + 1 WHERE id = %(approval)s::uuid"),
-    ({"approvals"}, "UPDATE users_approval SET amount = amount + 1 WHERE kind = 'REVERSAL'"),
-    (
-        {"approvals"},
-        "UPDATE users_approval SET kind = 'ADJUSTMENT' WHERE id = %(approval)s::uuid",
-    ),
-    ({"deeds"}, "UPDATE users_threshold SET amount = 4_99 WHERE version = 1"),
-    ({"deeds"}, "DELETE FROM users_threshold"),
-    ({"deeds"}, "UPDATE users_threshold SET created_at = created_at + interval '1 day'"),
-]
 
 
 @pytest.fixture
@@ -67,7 +44,7 @@ def test_approved_and_small_acts_are_right(stage):
     assert audited.wrong() == []
 
 
-@pytest.mark.parametrize(("names", "change"), WRONG)
+@pytest.mark.parametrize(("names", "change"), WRONG_APPROVALS)
 def test_audit_finds_what_two_people_did_not_agree_on(stage, names, change):
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

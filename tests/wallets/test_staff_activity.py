@@ -31,7 +31,7 @@ from wallets.admin import staff_activity
 from wallets.admin.deeds import BOOKED, DEEDS, LOOKS
 from wallets.models import Movement
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_person_acts")]
 
 
 def page_of_member(member: Any) -> str:
