@@ -45,7 +45,7 @@ def test_approved_and_small_acts_are_right(stage):
 
 
 @pytest.mark.parametrize(("names", "change"), WRONG_APPROVALS)
-def test_audit_finds_what_two_people_did_not_agree_on(stage, names, change):
+def test_audit_finds_acts_without_an_agreement_of_two(stage, names, change):
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE users_approval DISABLE TRIGGER USER")

@@ -82,7 +82,7 @@ def test_asker_can_only_withdraw_on_the_page(alice_at_work, alices):
     assert asked.state == State.WITHDRAWN
 
 
-def test_page_shows_what_changed_and_the_same_form_then_approves(
+def test_page_shows_changed_facts_and_the_same_form_then_approves(
     bob_at_work, asker, second, alices
 ):
     asked = a_request(alices, 5_00, asker)
@@ -124,7 +124,7 @@ def test_act_below_the_threshold_is_done_at_once(alice_at_work, asker, second, a
     assert balance_of(alices) == 105_00
 
 
-def test_reversal_without_an_amount_asks_for_what_was_shown(alice_at_work, bob_at_work, alices):
+def test_reversal_without_an_amount_asks_for_the_shown_one(alice_at_work, bob_at_work, alices):
     received = Movement.objects.get(wallet=alices)
     asked = ask_on_page(alice_at_work, received, "reverse", amount="", concept="")
     assert asked.amount == 100_00
@@ -193,7 +193,9 @@ def test_staff_create_no_money_over_the_api(asker, alices):
     assert balance_of(alices) == 100_00
 
 
-def test_first_page_says_what_waits_for_the_member(alice_at_work, bob_at_work, asker, alices):
+def test_first_page_counts_requests_waiting_for_the_member(
+    alice_at_work, bob_at_work, asker, alices
+):
     a_request(alices, 5_00, asker)
     assert "Waiting for my approval 1 request" in words_of(bob_at_work.get("/admin/"))
     assert "Waiting for my approval None" in words_of(alice_at_work.get("/admin/"))

@@ -182,7 +182,7 @@ def boss(asker: Any) -> Any:
     return asker
 
 
-def test_member_whom_the_asker_made_decides_nothing_for_seven_days(asker, alices):
+def test_member_made_by_the_asker_decides_nothing_for_seven_days(asker, alices):
     values = {"username": "new", "first_name": "", "last_name": "", "email": ""}
     new = members.add_member(values, [staff.SUPERVISOR, staff.OPERATOR], by=boss(asker))
     asked = a_request(alices, 50_00, asker)

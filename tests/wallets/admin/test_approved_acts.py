@@ -153,7 +153,7 @@ def test_roles_are_given_by_two_people_and_taken_by_one(alice_at_work, bob_at_wo
     assert {each.name for each in carol.groups.all()} == {"viewer"}
 
 
-def test_nobody_approves_roles_of_their_own(alice_at_work, bob_at_work, second):
+def test_member_approves_no_roles_of_their_own(alice_at_work, bob_at_work, second):
     second.groups.remove(*second.groups.filter(name=staff.OPERATOR))
     asked = ask_on_page(
         alice_at_work, second, "roles", roles=["administrator", "operator", "supervisor"]
