@@ -172,7 +172,7 @@ def test_member_is_activated_by_two_people(alice_at_work, bob_at_work):
     assert carol.is_active
 
 
-def test_scope_that_creates_money_is_granted_by_two_people(
+def test_scope_of_cash_ins_is_granted_by_two_people(
     alice_at_work, bob_at_work, client_demo, alices
 ):
     key, secret = ApiKey.issue(client=client_demo, label="Server", scopes=["movements:write"])
@@ -186,7 +186,7 @@ def test_scope_that_creates_money_is_granted_by_two_people(
     assert api.post(f"wallets/{alices.pk}/movements", body, key=str(uuid4())).status == 201
 
 
-def test_key_is_issued_and_rotated_without_the_scope_that_creates_money(alice_at_work, client_demo):
+def test_key_is_issued_and_rotated_without_the_scope_of_cash_ins(alice_at_work, client_demo):
     form = {"key": str(uuid4()), "label": "Server", "scopes": ["cash-in:write"]}
     alice_at_work.post(action_address(client_demo, "issue-key"), form)
     assert not ApiKey.objects.exists()
