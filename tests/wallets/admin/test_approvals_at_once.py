@@ -89,3 +89,11 @@ def test_simultaneous_acts_of_one_person_are_summed(asker, others, alices, bobs)
     ]
     answers = threads.at_once(*(partial(posting.submit, order) for order in orders))
     assert kinds(answers) == {"Outcome": 2, "ApprovalRequired": 2}
+
+
+def test_act_in_another_wallet_waits_for_the_first_act_of_the_person(asker, others, alices, bobs):
+    raise_threshold(ApprovalKind.CASH_IN, 10_00, asker, others[0])
+    about: dict[str, Any] = {"client_id": alices.client_id, "by": By(f"staff:{asker.pk}")}
+    about["amount"] = people.decimal(6_00)
+    first, second = (CashIn(**about, wallet_id=each.id) for each in (alices, bobs))
+    assert isinstance(threads.waiting(second, first), errors.ApprovalRequired)
