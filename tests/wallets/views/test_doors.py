@@ -226,6 +226,8 @@ class Desk(Api):
 
 
 @at_each([endpoint for endpoint in CHANGING if not endpoint.path.endswith("/statement-files")])
+@at_each(CHANGING)
+@pytest.mark.usefixtures("one_person_acts")
 def test_staff_act_for_the_wallets_client_and_are_recorded(there, client_demo, endpoint):
     desk = Desk(endpoint.permission)
     before = set(Event.objects.values_list("id", flat=True))
@@ -254,6 +256,7 @@ def test_staff_need_the_permission(there, unmoved, endpoint):
 
 
 @at_each(KEYED)
+@pytest.mark.usefixtures("one_person_acts")
 def test_client_replays_the_key_of_a_staff_request(api, there, endpoint):
     desk = Desk(endpoint.permission)
     desk.browser.handler.enforce_csrf_checks = False

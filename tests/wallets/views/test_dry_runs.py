@@ -177,6 +177,7 @@ def test_dry_run_of_another_client_shows_nothing(stranger, calls, call):
         assert (answer.status, answer.code) == (404, "not_found")
 
 
+@pytest.mark.usefixtures("one_person_acts")
 def test_dry_run_of_staff_changes_nothing(staff, calls, call):
     desk = Api(None)
     desk.browser.force_login(staff)
