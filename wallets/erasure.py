@@ -1,16 +1,11 @@
 """Erases the personal data of a closed user. The ledger stays complete and passes its audit.
 
 What goes: names, phones, e-mail, KYC documents and their files, the addresses and references of
-identity verifications, the notes and tasks of staff, the texts of cases and of notices, the bank
-account of a closing, aliases, external accounts, the texts of movements and holds, in both wallets
-of a payment, statement files, and the salts of the idempotency keys of orders that name the user.
-What stays: ids, amounts, times, digests; so does the signature of the terms, which has nothing
-else.
 identity verifications, the notes and tasks of staff, the texts of cases, of approvals and of
 notices, the bank account of a closing, aliases, external accounts, the texts of movements and
-holds, in both wallets of a payment, and the salts of the idempotency keys of orders that name the
-user. What stays: ids, amounts, times, digests; so does the signature of the terms, which has
-nothing else.
+holds, in both wallets of a payment, statement files, and the salts of the idempotency keys of
+orders that name the user. What stays: ids, amounts, times, digests; so does the signature of the
+terms, which has nothing else.
 """
 
 from __future__ import annotations

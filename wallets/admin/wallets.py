@@ -13,7 +13,6 @@ from users.actions import Action, Facts, Searched, WithActions
 from users.change_lists.exports import amount
 from users.models.searches import typed
 from wallets.admin import cases, freezes, notes, notices, statements, tasks
-from wallets.admin import cases, freezes, notes, notices, tasks
 from wallets.admin.approvals.customers import ask_to_unblock_wallet, unblocks
 from wallets.admin.asked import ask_for_movement
 from wallets.admin.facts import name_of_wallet, wallet_facts, with_currency

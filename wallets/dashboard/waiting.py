@@ -19,11 +19,10 @@ from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from users import pages
-from users.models import Case, DutyState, KycDocument, Task, User, WebhookDelivery, WebhookEndpoint
-from users.templatetags.words import code_in_words
 from users.approvals.acts import APPROVE
 from users.approvals.words import waiting_for_member
-from users.models import Case, KycDocument, Task, User, WebhookEndpoint
+from users.models import Case, DutyState, KycDocument, Task, User, WebhookDelivery, WebhookEndpoint
+from users.templatetags.words import code_in_words
 from wallets.models import Audit, Closing, Hold, Movement, ScheduledRun
 
 VIEW_MOVEMENTS: Final = "wallets.view_movement"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from django.db import DatabaseError
@@ -26,6 +28,16 @@ def due_users() -> QuerySet[User]:
     return erasure.in_no_open_case(erasure.due(clock.now()))
 
 
+def failure_of(erase: Callable[[], object], user_id: object) -> list[Exception]:
+    """Erase a user; return why it was not done, if it was not."""
+    try:
+        erase()
+    except (OSError, DatabaseError) as error:
+        log.warning("user %s was not erased: %s", user_id, type(error).__name__)
+        return [error]
+    return []
+
+
 class EraseUsers(PeriodicDuty):
     """Erase the personal data of closed users whose retention period has ended.
 
@@ -45,20 +57,14 @@ class EraseUsers(PeriodicDuty):
         """
         phones.forget(clock.now())
         ids = [*due_users().values_list("id", flat=True)[:BATCH]]
-        for asked in erasure.approved_and_due()[:BATCH]:
-            erasure.erase_approved(asked)
-        users = erasure.in_no_open_case(erasure.due(clock.now()))[:BATCH]
-        ids = [*users.values_list("id", flat=True)]
         failures = []
+        for asked in erasure.approved_and_due()[:BATCH]:
+            failures += failure_of(partial(erasure.erase_approved, asked), asked.subject_id)
         for user_id in ids:
             self.require_time()
             if not due_users().filter(id=user_id).exists():
                 continue  # a case was opened, or somebody has erased the user
-            try:
-                erasure.erase(user_id=user_id, by=CLOCK)
-            except (OSError, DatabaseError) as error:
-                log.warning("user %s was not erased: %s", user_id, type(error).__name__)
-                failures.append(error)
+            failures += failure_of(partial(erasure.erase, user_id=user_id, by=CLOCK), user_id)
         if failures:
             raise failures[0]
         return len(ids)

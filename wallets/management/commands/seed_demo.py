@@ -33,8 +33,7 @@ from users.models.clients import SCOPES
 from users.models.events import By
 from users.models.sandbox import advance_clock, make_sandbox
 from wallets import posting
-from wallets.management.demo import dormant, history, tasks, webhooks
-from wallets.management.demo import approvals, dormant, history, tasks
+from wallets.management.demo import approvals, dormant, history, tasks, webhooks
 from wallets.management.demo.plan import Planner
 from wallets.models import Wallet
 from wallets.orders.cash_outs import CashOut
