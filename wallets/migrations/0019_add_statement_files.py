@@ -38,7 +38,7 @@ UNDO = "DROP FUNCTION wallets_erase_statement_files(uuid);"
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0018_add_webhooks"),
+        ("users", "0019_encrypt_secrets_and_keep_a_column"),
         ("wallets", "0018_add_alerts"),
     ]
 
