@@ -40,8 +40,8 @@ def take_back(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("wallets", "0018_add_alerts"),
-        ("users", "0021_add_approvals"),
+        ("wallets", "0019_add_statement_files"),
+        ("users", "0020_add_approvals"),
     ]
 
     operations: ClassVar = [migrations.RunPython(make_groups, take_back)]

@@ -125,7 +125,7 @@ REVOKE UPDATE (scopes) ON users_signingkey FROM "{ROLE}";
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0018_add_webhooks"),
+        ("users", "0019_encrypt_secrets_and_keep_a_column"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
