@@ -6,13 +6,9 @@ the approval are one transaction, so an approval is run once or not at all.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.contrib.admin.models import LogEntry
-from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext
 
 from iocash import errors
@@ -21,28 +17,10 @@ from iocash.db.outcome import Witness
 from iocash.db.transactions import note_witness, single_transaction
 from users.approvals.acts import APPROVE, Approvable, act_of_approval, digest_of_facts
 from users.approvals.asking import approval_refusal, member_now
+from users.approvals.influence import ABOUT_STAFF, are_independent
 from users.models import Approval
-from users.models.approvals import ApprovalKind
 from users.models.events import By
 
-INFLUENCE: Final = timedelta(days=7)
-"""How long a member of staff can't decide about what somebody asks for who made them staff,
-changed their roles or reset their access."""
-INFLUENTIAL: Final = (
-    "Added with these roles",
-    "Activated.",
-    "New link to set a password.",
-    "Roles changed",
-    "Second factor reset.",
-)
-"""The beginnings of these records in the log of the back office."""
-ABOUT_STAFF: Final = (
-    ApprovalKind.ADD_MEMBER,
-    ApprovalKind.ACTIVATE_MEMBER,
-    ApprovalKind.CHANGE_ROLES,
-    ApprovalKind.RESET_PASSWORD,
-    ApprovalKind.RESET_SECOND_FACTOR,
-)
 DECIDED: Final = """
     SELECT FROM users_approval WHERE id = %s AND decided_by_id = %s AND decided_at = %s
 """
@@ -171,35 +149,12 @@ def why_not_second(act: Approvable, asked: Approval, member: Any) -> str:
         return gettext("You don't have permission to decide about this.")
     if asked.kind in ABOUT_STAFF and asked.subject_id == str(member.pk):
         return gettext("This is about you. Somebody else must decide.")
-    if is_under_influence(member, asked.asked_by_id):
+    if not are_independent(member.pk, asked.asked_by_id):
         return gettext(
-            "Who asked for this has given you access, roles or a new password in the last 7 days. "
-            "Somebody else must decide."
+            "In the last 7 days one of you has given access, roles or a new password to the other, "
+            "or the same person to both. Somebody else must decide."
         )
     return ""
-
-
-def is_under_influence(member: Any, asker_id: int) -> bool:
-    """Whether the asker made or reset the member in the last 7 days, alone or by an approval."""
-    begins = Q()
-    for words in INFLUENTIAL:
-        begins |= Q(change_message__startswith=words)
-    log = LogEntry.objects.filter(
-        begins,
-        user=asker_id,
-        content_type__app_label="auth",
-        content_type__model="user",
-        object_id=str(member.pk),
-        action_time__gt=timezone.now() - INFLUENCE,
-    )
-    approved = Approval.objects.filter(
-        Q(asked_by=asker_id) | Q(decided_by=asker_id),
-        Q(subject_id=str(member.pk)) | Q(payload__username=member.get_username()),
-        kind__in=ABOUT_STAFF,
-        state=State.APPROVED,
-        decided_at__gt=clock.now() - INFLUENCE,
-    )
-    return log.exists() or approved.exists()
 
 
 def require_asker(act: Approvable, asked: Approval) -> None:

@@ -20,6 +20,7 @@ from users.approvals.acts import (
     facts_when_asked,
 )
 from users.approvals.deciding import why_not_second
+from users.approvals.influence import dependent_on
 from users.history import names_of
 from users.models import Approval
 from users.templatetags.office import grouped
@@ -120,7 +121,7 @@ def kinds_to_decide(member: Any) -> list[str]:
 
 def waiting_for_member(member: Any) -> Any:
     """What others asked for that a member of staff may decide about."""
-    waiting = Approval.objects.waiting().asked_by_others(member)
+    waiting = Approval.objects.waiting().exclude(asked_by__in=dependent_on(member.pk))
     return waiting.filter(kind__in=kinds_to_decide(member))
 
 

@@ -63,9 +63,6 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
     def overdue(self) -> ApprovalQuerySet:
         return self.filter(state=Approval.State.ASKED, expires_at__lte=Now())
 
-    def asked_by_others(self, member: Any) -> ApprovalQuerySet:
-        return self.exclude(asked_by=member.pk)
-
     def of(self, user: User) -> ApprovalQuerySet:
         """Those about a user, or about what the user has."""
         return self.filter(client=user.client_id, user=user)
