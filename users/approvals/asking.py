@@ -15,7 +15,7 @@ from users.approvals.acts import Approvable, act_of_approval
 from users.models import Approval
 from users.models.events import By
 
-ASKED_FIELDS = ("kind", "subject", "subject_id", "currency", "amount", "payload")
+ASKED_FIELDS = ("kind", "subject", "subject_id", "currency", "amount", "payload", "texts")
 """What makes two requests with one key the same."""
 
 
@@ -52,6 +52,7 @@ def ask_for_approval(
         Refused: the act would be refused now.
     """
     act = act_of_approval(asked)
+    asked.texts = asked.texts or {}
     member = member_now(by.pk)
     require_may(member, act.permission)
     if not reason.strip():
@@ -64,7 +65,6 @@ def ask_for_approval(
         act.lock(asked)
         require_only_one(act, asked)
         asked.facts = [[*each] for each in act.facts(asked)]
-        asked.texts = asked.texts or {}
         asked.asked_by, asked.reason = member, reason.strip()
         asked.asked_at = clock.now()
         asked.expires_at = asked.asked_at + act.lifetime
@@ -78,7 +78,6 @@ WRITTEN = (
     *ASKED_FIELDS,
     "client",
     "user",
-    "texts",
     "facts",
     "asked_by",
     "reason",

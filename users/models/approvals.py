@@ -4,7 +4,7 @@ which an act with money needs one."""
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.db import models
@@ -26,6 +26,9 @@ class ApprovalKind(StrEnum):
     REVERSAL = "REVERSAL"
     SETTLE_CASH_OUT = "SETTLE_CASH_OUT"
     REJECT_CASH_OUT = "REJECT_CASH_OUT"
+    TRANSFER = "TRANSFER"
+    CASH_OUT = "CASH_OUT"
+    PAY_OUT = "PAY_OUT"
     UNBLOCK_USER = "UNBLOCK_USER"
     UNBLOCK_WALLET = "UNBLOCK_WALLET"
     ERASE_USER = "ERASE_USER"
@@ -47,6 +50,11 @@ CEILINGS: Final = {
 }
 """The acts that have thresholds, and the highest threshold of each, in units of the currency. No
 setting raises it, and a higher threshold in the database counts as this one."""
+
+
+NEVER_ALONE: Final = (ApprovalKind.TRANSFER, ApprovalKind.CASH_OUT)
+"""Payments with the money of a customer: no threshold lets one member of staff order them. A
+cash-out is ordered by an approved PAY_OUT, a transfer by nobody of the staff."""
 
 
 def ceiling_of(kind: str, currency: str) -> int:

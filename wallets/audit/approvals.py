@@ -12,6 +12,9 @@ ACT: Final = """
              THEN movement.type
          WHEN movement.type = 'REVERSAL' AND event.kind = 'movement.settled'
               AND (movement.amount < 0 OR movement.counterparty_id IS NULL) THEN 'REVERSAL'
+         WHEN movement.type = 'TRANSFER' AND event.kind = 'movement.settled'
+              AND movement.amount < 0 THEN 'TRANSFER'
+         WHEN movement.type = 'CASH_OUT' AND event.kind = 'movement.pending' THEN 'CASH_OUT'
          WHEN movement.type = 'CASH_OUT' AND event.kind = 'movement.settled'
              THEN 'SETTLE_CASH_OUT'
          WHEN movement.type = 'CASH_OUT' AND event.kind = 'movement.error'
@@ -90,10 +93,15 @@ EQUATIONS: Final = (
         LEFT JOIN users_approval AS approval ON approval.id::text = made.approval
         WHERE made.approval IS NOT NULL AND (
             approval.state = 'APPROVED' AND approval.decided_by_id <> approval.asked_by_id
-            AND made.operation_id = (
+            AND CASE approval.kind WHEN 'PAY_OUT' THEN made.act = 'CASH_OUT' AND EXISTS (
+                SELECT FROM wallets_movement AS leg
+                JOIN wallets_wallet AS wallet ON wallet.id = leg.wallet_id
+                WHERE leg.id = made.id AND leg.client_id = approval.client_id
+                  AND wallet.user_id = approval.user_id)
+            ELSE made.operation_id = (
                 SELECT operation_id FROM wallets_movement AS named
                 WHERE named.id = approval.made_id AND named.client_id = approval.client_id
-            )
+            ) END
         ) IS NOT TRUE
         """,
         ("users_event", "users_approval"),

@@ -11,27 +11,36 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from iocash import errors, money
-from users.models.approvals import ApprovalKind
+from users.models.approvals import NEVER_ALONE, ApprovalKind
 from users.models.events import By
 from wallets.books.opened import Opened
 
 
 class WatchedAct(NamedTuple):
-    """An act of staff with money, and its amount in minor units."""
+    """An act of staff with money, and its amount in minor units.
+
+    The amount of what staff never do alone does not matter.
+    """
 
     kind: ApprovalKind
     currency: str
-    amount: int
+    amount: int = 0
 
 
 def require_within_thresholds(books: Opened, by: By, deeds: Iterable[WatchedAct]) -> None:
     """Require that a member of staff may do these acts alone, after all of the last 24 hours.
 
     Raises:
-        ApprovalRequired: the sum would be above the threshold of one of them.
+        ApprovalRequired: the sum would be above the threshold of one of them, or one of them is a
+            payment with the money of a customer.
     """
     added: dict[str, int] = {}
     for deed in deeds:
+        if deed.kind in NEVER_ALONE:
+            raise errors.ApprovalRequired(
+                "Members of staff can't pay with the money of a customer alone. The client of the "
+                "wallet orders payments; a pay-out in the back office needs an approval."
+            )
         before = books.deeds.get((by.actor, deed.currency), 0)
         added[deed.currency] = added.get(deed.currency, 0) + deed.amount
         threshold = books.thresholds.get((deed.kind, deed.currency), 0)

@@ -14,6 +14,7 @@ from uuid import UUID
 from iocash import errors
 from users.credentials import Proof
 from users.models import fingerprints
+from users.models.approvals import ApprovalKind
 from users.models.events import By
 from users.models.fingerprints import Asked
 from wallets.books import Books
@@ -213,6 +214,11 @@ class WalletOrder(Order):
 
     def wallet(self, books: Books) -> LockedWallet:
         return books.wallet(self.wallet_id, self.client_id)
+
+    def never_alone(self, kind: ApprovalKind, books: Books) -> Sequence[WatchedAct]:
+        """The act of a payment with the money of the wallet, which staff never order alone."""
+        wallet = books.find_wallet(self.wallet_id, self.client_id)
+        return [WatchedAct(kind, wallet.currency)] if wallet else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

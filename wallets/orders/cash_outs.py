@@ -59,6 +59,7 @@ class CashOut(MoneyOrder):
 
     type = "CASH_OUT"
     status = 202
+    is_watched = True
     refuses: ClassVar[errors.Refusals] = (
         *MoneyOrder.refuses,
         errors.ExternalAccountNotFound,
@@ -80,6 +81,9 @@ class CashOut(MoneyOrder):
         return Needs(
             wallets=wallets, settles=wallets, limits=wallets, flows=wallets, resources=account
         )
+
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        return self.never_alone(ApprovalKind.CASH_OUT, books)
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)

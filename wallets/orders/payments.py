@@ -73,6 +73,7 @@ class Transfer(Payment):
     """
 
     type = "TRANSFER"
+    is_watched = True
     refuses: ClassVar[errors.Refusals] = (
         *Payment.refuses,
         errors.WalletNotReady,
@@ -80,6 +81,9 @@ class Transfer(Payment):
         errors.InsufficientFunds,
         errors.LimitExceeded,
     )
+
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        return self.never_alone(ApprovalKind.TRANSFER, books)
 
     def apply(self, books: Books) -> Outcome:
         wallet, target = self.wallet(books), self.target(books)
