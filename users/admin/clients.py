@@ -18,10 +18,10 @@ from iocash import errors
 from iocash.db.transactions import single_transaction
 from users import public_keys, tokens
 from users.actions import Action, ActionForm, WithActions, address_of, by
-from users.admin.approved_keys import CASH_IN, GRANT_CASH_IN
+from users.admin.approved_keys import GRANT_SCOPES
 from users.history import history
 from users.models import ApiKey, Client, SigningKey, events
-from users.models.clients import SCOPES
+from users.models.clients import ISSUED_SCOPES
 from users.models.events import EventKind
 from users.webhooks import endpoints
 
@@ -36,12 +36,12 @@ class CredentialForm(ActionForm):
     )
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
-        choices=[(scope, scope) for scope in SCOPES if scope != CASH_IN],
+        choices=[(scope, scope) for scope in ISSUED_SCOPES],
         widget=forms.CheckboxSelectMultiple,
-        initial=[scope for scope in SCOPES if scope != CASH_IN],
+        initial=ISSUED_SCOPES,
         help_text=_(
-            "cash-in:write, which creates money, is granted afterwards on the page of the key, by "
-            "two people."
+            "cash-in:write and movements:write, which create and move money, are granted "
+            "afterwards on the page of the key, by two people."
         ),
     )
     days = forms.IntegerField(
@@ -131,7 +131,7 @@ def issued(request: HttpRequest, **values: Any) -> HttpResponse:
 def rotate(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> HttpResponse:
     """Issue another key with the same scopes; the old one works for `OVERLAP` more.
 
-    The scope that creates money is left out: two people grant it to the new key.
+    The scopes that create and move money are left out: two people grant them to the new key.
 
     Raises:
         CredentialsRevoked: the key is revoked, so it can't be rotated.
@@ -145,7 +145,7 @@ def rotate(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> HttpRes
         if old_end is None or old_end > end:
             key.expires_at = end
             key.save(update_fields=["expires_at"])
-        scopes = [scope for scope in key.scopes if scope != CASH_IN]
+        scopes = [scope for scope in key.scopes if scope in ISSUED_SCOPES]
         return issued(
             request, client=key.client, label=key.label, scopes=scopes, expires_at=old_end
         )
@@ -301,7 +301,7 @@ class ApiKeyAdmin(WithActions):
     fields = ("client", "label", "prefix", "scopes", "created_at", "expires_at", "revoked_at")
     csv_columns = (("id", "id"), ("prefix", "prefix"), *CREDENTIAL_CSV)
     page_actions = (
-        GRANT_CASH_IN,
+        GRANT_SCOPES,
         Action(
             name="rotate",
             label=_("Rotate"),
@@ -310,7 +310,8 @@ class ApiKeyAdmin(WithActions):
             is_available=is_working,
             warning=_(
                 "A new key with the same scopes is issued. This key works for 24 more hours. "
-                "cash-in:write must be granted to the new key again, by two people."
+                "cash-in:write and movements:write must be granted to the new key again, by two "
+                "people."
             ),
         ),
         Action(
@@ -342,7 +343,7 @@ class SigningKeyAdmin(WithActions):
         "revoked_at",
     )
     page_actions = (
-        GRANT_CASH_IN,
+        GRANT_SCOPES,
         Action(
             name="revoke",
             label=_("Revoke"),

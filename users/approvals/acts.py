@@ -52,6 +52,10 @@ class Approvable:
     is_exclusive: ClassVar[bool] = False
     """Whether only one approval can wait for each subject."""
 
+    def why_not(self, asked: Approval, member: Any) -> str:
+        """Why this member of staff may neither ask for it nor decide about it; "": may."""
+        return ""
+
     def lock(self, asked: Approval) -> None:
         """Lock the rows on which the facts and the act depend: users by id, then wallets by id."""
 

@@ -55,6 +55,8 @@ def ask_for_approval(
     asked.texts = asked.texts or {}
     member = member_now(by.pk)
     require_may(member, act.permission)
+    if problem := act.why_not(asked, member):
+        raise errors.PermissionDenied(problem)
     if not reason.strip():
         raise errors.InvalidFields(errors.FieldError("reason", "blank", gettext("Say why.")))
     if made := asked_before(asked, member, key):

@@ -154,7 +154,7 @@ def why_not_second(act: Approvable, asked: Approval, member: Any) -> str:
             "In the last 7 days one of you has given access, roles or a new password to the other, "
             "or the same person to both. Somebody else must decide."
         )
-    return ""
+    return act.why_not(asked, member)
 
 
 def require_asker(act: Approvable, asked: Approval) -> None:

@@ -10,13 +10,16 @@ from django.contrib.auth import get_user_model
 from django.test import Client as Browser
 from django.urls import reverse
 
+from iocash import errors
 from tests.support import people, staff
 from tests.support.approval_pages import REASON, action_address, ask_on_page, decide_on_page
-from tests.support.approvals import approve
+from tests.support.approvals import approve, ask
 from tests.support.payments_out import words_of
 from tests.support.people import Api
+from users.admin.approved_keys import ask_for_scope
 from users.approvals.thresholds import threshold_of
 from users.models import ApiKey, Approval, User
+from users.models.clients import MONEY_SCOPES
 from wallets import erasure, posting
 from wallets.orders.users import BlockUser, UnsubscribeUser
 from wallets.orders.wallets import BlockWallet
@@ -172,29 +175,45 @@ def test_member_is_activated_by_two_people(alice_at_work, bob_at_work):
     assert carol.is_active
 
 
-def test_scope_of_cash_ins_is_granted_by_two_people(
+def test_scopes_about_money_are_granted_by_two_people(
     alice_at_work, bob_at_work, client_demo, alices
 ):
-    key, secret = ApiKey.issue(client=client_demo, label="Server", scopes=["movements:write"])
+    key, secret = ApiKey.issue(client=client_demo, label="Server", scopes=["users:read"])
     body = {"type": "CASH_IN", "amount": "5.00"}
     api = Api(secret)
     assert api.post(f"wallets/{alices.pk}/movements", body, key=str(uuid4())).status == 403
-    asked = ask_on_page(alice_at_work, key, "grant-cash-in")
+    asked = ask_on_page(alice_at_work, key, "grant-scopes", scopes=[*MONEY_SCOPES])
     decide_on_page(bob_at_work, asked)
     key.refresh_from_db()
-    assert key.scopes == ["cash-in:write", "movements:write"]
+    assert key.scopes == ["cash-in:write", "movements:write", "users:read"]
     assert api.post(f"wallets/{alices.pk}/movements", body, key=str(uuid4())).status == 201
 
 
-def test_key_is_issued_and_rotated_without_the_scope_of_cash_ins(alice_at_work, client_demo):
-    form = {"key": str(uuid4()), "label": "Server", "scopes": ["cash-in:write"]}
+@pytest.mark.parametrize("scope", MONEY_SCOPES)
+def test_key_is_issued_and_rotated_without_a_scope_about_money(alice_at_work, client_demo, scope):
+    form = {"key": str(uuid4()), "label": "Server", "scopes": [scope]}
     alice_at_work.post(action_address(client_demo, "issue-key"), form)
     assert not ApiKey.objects.exists()
-    key, _ = ApiKey.issue(
-        client=client_demo, label="Server", scopes=["cash-in:write", "users:read"]
-    )
+    key, _ = ApiKey.issue(client=client_demo, label="Server", scopes=[scope, "users:read"])
     alice_at_work.post(action_address(key, "rotate"), {"key": str(uuid4())})
     assert ApiKey.objects.exclude(pk=key.pk).get().scopes == ["users:read"]
+
+
+def test_issuer_of_a_key_neither_asks_for_money_nor_decides(
+    alice_at_work, asker, second, client_demo
+):
+    form = {"key": str(uuid4()), "label": "Server", "scopes": ["users:read"]}
+    alice_at_work.post(action_address(client_demo, "issue-key"), form)
+    key = ApiKey.objects.get()
+    with pytest.raises(errors.PermissionDenied, match="You have issued this key"):
+        ask(ask_for_scope(key, {"scopes": ["movements:write"]}), asker)
+    asked = ask(ask_for_scope(key, {"scopes": ["movements:write"]}), second)
+    assert ["issued_by", "alice"] in asked.facts
+    with pytest.raises(errors.PermissionDenied, match="You have issued this key"):
+        approve(asked, asker)
+    assert approve(asked, staff.a_member(staff.SUPERVISOR, name="carol")).state == "APPROVED"
+    key.refresh_from_db()
+    assert key.scopes == ["movements:write", "users:read"]
 
 
 def test_threshold_is_raised_by_two_people_and_lowered_by_one(alice_at_work, bob_at_work):

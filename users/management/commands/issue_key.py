@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -13,12 +13,8 @@ from django.utils import timezone
 
 from iocash.db.transactions import single_transaction
 from users.models import ApiKey, Client, events
-from users.models.clients import SCOPES
+from users.models.clients import ISSUED_SCOPES, MONEY_SCOPES, SCOPES
 from users.models.events import By, EventKind
-
-CASH_IN: Final = "cash-in:write"
-"""The scope that creates money."""
-GIVEN: Final = [scope for scope in SCOPES if scope != CASH_IN]
 
 
 def check_lengths(name: str, label: str) -> None:
@@ -53,10 +49,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scope",
             action="append",
-            choices=GIVEN,
+            choices=SCOPES,
             metavar="SCOPE",
-            help=f"Repeat for several scopes; without it, the key has all: {', '.join(GIVEN)}. "
-            f"{CASH_IN} is granted in the back office, by two people.",
+            help=f"Repeat for several scopes; without it, the key has {', '.join(ISSUED_SCOPES)}. "
+            f"{' and '.join(MONEY_SCOPES)} create and move money: name them here, or two people "
+            "grant them in the back office.",
         )
         parser.add_argument(
             "--days", type=int, help="Days until expiry; without it, the key does not expire."
@@ -72,7 +69,7 @@ class Command(BaseCommand):
             key, secret = ApiKey.issue(
                 client=client,
                 label=options["label"],
-                scopes=options["scope"] or list(GIVEN),
+                scopes=options["scope"] or list(ISSUED_SCOPES),
                 expires_at=timezone.now() + timedelta(days=days) if days else None,
             )
             by = By(f"system:issue_key:{login()}"[:60])
