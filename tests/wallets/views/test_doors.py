@@ -226,6 +226,7 @@ class Desk(Api):
 
 
 @at_each([endpoint for endpoint in CHANGING if not endpoint.path.endswith("/statement-files")])
+@at_each(CHANGING)
 @pytest.mark.usefixtures("one_person_acts")
 def test_staff_act_for_the_wallets_client_and_are_recorded(there, client_demo, endpoint):
     desk = Desk(endpoint.permission)
