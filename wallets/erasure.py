@@ -109,6 +109,7 @@ def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
         erase_texts(wallet_id)
     erase_files(user)
     with single_transaction():
+        Approval.objects.lock_of(user)
         user = locked_user(user_id, None)
         if user.erased_at is None:
             blank(user)

@@ -1,14 +1,17 @@
 """Deciding about approvals: approve and run, refuse, withdraw, expire.
 
-Every decision locks the row of the approval first, and all other rows after it. What it changes and
-the approval are one transaction, so an approval is run once or not at all.
+Every decision locks the row of the approval first, then users by id, then wallets by id. Erasure
+locks in the same order: first the approvals about the user. What a decision changes and the
+approval are one transaction, so an approval is run once or not at all.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import DatabaseError
 from django.utils.translation import gettext
 
 from iocash import errors
@@ -20,6 +23,8 @@ from users.approvals.asking import approval_refusal, member_now
 from users.approvals.influence import ABOUT_STAFF, are_independent
 from users.models import Approval
 from users.models.events import By
+
+log = logging.getLogger(__name__)
 
 DECIDED: Final = """
     SELECT FROM users_approval WHERE id = %s AND decided_by_id = %s AND decided_at = %s
@@ -64,8 +69,19 @@ def approve_request(
             asked.state, asked.code = State.FAILED, refusal.code
         write_decision(asked, member)
     if asked.state == State.APPROVED:
-        act.finish(asked)
+        finish_approved(act, asked)
     return asked
+
+
+def finish_approved(act: Approvable, asked: Approval) -> None:
+    """Do what follows the commit. It is approved anyway, so a failure is only logged.
+
+    A duty or the page of the subject repeats it.
+    """
+    try:
+        act.finish(asked)
+    except (OSError, DatabaseError, errors.Refused) as error:
+        log.warning("approval %s was not finished: %s", asked.id, type(error).__name__)
 
 
 def refuse_request(approval_id: UUID, *, by: Any, reason: str) -> Approval:

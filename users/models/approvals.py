@@ -75,6 +75,10 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
         """Those about a user, or about what the user has."""
         return self.filter(client=user.client_id, user=user)
 
+    def lock_of(self, user: User) -> None:
+        """Lock those about a user, as a decision does: before the row of the user."""
+        list(self.of(user).order_by("id").select_for_update(no_key=True).values_list("id"))
+
     def erase_of(self, user: User) -> None:
         """Erase the texts and facts of all approvals about a closed user."""
         self.of(user).update(texts=None, facts=None, reason="", decision="")

@@ -12,6 +12,7 @@ from django.db import DatabaseError
 from django.db.models import QuerySet
 
 from iocash.db import clock
+from iocash.errors import Refused
 from users import phones
 from users.duties.periods import PeriodicDuty
 from users.models import User
@@ -52,14 +53,23 @@ class EraseUsers(PeriodicDuty):
         """Erase a batch of users. The uses of phones that are no longer counted go too.
 
         Raises:
-            OSError, DatabaseError: a user could not be erased, and is not marked as erased. The
-                others of the batch are erased.
+            OSError, DatabaseError, Refused: a user could not be erased, and is not marked as
+                erased. The others of the batch are erased.
         """
         phones.forget(clock.now())
         ids = [*due_users().values_list("id", flat=True)[:BATCH]]
         failures = []
         for asked in erasure.approved_and_due()[:BATCH]:
             failures += failure_of(partial(erasure.erase_approved, asked), asked.subject_id)
+        failures: list[Exception] = []
+            self.require_time()
+            try:
+                erasure.erase_approved(asked)
+            except (OSError, DatabaseError, Refused) as error:
+                log.warning("approval %s was not finished: %s", asked.id, type(error).__name__)
+                failures.append(error)
+        users = erasure.in_no_open_case(erasure.due(clock.now()))[:BATCH]
+        ids = [*users.values_list("id", flat=True)]
         for user_id in ids:
             self.require_time()
             if not due_users().filter(id=user_id).exists():
