@@ -27,6 +27,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from iocash import errors
+from users.approvals.asking import require_not_asked
 from users.approvals.pages import ASK, AskPages
 from users.change_lists import Uncounted
 from users.change_lists.columns import Columns, filters_in_words, name_of, readable
@@ -301,6 +302,8 @@ class WithActions(AskPages, ReadOnly):
         """
         if ASK in request.POST and action.asks:
             return self.ask(request, action, obj, form)
+        if action.asks:
+            require_not_asked(form.cleaned_data["key"])
         try:
             if action.rehearse and CONFIRMED not in request.POST:
                 facts = action.rehearse(request, obj, form.cleaned_data)

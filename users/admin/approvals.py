@@ -32,6 +32,7 @@ from users.approvals.words import (
     listed_approvals,
     may_decide,
     problem_in_words,
+    seen_by,
     shown_approval,
     waiting_for_member,
 )
@@ -226,6 +227,10 @@ class ApprovalAdmin(WithActions):
             is_available=lambda asked: asked.is_waiting,
         ),
     )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Only about what the member of staff may see: requests have facts about customers."""
+        return seen_by(request.user, super().get_queryset(request))
 
     def available_actions(self, request: HttpRequest, obj: Any) -> list[Action]:
         """Who asked can only withdraw it; who may be the second person can only decide."""

@@ -39,6 +39,7 @@ class GrantScopesAct(Approvable):
     kind = ApprovalKind.ISSUE_API_KEY
     label = _("Key that moves money")
     permission = ADD_CASH_IN
+    view = "users.view_apikey"
     is_exclusive = True
     labels: ClassVar[Any] = {
         "client": _("Client"),

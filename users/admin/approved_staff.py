@@ -48,6 +48,7 @@ class MemberAct(Approvable):
     """An act about one member of staff; the rules of `users.staff` apply to the asker."""
 
     permission = roles.CHANGE_STAFF
+    view = "auth.view_user"
     is_exclusive = True
     labels: ClassVar[Any] = {
         "member": _("Member of staff"),
@@ -245,14 +246,18 @@ def require_approved() -> None:
 
 
 def may_make_link(member: Any, by: Any) -> bool:
-    """Whether the link to set a password was approved: `by` asked for it, and it is not set yet."""
+    """Whether the link to set a password was approved: `by` asked for it, and it is not set yet.
+
+    Only the newest approval about the member counts: an older one was for another password.
+    """
     if member.has_usable_password():
         return False
     approved = Approval.objects.filter(
         Q(kind=ApprovalKind.RESET_PASSWORD, subject_id=str(member.pk))
         | Q(kind=ApprovalKind.ADD_MEMBER, payload__username=member.get_username()),
-        asked_by=by.pk,
         state=Approval.State.APPROVED,
-        decided_at__gt=clock.now() - LINK_LIFETIME,
     )
-    return approved.exists()
+    newest = approved.order_by("-decided_at").first()
+    if newest is None or newest.decided_at is None or newest.asked_by_id != by.pk:
+        return False
+    return bool(newest.decided_at > clock.now() - LINK_LIFETIME)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, ClassVar, Final, NamedTuple
@@ -46,6 +46,8 @@ class Approvable:
     """What people read: "Cash-in"."""
     permission: ClassVar[str]
     """Who has it may ask; who has it and APPROVE may decide."""
+    view: ClassVar[str]
+    """Who has it sees what was asked for, as who has `permission` does."""
     labels: ClassVar[Mapping[str, Any]] = {}
     """The labels of its facts, by their names."""
     lifetime: ClassVar[timedelta] = timedelta(days=7)
@@ -62,6 +64,13 @@ class Approvable:
     def facts(self, asked: Approval) -> Sequence[ActFact]:
         """The facts as they are now, those before the act and those after it."""
         raise NotImplementedError
+
+    def about_others(self, asked: Approval) -> Collection[str]:
+        """The names of facts that name another customer than `asked.user`: they are not stored.
+
+        What is stored is erased with `asked.user` only.
+        """
+        return ()
 
     def details(self, asked: Approval) -> Sequence[tuple[Any, str]]:
         """What is asked for, with labels, in the language of the reader. It never changes."""
@@ -121,9 +130,26 @@ def facts_when_asked(asked: Approval) -> list[ActFact]:
     return [ActFact(name, value) for name, value in asked.facts or []]
 
 
+VOLATILE: Final = frozenset(
+    {
+        *("balance", "held", "available", "balance_after"),
+        *("payer_balance", "payer_after"),
+    }
+)
+"""The names of facts which customers change all the time. They are shown, and decide nothing: the
+rules of the act refuse what is not covered."""
+
+
 def digest_of_facts(facts: Sequence[ActFact]) -> str:
-    """The digest that a page carries of the facts that it shows."""
-    return sha256(orjson.dumps([[*each] for each in facts])).hexdigest()
+    """The digest that a page carries of the facts that it shows, without the volatile ones."""
+    kept = [[*each] for each in facts if each.name not in VOLATILE]
+    return sha256(orjson.dumps(kept)).hexdigest()
+
+
+def facts_to_keep(act: Approvable, asked: Approval) -> list[list[str]]:
+    """The facts of now that are stored with the request: none about other customers."""
+    others = act.about_others(asked)
+    return [[*each] for each in act.facts(asked) if each.name not in others]
 
 
 def differences(before: Sequence[ActFact], after: Sequence[ActFact]) -> list[tuple[str, str, str]]:

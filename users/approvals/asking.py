@@ -11,9 +11,10 @@ from django.utils.translation import gettext
 from iocash import errors
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
-from users.approvals.acts import Approvable, act_of_approval
-from users.models import Approval
+from users.approvals.acts import Approvable, act_of_approval, facts_to_keep
+from users.models import Approval, Key
 from users.models.events import By
+from users.models.idempotency import approval_key
 
 ASKED_FIELDS = ("kind", "subject", "subject_id", "currency", "amount", "payload", "texts")
 """What makes two requests with one key the same."""
@@ -61,12 +62,13 @@ def ask_for_approval(
         raise errors.InvalidFields(errors.FieldError("reason", "blank", gettext("Say why.")))
     if made := asked_before(asked, member, key):
         return made
+    require_not_done(asked, key)
     asked.id = key
     act.rehearse(asked, By(f"staff:{member.pk}", request_id, key))
     with single_transaction():
         act.lock(asked)
         require_only_one(act, asked)
-        asked.facts = [[*each] for each in act.facts(asked)]
+        asked.facts = facts_to_keep(act, asked)
         asked.asked_by, asked.reason = member, reason.strip()
         asked.asked_at = clock.now()
         asked.expires_at = asked.asked_at + act.lifetime
@@ -103,6 +105,24 @@ def asked_before(asked: Approval, member: Any, key: UUID) -> Approval | None:
             idempotency_key=str(key), resource="approval", id=str(key)
         )
     return made
+
+
+def require_not_done(asked: Approval, key: UUID) -> None:
+    """
+    Raises:
+        InvalidFields: the form with this key was done without an approval.
+    """
+    if Key.objects.filter(client=asked.client_id, key=approval_key(key)).exists():
+        raise approval_refusal(gettext("This form was sent before, and was done."))
+
+
+def require_not_asked(key: UUID) -> None:
+    """
+    Raises:
+        InvalidFields: an approval was asked for with the form that has this key.
+    """
+    if Approval.objects.filter(id=key).exists():
+        raise approval_refusal(gettext("An approval was asked for with this form. Begin again."))
 
 
 def require_only_one(act: Approvable, asked: Approval) -> None:

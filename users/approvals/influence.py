@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -57,7 +57,7 @@ Influences = dict[int, set[int]]
 def recent_influences() -> Influences:
     """All influences of the last 7 days; one statement."""
     found: Influences = defaultdict(set)
-    values = {
+    values: dict[str, Any] = {
         "words": [f"{words}%" for words in INFLUENTIAL],
         "kinds": [kind.value for kind in ABOUT_STAFF],
         "time": INFLUENCE,

@@ -111,6 +111,7 @@ class RaiseThresholdAct(Approvable):
     kind = ApprovalKind.RAISE_THRESHOLD
     label = _("Higher threshold")
     permission = CHANGE_THRESHOLD
+    view = "users.view_threshold"
     labels: ClassVar[Mapping[str, Any]] = {"threshold": _("Threshold"), "after": _("Afterwards")}
 
     def lock(self, asked: Approval) -> None:

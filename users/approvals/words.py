@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.db.models import Q
 from django.utils.translation import gettext
 
 from iocash import errors
@@ -86,11 +87,13 @@ def shown_approval(asked: Approval) -> ShownApproval:
         return ShownApproval(asked, act, shown, [], "", "", names)
     try:
         facts, effect = [*act.facts(asked)], act.effect(asked)
+        others = act.about_others(asked)
     except errors.Refused as refusal:
         return ShownApproval(asked, act, details, [], "", "", names, str(refusal.words))
     changed = [
         (act.labels.get(name, name), value_in_words(name, old), value_in_words(name, new))
         for name, old, new in differences(before, facts)
+        if name not in others
     ]
     shown = [*details, *facts_in_words(act, facts)]
     return ShownApproval(asked, act, shown, changed, effect, digest_of_facts(facts), names)
@@ -117,6 +120,16 @@ def kinds_to_decide(member: Any) -> list[str]:
     return [
         kind for kind, act in APPROVABLES.items() if member.has_perms((APPROVE, act.permission))
     ]
+
+
+def seen_by(member: Any, approvals: Any) -> Any:
+    """Of these approvals, those about what a member of staff may see, and the member's own."""
+    kinds = [
+        kind
+        for kind, act in APPROVABLES.items()
+        if member.has_perm(act.view) or member.has_perm(act.permission)
+    ]
+    return approvals.filter(Q(kind__in=kinds) | Q(asked_by=member.pk))
 
 
 def waiting_for_member(member: Any) -> Any:

@@ -28,8 +28,6 @@ OWN_KEY: Final = "\x1f"
 """How our own keys begin. A client's key can't: it is printable ASCII."""
 STAFF: Final = f"{OWN_KEY}staff-"
 """How keys of the back office begin."""
-APPROVAL: Final = f"{OWN_KEY}approval-"
-"""How keys of approvals begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,5 +149,8 @@ def staff_key(number: object) -> str:
 
 
 def approval_key(approval_id: UUID) -> str:
-    """Return the key of what an approval runs: it is done once."""
-    return f"{APPROVAL}{approval_id}"
+    """Return the key of what an approval runs: that of the form which has asked for it.
+
+    So one form is done alone or by its approval, and never both.
+    """
+    return staff_key(approval_id)

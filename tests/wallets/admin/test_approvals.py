@@ -26,8 +26,11 @@ from users.models import Approval, Event, Key
 from users.models.approvals import ApprovalKind
 from users.models.ids import new_id
 from users.staff import members, roles
+from wallets import posting
 from wallets.admin.approvals.money import asked_about, asked_movement
 from wallets.models import Movement
+from wallets.orders.payments import Transfer
+from wallets.orders.wallets import BlockWallet
 
 pytestmark = pytest.mark.django_db
 State = Approval.State
@@ -87,16 +90,37 @@ def test_approval_is_run_once(asker, second, alices):
 def test_changed_facts_run_nothing(asker, second, alices):
     asked = a_request(alices, 50_00, asker)
     seen = seen_now(asked)
-    people.cash_in(alices, 1_00)
+    about: dict[str, Any] = {"client_id": alices.client_id, "by": people.BY}
+    posting.submit(BlockWallet(**about, wallet_id=alices.id, reason="OTHER"))
     with pytest.raises(FactsChanged):
         approve_request(asked.id, by=second, seen=seen)
-    assert balance_of(alices) == 101_00
+    assert balance_of(alices) == 100_00
     asked.refresh_from_db()
     assert asked.is_waiting
     now = APPROVABLES[asked.kind].facts(asked)
     names = [name for name, *_ in differences(facts_when_asked(asked), now)]
-    assert names == ["balance", "available", "balance_after"]
-    assert approve(asked, second).state == State.APPROVED
+    assert names == ["wallet_status"]
+    assert approve(asked, second).state == State.FAILED
+
+
+def test_changed_balance_does_not_delay_an_approval(asker, second, alices, bobs):
+    """A customer who keeps moving money stalls no act about it."""
+    about: dict[str, Any] = {"client_id": alices.client_id, "by": people.BY}
+    paid = people.transfer(alices, bobs, 50_00)
+    asked = ask(asked_about(Movement.objects.get(id=paid.id), ApprovalKind.REVERSAL, 40_00), asker)
+    seen = seen_now(asked)
+    order = Transfer(**about, wallet_id=bobs.id, target_id=alices.id, amount=people.decimal(1))
+    posting.submit(order)
+    assert approve_request(asked.id, by=second, seen=seen).state == State.APPROVED
+
+
+def test_uncovered_act_is_refused_by_its_rules(asker, second, alices, bobs):
+    asked = a_request(alices, 80_00, asker, "DOWN")
+    seen = seen_now(asked)
+    people.transfer(alices, bobs, 50_00)
+    done = approve_request(asked.id, by=second, seen=seen)
+    assert (done.state, done.code) == (State.FAILED, "insufficient_funds")
+    assert balance_of(alices) == 50_00
 
 
 def test_refused_order_fails_its_approval(asker, second, alices):

@@ -70,8 +70,13 @@ def unblocks(submission: Submission) -> Any:
 
 
 class UnblockAct(Approvable):
+    view = "users.view_user"
     is_exclusive = True
-    labels: ClassVar[Any] = LABELS | {"blocked": _("Reason of the block")}
+    labels: ClassVar[Any] = LABELS | {
+        "blocked": _("Reason of the block"),
+        "user": _("Id of the user"),
+        "reason_of_act": _("Reason"),
+    }
 
     def order(self, asked: Approval, **envelope: Any) -> Order:
         raise NotImplementedError
@@ -124,7 +129,8 @@ class UnblockWalletAct(UnblockAct):
 
     def facts(self, asked: Approval) -> Sequence[ActFact]:
         wallet = read_again(asked.subject_id)
-        return [*wallet_now(wallet), ActFact("blocked", block_reason(wallet.id))]
+        why = ActFact("reason_of_act", asked.payload["reason"])
+        return [*wallet_now(wallet), why, ActFact("blocked", block_reason(wallet.id))]
 
     def effect(self, asked: Approval) -> str:
         text = gettext("%(name)s can pay from this wallet and receive in it again.")
@@ -145,8 +151,13 @@ class EraseUserAct(Approvable):
     kind = ApprovalKind.ERASE_USER
     label = _("Erasure before its time")
     permission = "users.erase_user"
+    view = "users.view_user"
     is_exclusive = True
-    labels: ClassVar[Any] = LABELS | {"kept_until": _("To be kept until")}
+    labels: ClassVar[Any] = LABELS | {
+        "kept_until": _("To be kept until"),
+        "user": _("Id of the user"),
+        "reason_of_act": _("Reason"),
+    }
 
     def lock(self, asked: Approval) -> None:
         assert asked.user_id
@@ -187,7 +198,14 @@ def user_now(asked: Approval) -> list[ActFact]:
         )
         for wallet in Wallet.objects.filter(user=user).order_by("id")
     ]
-    return [ActFact("owner", user.display_name), ActFact("owner_status", user.status), *money]
+    return [
+        ActFact("client", user.client.name),
+        ActFact("owner", user.display_name),
+        ActFact("user", str(user.id)),
+        ActFact("owner_status", user.status),
+        ActFact("reason_of_act", asked.payload["reason"]),
+        *money,
+    ]
 
 
 def ask_to_unblock_user(user: User, values: dict[str, Any]) -> Approval:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -27,6 +27,12 @@ from wallets.orders.cash_outs import RejectCashOut, SettleCashOut
 from wallets.orders.payments import Adjust, CashIn, Reverse
 
 LABELS: Final = {
+    "client": _("Client"),
+    "wallet": _("Wallet"),
+    "movement": _("Movement"),
+    "created": _("Created"),
+    "reference": _("Reference"),
+    "payer_wallet": _("Wallet of the payer"),
     "owner": _("Owner"),
     "owner_status": _("Status of the owner"),
     "wallet_status": _("Status of the wallet"),
@@ -48,12 +54,23 @@ LABELS: Final = {
 def wallet_now(wallet: Wallet) -> list[ActFact]:
     """Who owns the wallet, and the money in it. The wallet was read with `seen`."""
     return [
+        ActFact("client", wallet.user.client.name),
         ActFact("owner", wallet.user.display_name),
+        ActFact("wallet", str(wallet.id)),
         ActFact("owner_status", wallet.user.status),
         ActFact("wallet_status", wallet.status),
         ActFact("balance", amount_text(wallet.balance, wallet.currency)),
         ActFact("held", amount_text(wallet.held_now, wallet.currency)),
         ActFact("available", amount_text(wallet.available, wallet.currency)),
+    ]
+
+
+def which_movement(movement: Movement) -> list[ActFact]:
+    """Which movement it is: its type and id, its time, and the reference of its client."""
+    return [
+        ActFact("movement", f"{movement.type} {movement.id}"),
+        ActFact("created", movement.created_at.isoformat(timespec="seconds")),
+        ActFact("reference", movement.reference or ""),
     ]
 
 
@@ -67,6 +84,7 @@ class MoneyAct(Approvable):
     """An order of the ledger about the wallet that the payload names."""
 
     labels = LABELS
+    view = "wallets.view_wallet"
 
     def order(self, asked: Approval, **envelope: Any) -> Order:
         raise NotImplementedError
@@ -92,7 +110,12 @@ class MoneyAct(Approvable):
         posting.dry_run(self.make(asked, by))
 
     def perform(self, asked: Approval, by: By) -> UUID | None:
-        return posting.submit(self.make(asked, by)).id
+        outcome = posting.submit(self.make(asked, by))
+        if outcome.replayed:
+            raise errors.IdempotencyKeyReused(
+                idempotency_key=str(asked.id), resource=outcome.made, id=outcome.id
+            )
+        return outcome.id
 
     def address(self, asked: Approval) -> str:
         return reverse(f"admin:wallets_{asked.subject}_change", args=[asked.subject_id])
@@ -194,6 +217,13 @@ class ReversalAct(MoneyAct):
             concept=concept_of(asked),
         )
 
+    def about_others(self, asked: Approval) -> Collection[str]:
+        """The payee gives back; of payee and payer one is the user of the approval."""
+        movement = movement_of(asked)
+        if movement.counterparty_id is None:
+            return ()
+        return ("payer",) if movement.amount > 0 else ("owner",)
+
     def facts(self, asked: Approval) -> Sequence[ActFact]:
         movement, amount = movement_of(asked), asked.amount or 0
         giver, other = movement.wallet_id, movement.counterparty_id
@@ -204,11 +234,13 @@ class ReversalAct(MoneyAct):
             *wallet_now(wallet),
             ActFact("balance_after", amount_text(wallet.balance - amount, wallet.currency)),
             ActFact("left", amount_text(amount_left(movement), movement.currency)),
+            *which_movement(movement),
         ]
         if other:
             payer = read_again(other)
             found += [
                 ActFact("payer", payer.user.display_name),
+                ActFact("payer_wallet", str(payer.id)),
                 ActFact("payer_balance", amount_text(payer.balance, payer.currency)),
                 ActFact("payer_after", amount_text(payer.balance + amount, payer.currency)),
             ]
@@ -238,6 +270,7 @@ class CashOutAct(MoneyAct):
         return [
             *wallet_now(wallet),
             ActFact("balance_after", amount_text(after, wallet.currency)),
+            *which_movement(movement),
             ActFact("movement_status", movement.status),
             ActFact("sent", sent),
             ActFact("iban", movement.iban or ""),

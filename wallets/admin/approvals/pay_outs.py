@@ -32,8 +32,9 @@ class PayOutAct(Approvable):
     kind = ApprovalKind.PAY_OUT
     label = _("Pay out and close")
     permission = "wallets.add_closing"
+    view = "wallets.view_closing"
     is_exclusive = True
-    labels: ClassVar[Any] = LABELS | {"client": _("Client"), "user": _("Id of the user")}
+    labels: ClassVar[Any] = LABELS | {"user": _("Id of the user")}
 
     def lock(self, asked: Approval) -> None:
         assert asked.user_id
