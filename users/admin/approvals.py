@@ -32,7 +32,7 @@ from users.approvals.words import (
     listed_approvals,
     may_decide,
     problem_in_words,
-    seen_by,
+    requests_shown_to,
     shown_approval,
     waiting_for_member,
 )
@@ -230,7 +230,7 @@ class ApprovalAdmin(WithActions):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Only about what the member of staff may see: requests have facts about customers."""
-        return seen_by(request.user, super().get_queryset(request))
+        return requests_shown_to(request.user, super().get_queryset(request))
 
     def available_actions(self, request: HttpRequest, obj: Any) -> list[Action]:
         """Who asked can only withdraw it; who may be the second person can only decide."""

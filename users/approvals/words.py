@@ -122,7 +122,7 @@ def kinds_to_decide(member: Any) -> list[str]:
     ]
 
 
-def seen_by(member: Any, approvals: Any) -> Any:
+def requests_shown_to(member: Any, approvals: Any) -> Any:
     """Of these approvals, those about what a member of staff may see, and the member's own."""
     kinds = [
         kind
