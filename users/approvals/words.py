@@ -134,8 +134,11 @@ def requests_shown_to(member: Any, approvals: Any) -> Any:
 
 def waiting_for_member(member: Any) -> Any:
     """What others asked for that a member of staff may decide about."""
+    kinds = kinds_to_decide(member)
+    if not kinds:
+        return Approval.objects.none()
     waiting = Approval.objects.waiting().exclude(asked_by__in=dependent_on(member.pk))
-    return waiting.filter(kind__in=kinds_to_decide(member))
+    return waiting.filter(kind__in=kinds)
 
 
 def may_decide(asked: Approval, member: Any) -> bool:

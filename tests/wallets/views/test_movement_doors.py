@@ -93,7 +93,8 @@ def test_staff_act_for_the_wallets_client_and_are_recorded(staff, alices, bobs, 
     desk = Api(None)
     desk.browser.force_login(staff)
     assert desk.post(path, cash()).status == 201
-    assert desk.post(path, to(bobs), key="k").status == 201
+    assert desk.post(path, cash(), key="k").status == 201
+    assert desk.post(path, to(bobs)).code == "permission_denied"
     assert Key.objects.get().client_id == alices.client_id
     actors = set(Event.objects.filter(wallet_id=alices.id).values_list("actor", flat=True))
     assert f"staff:{staff.pk}" in actors
