@@ -171,7 +171,6 @@ def why_not_second(act: Approvable, asked: Approval, member: Any) -> str:
             "or the same person to both. Somebody else must decide."
         )
     return act.why_not(asked, member)
-    return ""
 
 
 def require_asker(act: Approvable, asked: Approval) -> None:
