@@ -33,7 +33,7 @@ def failure_of(erase: Callable[[], object], user_id: object) -> list[Exception]:
     """Erase a user; return why it was not done, if it was not."""
     try:
         erase()
-    except (OSError, DatabaseError) as error:
+    except (OSError, DatabaseError, Refused) as error:
         log.warning("user %s was not erased: %s", user_id, type(error).__name__)
         return [error]
     return []
@@ -58,18 +58,10 @@ class EraseUsers(PeriodicDuty):
         """
         phones.forget(clock.now())
         ids = [*due_users().values_list("id", flat=True)[:BATCH]]
-        failures = []
-        for asked in erasure.approved_and_due()[:BATCH]:
-            failures += failure_of(partial(erasure.erase_approved, asked), asked.subject_id)
         failures: list[Exception] = []
+        for asked in erasure.approved_and_due()[:BATCH]:
             self.require_time()
-            try:
-                erasure.erase_approved(asked)
-            except (OSError, DatabaseError, Refused) as error:
-                log.warning("approval %s was not finished: %s", asked.id, type(error).__name__)
-                failures.append(error)
-        users = erasure.in_no_open_case(erasure.due(clock.now()))[:BATCH]
-        ids = [*users.values_list("id", flat=True)]
+            failures += failure_of(partial(erasure.erase_approved, asked), asked.subject_id)
         for user_id in ids:
             self.require_time()
             if not due_users().filter(id=user_id).exists():
