@@ -276,7 +276,10 @@ def test_role_opens_exactly_the_pages_of_its_rows(role, rows):
     browser = browser_of(a_member(role))
     for label, row in rows.items():
         status = browser.get(url_of(label, "change", row.pk)).status_code
-        assert status == (200 if role in LISTS[label] else 403), label
+        expected = 200 if role in LISTS[label] else 403
+        if (label, role) == ("users.approval", ADMINISTRATOR):
+            expected = 302  # it is about a customer, whom administrators don't see
+        assert status == expected, label
         assert browser.post(url_of(label, "change", row.pk), {"_save": "Save"}).status_code == 403
 
 

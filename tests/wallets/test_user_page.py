@@ -29,7 +29,7 @@ from wallets.orders.users import BlockUser
 
 pytestmark = pytest.mark.django_db
 
-MOST_QUERIES = 13
+MOST_QUERIES = 14
 
 
 @pytest.fixture
