@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import people, threads
 from tests.support.approvals import approve, ask, seen_now
+from users import users
 from users.approvals.deciding import approve_request
 from users.models import User
 from wallets import erasure, posting
@@ -56,7 +57,7 @@ def test_failing_approved_erasure_is_approved_and_does_not_stop_the_duty(
 def test_approval_and_erasure_lock_in_one_order(asker, second, gone, monkeypatch):
     """The approval has locked its row and waits for the user; the erasure waits for the row."""
     asked = ask(ask_to_erase(gone, {"reason": "USER_REQUEST"}), asker)
-    seen, lock, locked_user = seen_now(asked), EraseUserAct.lock, erasure.locked_user
+    seen, lock, locked_user = seen_now(asked), EraseUserAct.lock, users.locked_user
     is_approving, is_erasing = threading.Event(), threading.Event()
 
     def slow_lock(self: EraseUserAct, which: Any) -> None:
