@@ -306,11 +306,13 @@ def test_role_opens_exactly_its_own_pages(role):
     member, other = a_member(role), a_member(VIEWER, name="other")
     browser = browser_of(member)
     args = {"staff-activity": [other.pk], "export": ["users", "user"]}
+    args["statement-file"] = [uuid7()]
     statuses = {
         name: browser.get(reverse(f"admin:{name}", args=args.get(name, []))).status_code
         for name in PAGES
     }
-    assert statuses == {name: 200 if role in may else 403 for name, may in PAGES.items()}
+    opened = dict.fromkeys(PAGES, 200) | {"statement-file": 404}
+    assert statuses == {name: opened[name] if role in may else 403 for name, may in PAGES.items()}
     posted = {name: browser.post(reverse(f"admin:{name}")).status_code for name in POSTED}
     for name, may in POSTED.items():
         assert (posted[name] == 403) is (role not in may), name

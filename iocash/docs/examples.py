@@ -128,10 +128,10 @@ def without_neighbours(value: Json) -> Json:
         return [without_neighbours(each) for each in value]
     if not isinstance(value, dict):
         return value
-    return {name: shortened(name, each) for name, each in value.items()}
+    return {name: with_less(name, each) for name, each in value.items()}
 
 
-def shortened(name: str, value: Json) -> Json:
+def with_less(name: str, value: Json) -> Json:
     if name == "_links" and "self" in value:
         return {rel: link for rel, link in value.items() if rel in KEPT}
     if name == "_embedded":

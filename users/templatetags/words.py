@@ -75,6 +75,7 @@ WORDS: Final[Mapping[str, Any]] = {
     "delete-webhook-attempts": _("Delete old attempts of webhooks"),
     "deliver-codes": _("Deliver one-time passwords"),
     "deliver-webhooks": _("Send events to webhook endpoints"),
+    "drop-statement-files": _("Drop files of statements after a week"),
     "end-levels": _("End KYC levels whose identity document has expired"),
     "erase-users": _("Erase personal data when the retention period has ended"),
     "expire-holds": _("Expire holds"),
@@ -85,6 +86,7 @@ WORDS: Final[Mapping[str, Any]] = {
     "send-anchors": _("Send anchors to another machine"),
     "send-digests": _("Send the daily e-mail to staff"),
     "write-anchor": _("Write the anchor of the ledger each night"),
+    "write-statement-files": _("Write long statements into files"),
     # Webhooks
     "CLIENT": _("by the client"),
     "DISABLED": _("Disabled"),

@@ -26,9 +26,10 @@ lock of the wallet.
 """
 
 TAKE: Final = """
+    WITH taken AS MATERIALIZED ({due} LIMIT %s FOR NO KEY UPDATE OF due SKIP LOCKED)
     UPDATE wallets_scheduledoperation AS schedule
     SET taken_until = clock_timestamp() + make_interval(secs => %s)
-    FROM ({due} LIMIT %s FOR NO KEY UPDATE OF due SKIP LOCKED) AS taken
+    FROM taken
     WHERE schedule.client_id = taken.client_id AND schedule.id = taken.id
     RETURNING schedule.client_id, schedule.wallet_id, schedule.id AS schedule_id,
               schedule.target_id, schedule.account_id, schedule.iban, schedule.watched_id
@@ -88,6 +89,6 @@ class RunTriggers(RunSchedules):
 def take_due(statement: str) -> Sequence[dict[str, Any]]:
     """Take schedules whose runs are due, by the clock of the database. Locks none for longer."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, [LEASE, MOST])
+        cursor.execute(statement, [MOST, LEASE])
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

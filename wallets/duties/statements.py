@@ -22,15 +22,16 @@ log = logging.getLogger(__name__)
 DROPPED_AT_ONCE: Final = 100
 
 TAKE: Final = """
-    UPDATE wallets_statementfile AS file
-    SET lease = gen_random_uuid(), attempts = attempts + 1,
-        leased_until = clock_timestamp() + %s * interval '1 s'
-    FROM (
+    WITH due AS MATERIALIZED (
         SELECT client_id, id FROM wallets_statementfile
         WHERE status = 'PENDING'
           AND (leased_until IS NULL OR leased_until < clock_timestamp())
         ORDER BY created_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
-    ) AS due
+    )
+    UPDATE wallets_statementfile AS file
+    SET lease = gen_random_uuid(), attempts = attempts + 1,
+        leased_until = clock_timestamp() + %s * interval '1 s'
+    FROM due
     WHERE file.client_id = due.client_id AND file.id = due.id
     RETURNING file.client_id, file.id
 """

@@ -21,6 +21,8 @@ REAL_TIME = {
     "users/credentials.py": "the expiry of keys",
     "users/webhooks/leases.py": "leases of our own processes",
     "wallets/duties/schedules.py": "leases of our own processes",
+    "wallets/duties/statements.py": "leases of our own processes",
+    "wallets/models/statement_files.py": "leases of our own processes",
     "users/models/sandbox.py": "what a sandbox's clock is ahead of",
     "wallets/posting/read.py": "the time of the database's machine, which is compared with ours",
 }
