@@ -169,8 +169,9 @@ def test_only_approvals_mark_acts_as_approved():
 
 
 def test_every_order_with_an_act_of_staff_is_watched():
-    watched = {each.__name__ for each in every_order() if each.is_watched}
-    acting = {each.__name__ for each in every_order() if each.deeds is not Order.deeds}
+    orders = [each for each in every_order() if each.__module__.startswith("wallets.")]
+    watched = {each.__name__ for each in orders if each.is_watched}
+    acting = {each.__name__ for each in orders if each.deeds is not Order.deeds}
     names = {"CashIn", "Adjust", "Reverse", "SettleCashOut", "RejectCashOut"}
     payments = {"Transfer", "CashOut", "PlaceHold", "ExecuteHold"}
     payments |= {"CreateSchedule", "ChangeSchedule"}
