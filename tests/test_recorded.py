@@ -71,7 +71,7 @@ def test_every_operation_has_examples_of_its_body_and_successes(name, operation)
 
 
 @pytest.mark.parametrize("source", [OWN, PUBLISHED])
-def test_page_without_example_lists_what_another_operation_shows(source):
+def test_page_without_example_lists_items_with_an_example(source):
     schemas = openapi.document(source)["components"]["schemas"]
     successes = [
         content

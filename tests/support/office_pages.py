@@ -20,6 +20,7 @@ from tests.support.backoffice import list_of, page_of
 from tests.support.cash_outs import a_cash_out
 from tests.support.kyc import send
 from tests.support.signed_tokens import PRIVATE, pem
+from tests.support.statement_files import a_file
 from users import pages
 from users.actions import WithActions
 from users.kyc import Kind
@@ -32,7 +33,7 @@ POSTED = frozenset(
     {"approvals-confirm", "approvals-decide", "payments-out-act", "payments-out-confirm"}
 )
 """Pages that are shown after a form only."""
-FILES = frozenset({"export"})
+FILES = frozenset({"export", "statement-file"})
 LOST = "/admin/nowhere/"
 
 Rows = dict[str, Model]
@@ -135,6 +136,7 @@ def of_the_api(rows: Rows) -> list[str]:
         "execution_id": run.id,
         "event_id": event.id,
         "endpoint_id": endpoint.id,
+        "file_id": a_file(wallet).id,
         "kind": "identity-front",
     }
     return [

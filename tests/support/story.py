@@ -356,7 +356,8 @@ def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:
 
 def get_files_and_proofs(api: Recorder, wallet: str) -> None:
     """Statements as files: one that the request makes, and one that the worker makes."""
-    asked = {"format": "CSV", "startDate": "2020-01-01", "endDate": "2020-02-01"}
+    begin, end = "2020-01-01T00:00:00Z", "2020-02-01T00:00:00Z"
+    asked = {"format": "CSV", "startDate": begin, "endDate": end}
     file = api.post(f"{wallet}/statement-files", asked, key="statement-1").json["id"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "AT_ONCE", -1)

@@ -38,8 +38,8 @@ FONTS: Final = (
     Font("Noto Sans Thai", "fontpkg_noto_sans_thai", "files/NotoSansThai[wdth,wght].ttf"),
     Font("Noto Sans CJK TC", "cvttf_NotoSansCJK_Regular", "NotoSansCJKtc-Regular.otf"),
 )
-"""In the order in which a character is looked for. Latin, Greek, Cyrillic and
-Devanagari; Arabic; Hebrew; Thai; Chinese, Japanese and Korean."""
+"""In the order in which a character is looked for. The first has Latin, Greek, Cyrillic and
+Devanagari; the others Arabic, Hebrew, Thai, and Chinese with Japanese and Korean."""
 
 
 def typeset_document(source: str, data: dict[str, Any], timestamp: int) -> bytes:

@@ -169,7 +169,7 @@ def test_closed_wallet_has_statements(api, history, alices, bobs, path):
     assert csv_of(decoded(api.post(path, body("CSV"))))[-1]["balance"] == "0.00"
 
 
-def test_file_of_staff_is_of_the_wallets_client_and_says_who_asked(alices, path):
+def test_file_of_staff_is_of_the_wallets_client_and_names_the_asker(alices, path):
     member = a_member(VIEWER)
     answer = browser_of(member).post(f"/api/v1/{path}", body("CSV"), "application/json")
     assert answer.status_code == 201
@@ -263,7 +263,7 @@ def test_content_is_dropped_after_a_week(api, history, path):
 # --- Erasure -------------------------------------------------------------------------------------
 
 
-def test_erasure_drops_the_files_of_the_user_and_renews_those_of_others(scene: Any):
+def test_erasure_drops_the_files_of_the_user_and_renews_others(scene: Any):
     own, others = a_file(scene.alices), a_file(scene.bobs)
     before = bytes(again(others).content or b"").decode().lower()
     assert "qx~z" in before

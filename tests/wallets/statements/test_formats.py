@@ -225,5 +225,5 @@ def test_totals_of_a_file_add_up(alices, bobs):
     assert sums == ["100.00", "12.34"]
 
 
-def test_limits_of_files_are_those_of_the_documentation():
+def test_limits_of_files_equal_the_documented_ones():
     assert (files.AT_ONCE, *files.MOST.values()) == (1_000, 5_000, 20_000, 20_000)

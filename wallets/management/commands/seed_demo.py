@@ -176,7 +176,7 @@ def make_history(staff: list[By]) -> None:
         Planner.of(made).plan()
         made.run()
         tasks.add_tasks(client.id, staff)
-        webhooks.add_endpoint(client.id, by)
+    webhooks.add_endpoint(client.id, by)  # it closes the connection while it waits for the receiver
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def open_shop() -> Iterator[str]:
 
 
 def add_endpoint(client_id: UUID, by: By) -> None:
-    """Create the endpoint, and send it the events of the last days, on this connection."""
+    """Create the endpoint, and send it the events of the last days."""
     with open_shop() as url:
         values = {"url": url, "kinds": ["movement.*"], "ordering": "WALLET", "description": "Shop"}
         endpoint = endpoints.create_endpoint(client_id=client_id, values=values, by=by).endpoint
