@@ -26,6 +26,7 @@ from users.models import (
     RecoveryCode,
     Sandbox,
     TaskChange,
+    Threshold,
     WebhookStream,
 )
 from wallets.models import (
@@ -228,19 +229,21 @@ def own_models() -> list[Any]:
     ]
 
 
-def test_every_model_is_in_the_back_office_except_fifteen():
+def test_every_model_is_in_the_back_office_except_sixteen():
     """A key has a composite primary key, which Django's admin can't show. A KYC document is seen
     in its user's review only, which records the access. The use of a phone contains no number.
     Recovery codes are secret. A sandbox, the barrier and the numbers of duties are not changed by
     staff. Preferences are changed in one's account. The page of a case shows its entries and
     subjects, that of a task its changes, that of a closing its payments, and that of a wallet its
-    notices and statement files. The streams of a webhook endpoint are numbers of the worker."""
+    notices and statement files. The streams of a webhook endpoint are numbers of the worker.
+    Thresholds have a page of their own."""
     missing = {model for model in own_models() if not admin.site.is_registered(model)}
     shown_with_another = {
         *(CaseEntry, CaseSubject, ClosingPayment, DormancyNotice, StatementFile, TaskChange)
     }
     hidden = {
         *(Barrier, DutyState, Key, KycDocument, PhoneUse, Preferences, RecoveryCode, Sandbox),
+        Threshold,
         WebhookStream,
     }
     assert missing == hidden | shown_with_another

@@ -1,11 +1,11 @@
 """Erases the personal data of a closed user. The ledger stays complete and passes its audit.
 
 What goes: names, phones, e-mail, KYC documents and their files, the addresses and references of
-identity verifications, the notes and tasks of staff, the texts of cases and of notices, the bank
-account of a closing, aliases, external accounts, the texts of movements and holds, in both wallets
-of a payment, statement files, and the salts of the idempotency keys of orders that name the user.
-What stays: ids, amounts, times, digests; so does the signature of the terms, which has nothing
-else.
+identity verifications, the notes and tasks of staff, the texts of cases, of approvals and of
+notices, the bank account of a closing, aliases, external accounts, the texts of movements and
+holds, in both wallets of a payment, statement files, and the salts of the idempotency keys of
+orders that name the user. What stays: ids, amounts, times, digests; so does the signature of the
+terms, which has nothing else.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from iocash import errors
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
 from users.models import (
+    Approval,
     Case,
     CaseSubject,
     IdentityVerification,
@@ -33,6 +34,7 @@ from users.models import (
     User,
     events,
 )
+from users.models.approvals import ApprovalKind
 from users.models.events import By, EventKind
 from users.models.kyc_documents import file_storage
 from users.users import UNSUBSCRIBED, locked_user
@@ -107,6 +109,7 @@ def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
         erase_texts(wallet_id)
     erase_files(user)
     with single_transaction():
+        Approval.objects.lock_of(user)
         user = locked_user(user_id, None)
         if user.erased_at is None:
             blank(user)
@@ -115,10 +118,29 @@ def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
     return user
 
 
+def erase_approved(asked: Approval) -> None:
+    """Erase the user of an approved request, before the end of the retention period."""
+    by = By(f"staff:{asked.asked_by_id}", approval=asked.id)
+    erase(user_id=uuid.UUID(asked.subject_id), by=by, reason=asked.payload["reason"])
+
+
+def approved_and_due() -> QuerySet[Approval]:
+    """The approved erasures that were interrupted."""
+    approved = Approval.objects.filter(
+        kind=ApprovalKind.ERASE_USER, state=Approval.State.APPROVED, user__erased_at=None
+    )
+    return approved.order_by("id")
+
+
+def is_over(user: User) -> bool:
+    """Whether the retention period of a closed user has ended."""
+    return kept_until(user) <= clock.now()
+
+
 def require_over(user: User, reason: str) -> None:
     if user.status != UNSUBSCRIBED:
         raise errors.InvalidTransition(user_id=user.id, status=user.status, requested="ERASED")
-    if reason == RETENTION_OVER and kept_until(user) > clock.now():
+    if reason == RETENTION_OVER and not is_over(user):
         raise errors.RetentionNotOver(user_id=user.id, kept_until=kept_until(user))
 
 
@@ -154,6 +176,7 @@ def blank(user: User) -> None:
     Otp.objects.filter(client=user.client_id, user=user).delete()
     KycDocument.objects.of(user).delete()
     Note.objects.of(user).delete()
+    Approval.objects.erase_of(user)
     Task.objects.all().erase_of(user)
     DormancyNotice.objects.of(user).update(note="")
     Case.objects.all().erase_of(user, clock.now())

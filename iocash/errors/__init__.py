@@ -7,6 +7,7 @@ raises these, the dialect renders them.
 """
 
 from iocash.errors.callers import (
+    ApprovalRequired,
     ClientSuspended,
     CredentialsExpired,
     CredentialsRevoked,
@@ -106,6 +107,7 @@ __all__ = [
     "REGISTRY",
     "AlreadyExists",
     "AlreadyVerified",
+    "ApprovalRequired",
     "BadRequest",
     "BatchRefused",
     "BodyInterrupted",

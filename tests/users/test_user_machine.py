@@ -49,7 +49,7 @@ OUTCOMES = {
 
 
 @pytest.fixture
-def machine(codes, clock, staff, settings):
+def machine(codes, clock, staff, settings, one_person_acts):
     """The machine with its clients, staff and limits; what it did is counted anew."""
     settings.KYC_LIMITS, settings.MAX_WALLETS_PER_USER = SETTINGS, MOST_WALLETS
     MoneyMachine.codes, MoneyMachine.clock, MoneyMachine.staff = codes, clock, staff

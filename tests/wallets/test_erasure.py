@@ -22,6 +22,7 @@ TABLES = {
     "users_otp",
     "users_kycdocument",
     "users_identityverification",
+    "users_approval",
     "users_note",
     "users_task",
     "wallets_dormancynotice",

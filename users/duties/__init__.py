@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from iocash.worker import add_duties
+from users.duties.approvals import ExpireApprovals
 from users.duties.barrier import AdvanceBarrier
 from users.duties.codes import DeliverCodes
 from users.duties.digests import SendDigests
@@ -17,6 +18,7 @@ from users.duties.webhooks import (
 add_duties(
     AdvanceBarrier(),
     EndLapsedLevels(),
+    ExpireApprovals(),
     SendDigests(),
     DeliverCodes(),
     DeliverWebhooks(),

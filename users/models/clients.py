@@ -33,6 +33,11 @@ SCOPES = (
     "cash-in:write",
 )
 
+MONEY_SCOPES = ("cash-in:write", "movements:write")
+"""The scopes that create or move money, which two people grant to a key."""
+ISSUED_SCOPES = tuple(scope for scope in SCOPES if scope not in MONEY_SCOPES)
+"""The scopes that one person gives a key."""
+
 
 class Client(models.Model):
     """A company that calls the API. Each resource has one client; others can't access it."""

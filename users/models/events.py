@@ -24,10 +24,18 @@ class By:
     verifications) or `system:<command>`.
 
     A command that a person runs adds the person's log-in: `system:<command>:<log-in>`.
+
+    `approval` is the approval that is run: the actor asked for it, and another member of staff
+    approved it. Only `users.approvals` sets it.
     """
 
     actor: str
     request_id: str = ""
+    approval: uuid.UUID | None = None
+
+    @property
+    def is_staff(self) -> bool:
+        return self.actor.startswith(STAFF)
 
 
 CLOCK: Final = By("system:clock")

@@ -13,6 +13,8 @@ from users.actions import Action, Facts, Searched, WithActions
 from users.change_lists.exports import amount
 from users.models.searches import typed
 from wallets.admin import cases, freezes, notes, notices, statements, tasks
+from wallets.admin.approvals.customers import ask_to_unblock_wallet, unblocks
+from wallets.admin.asked import ask_for_movement
 from wallets.admin.facts import name_of_wallet, wallet_facts, with_currency
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.held import what_is_held
@@ -36,6 +38,7 @@ ADD_MOVEMENT = Action(
     permission="wallets.add_cash_in",
     form=MovementForm,
     do=ADD,
+    asks=ask_for_movement,
     rehearse=rehearse_movement,
     is_available=lambda wallet: wallet.status != Wallet.Status.UNSUBSCRIBED,
 )
@@ -124,7 +127,8 @@ class WalletAdmin(Searched, WithActions):
             label=_("Unblock"),
             permission=BLOCK,
             form=BlockForm,
-            do=Submission(wallet_order(UnblockWallet), _("Wallet unblocked.")),
+            do=unblocks(Submission(wallet_order(UnblockWallet), _("Wallet unblocked."))),
+            asks=ask_to_unblock_wallet,
             is_available=lambda wallet: wallet.status == Wallet.Status.BLOCKED,
             effect=effect_of_unblock,
         ),

@@ -19,6 +19,8 @@ from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from users import pages
+from users.approvals.acts import APPROVE
+from users.approvals.words import waiting_for_member
 from users.models import Case, DutyState, KycDocument, Task, User, WebhookDelivery, WebhookEndpoint
 from users.templatetags.words import code_in_words
 from wallets.models import Audit, Closing, Hold, Movement, ScheduledRun
@@ -52,6 +54,7 @@ def tiles(user: Any, now: datetime) -> list[Tile]:
     """The tiles that this member of staff may see, in the order of the page."""
     kinds: tuple[tuple[str, Callable[[Any, datetime], Iterator[Tile]]], ...] = (
         ("users.view_task", own_tasks),
+        (APPROVE, own_approvals),
         ("users.view_review", pending_reviews),
         (VIEW_MOVEMENTS, pending_cash_outs),
         ("wallets.view_scheduledrun", failed_runs),
@@ -67,6 +70,19 @@ def tiles(user: Any, now: datetime) -> list[Tile]:
     return [
         tile for permission, make in kinds if user.has_perm(permission) for tile in make(user, now)
     ]
+
+
+def own_approvals(user: Any, now: datetime) -> Iterator[Tile]:
+    """What others asked for that the member of staff may decide about."""
+    found = waiting_for_member(user).aggregate(count=Count("id"), since=Min("asked_at"))
+    yield waiting_tile(
+        _("Waiting for my approval"),
+        count=found["count"],
+        since=found["since"],
+        now=now,
+        address=reverse("admin:approvals"),
+        unit=lambda count: ngettext("%(count)s request", "%(count)s requests", count),
+    )
 
 
 def own_tasks(user: Any, now: datetime) -> Iterator[Tile]:

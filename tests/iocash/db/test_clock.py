@@ -17,6 +17,7 @@ OTHER_CLOCKS = re.compile(
     r"|\b(CURRENT_(DATE|TIME|TIMESTAMP)|LOCALTIME(STAMP)?)\b"
 )
 REAL_TIME = {
+    "users/approvals/influence.py": "the log of the back office",
     "users/models/duties.py": "runs and leases of our own processes",
     "users/credentials.py": "the expiry of keys",
     "users/webhooks/leases.py": "leases of our own processes",

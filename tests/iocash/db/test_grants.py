@@ -67,8 +67,13 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
         "attempts, event_id, failed_at, next_attempt_at, position, status",
     ),
     "users_webhookattempt": (ERASED, ""),
-    "users_apikey": (KEPT, "expires_at, label, revoked_at"),
-    "users_signingkey": (KEPT, "expires_at, label, revoked_at"),
+    "users_apikey": (KEPT, "expires_at, label, revoked_at, scopes"),
+    "users_signingkey": (KEPT, "expires_at, label, revoked_at, scopes"),
+    "users_approval": (
+        KEPT,
+        "code, decided_at, decided_by_id, decision, facts, made_id, reason, state, texts",
+    ),
+    "users_threshold": (KEPT, ""),
     "users_otp": (
         ERASED,
         "about, attempts, digest, expires_at, next_try_at, sealed, sent_at, tries",

@@ -225,7 +225,37 @@ class Desk(Api):
         return self.call(method, path, body, headers={"X-CSRFToken": "a" * 32})
 
 
-@at_each([endpoint for endpoint in CHANGING if not endpoint.path.endswith("/statement-files")])
+PAYING = [
+    endpoint
+    for endpoint in CHANGING
+    if endpoint.scope == "movements:write"
+    and (endpoint.method, endpoint.path.rpartition("/")[2])
+    in {
+        *(("POST", "movements"), ("POST", "batch"), ("POST", "holds"), ("POST", "executions")),
+        ("POST", "scheduled-operations"),
+    }
+]
+"""The endpoints that pay with the money of the wallet, which staff never do alone."""
+
+
+@at_each(PAYING)
+@pytest.mark.usefixtures("one_person_acts")
+def test_staff_do_not_pay_with_the_money_of_the_wallet(there, unmoved, endpoint):
+    desk = Desk(endpoint.permission)
+    answer = desk.change(endpoint.method, endpoint.at(there), endpoint.body_for(there))
+    assert (answer.status, answer.code) == (403, "permission_denied")
+    assert "with the money of a customer" in answer.json["detail"]
+    assert unmoved()
+
+
+@at_each(
+    [
+        endpoint
+        for endpoint in CHANGING
+        if endpoint not in PAYING and not endpoint.path.endswith("/statement-files")
+    ]
+)
+@pytest.mark.usefixtures("one_person_acts")
 def test_staff_act_for_the_wallets_client_and_are_recorded(there, client_demo, endpoint):
     desk = Desk(endpoint.permission)
     before = set(Event.objects.values_list("id", flat=True))
@@ -253,7 +283,8 @@ def test_staff_need_the_permission(there, unmoved, endpoint):
     assert unmoved()
 
 
-@at_each(KEYED)
+@at_each([endpoint for endpoint in KEYED if endpoint not in PAYING])
+@pytest.mark.usefixtures("one_person_acts")
 def test_client_replays_the_key_of_a_staff_request(api, there, endpoint):
     desk = Desk(endpoint.permission)
     desk.browser.handler.enforce_csrf_checks = False

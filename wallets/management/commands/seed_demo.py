@@ -33,7 +33,7 @@ from users.models.clients import SCOPES
 from users.models.events import By
 from users.models.sandbox import advance_clock, make_sandbox
 from wallets import posting
-from wallets.management.demo import dormant, history, tasks, webhooks
+from wallets.management.demo import approvals, dormant, history, tasks, webhooks
 from wallets.management.demo.plan import Planner
 from wallets.models import Wallet
 from wallets.orders.cash_outs import CashOut
@@ -137,9 +137,11 @@ def seed_institution() -> dict[str, Any]:
         return {}
     members = {name: make_member(name, role) for name, role in MEMBERS.items()}
     if sandbox and client is None:
+        approvals.let_staff_settle(members["alice"], the_superuser())
         make_history([By(f"staff:{person.pk}") for person in members.values()])
     elif sandbox:
         advance_clock(-sandbox.clock_offset)
+    approvals.ask_for_some(Client.objects.get(name=INSTITUTION).id, members)
     log_ins = [
         {"user": name, "role": MEMBERS[name], "password": set_new_password(person)}
         for name, person in members.items()
@@ -206,11 +208,13 @@ def seed() -> dict[str, str]:
     return facts
 
 
+def the_superuser() -> Any:
+    values = {"is_staff": True, "is_superuser": True}
+    return get_user_model().objects.get_or_create(username=STAFF, defaults=values)[0]
+
+
 def make_staff() -> dict[str, str]:
-    staff, _ = get_user_model().objects.get_or_create(
-        username=STAFF, defaults={"is_staff": True, "is_superuser": True}
-    )
-    return {"staffUser": STAFF, "staffPassword": set_new_password(staff)}
+    return {"staffUser": STAFF, "staffPassword": set_new_password(the_superuser())}
 
 
 def make_user(client_id: UUID, values: dict[str, str]) -> User:
