@@ -5,7 +5,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from users.models.approvals import NEVER_ALONE
 from wallets.audit.equations import AT_ONCE, Equation
+
+NEVER: Final = ", ".join(f"'{kind.value}'" for kind in sorted(NEVER_ALONE))
+"""The acts that need an approval whatever their amount; the sum of 24 hours leaves them out."""
 
 ACT: Final = """
     CASE WHEN movement.type IN ('CASH_IN', 'ADJUSTMENT') AND event.kind = 'movement.settled'
@@ -32,10 +36,22 @@ BY_STAFF: Final = f"""
 """
 """The movements that staff have settled or ended; an index finds the events of staff."""
 SINCE: Final = """
-    SELECT coalesce(min(applied), '-infinity') FROM django_migrations
+    SELECT coalesce(min(applied) + interval '1 day', '-infinity') FROM django_migrations
     WHERE app = 'users' AND name LIKE '%%\\_add\\_approvals'
 """
-"""Since when approvals are needed."""
+"""Since when approvals are needed: instances are restarted one after another within a day."""
+THRESHOLD: Final = """
+    SELECT max(amount) FROM users_threshold AS threshold
+    WHERE threshold.kind = alone.act AND threshold.currency = alone.currency
+      AND threshold.created_at <= alone.created_at AND NOT EXISTS (
+          SELECT FROM users_threshold AS newer
+          WHERE newer.kind = threshold.kind AND newer.currency = threshold.currency
+            AND newer.version > threshold.version
+            AND newer.created_at <= alone.created_at - interval '1 minute'
+      )
+"""
+"""The highest threshold that was valid within the last minute: a lower one is dated by its
+transaction, and valid after it."""
 
 EQUATIONS: Final = (
     Equation(
@@ -45,12 +61,7 @@ EQUATIONS: Final = (
         f"""
         SELECT id AS movement, actor, act, currency, total, threshold
         FROM (
-            SELECT alone.*, (
-                SELECT amount FROM users_threshold AS threshold
-                WHERE threshold.kind = alone.act AND threshold.currency = alone.currency
-                  AND threshold.created_at <= alone.created_at
-                ORDER BY version DESC LIMIT 1
-            ) AS threshold
+            SELECT alone.*, ({THRESHOLD}) AS threshold
             FROM (
                 SELECT id, actor, act, currency, created_at,
                        sum(amount) OVER (
@@ -60,10 +71,13 @@ EQUATIONS: Final = (
                            PARTITION BY actor, currency, created_at ORDER BY position
                            ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
                        ), 0) AS total
-                FROM ({BY_STAFF}) AS deed WHERE act IS NOT NULL AND approval IS NULL
+                FROM ({BY_STAFF}) AS deed WHERE act NOT IN ({NEVER}) AND approval IS NULL
             ) AS alone
         ) AS judged
         WHERE total > coalesce(threshold, 0) AND created_at >= ({SINCE})
+        UNION ALL
+        SELECT id, actor, act, currency, amount, NULL FROM ({BY_STAFF}) AS deed
+        WHERE act IN ({NEVER}) AND approval IS NULL AND created_at >= ({SINCE})
         """,
         ("users_event",),
     ),
