@@ -1,0 +1,206 @@
+"""Read camt.052, camt.053 and camt.054 in every version: the statements of a bank.
+
+Files are read leniently: many real ones are not valid against their own schema. A file is refused
+as a whole if something is missing that changes money: an amount, its currency or sign, or the
+account.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from iocash.errors import Message
+from wallets.bank.messages import xml
+from wallets.bank.messages.camt_entries import Entry, entry_of
+from wallets.bank.messages.camt_values import (
+    Money,
+    account_of,
+    amount_of,
+    date_of,
+    reference_of,
+    sign_of,
+    text_of,
+)
+from wallets.bank.messages.xml import Element, Unreadable
+
+KINDS: Final = {"Rpt": "camt.052", "Stmt": "camt.053", "Ntfctn": "camt.054"}
+"""The kind of message by the element of a statement."""
+
+OPENING: Final = ("OPBD", "PRCD")
+CLOSING: Final = ("CLBD",)
+
+MOST_STATEMENTS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A statement, report or notification about one account. Balances are signed minor units.
+
+    `warnings` say what is wrong with it and changes no money.
+    """
+
+    kind: str
+    version: str
+    message: str
+    name: str
+    number: str
+    page: int
+    is_last_page: bool
+    account: str
+    currency: str
+    created: date | None
+    start: date | None
+    end: date | None
+    opening: int | None
+    closing: int | None
+    entries: tuple[Entry, ...]
+    not_booked: int
+    warnings: tuple[Message, ...] = field(default=())
+
+    @property
+    def total(self) -> int:
+        """The sum of the entries, in signed minor units."""
+        return sum(each.sign * each.amount for each in self.entries)
+
+
+def read(content: bytes) -> list[Statement]:
+    """Read the statements of a file.
+
+    Raises:
+        Unreadable: it is not such a message; or something is missing or wrong that changes money.
+    """
+    root, namespace = xml.read(content)
+    found = [*root.iter(*KINDS)]
+    if not found:
+        words = Message("This is not a statement of a bank (camt.052, camt.053 or camt.054).")
+        raise Unreadable(words)
+    if len(found) > MOST_STATEMENTS:
+        raise Unreadable(Message("A file has at most {limit} statements.", limit=MOST_STATEMENTS))
+    version = namespace.rpartition(":")[2]
+    counts: Counter[tuple[object, ...]] = Counter()
+    statements = [statement_of(root, each, version, counts) for each in found]
+    names = [(each.kind, each.account, each.currency, each.name, each.page) for each in statements]
+    if len({*names}) < len(names):
+        raise Unreadable(Message("The file has the same statement twice."))
+    return statements
+
+
+def statement_of(
+    root: Element, element: Element, version: str, counts: Counter[tuple[object, ...]]
+) -> Statement:
+    """Read one statement; `counts` has the entries of the file until now, by what identifies them.
+
+    Raises:
+        Unreadable: as `read`.
+    """
+    account = account_of(element.find("Acct"))
+    if not account:
+        raise Unreadable(Message("A statement does not name its account."))
+    created = date_of(element, "CreDtTm") or date_of(root.find(".//GrpHdr"), "CreDtTm")
+    end = date_of(element.find("FrToDt"), "ToDtTm", "ToDt")
+    elements = element.findall("Ntry")
+    read_entries = [read_entry(each, place, end or created) for place, each in enumerate(elements)]
+    entries = [each for each in read_entries if each]
+    currency = currency_of(element, entries)
+    for place, entry in enumerate(entries):
+        identity = (account, currency, *entry.identity)
+        entries[place] = entry.numbered(counts[identity])
+        counts[identity] += 1
+    opening, closing = (balance_of(element, codes, currency) for codes in (OPENING, CLOSING))
+    statement = Statement(
+        kind=KINDS[str(element.tag)],
+        version=version[:30],
+        message=reference_of(root, ".//GrpHdr/MsgId"),
+        name=reference_of(element, "Id"),
+        number=text_of(element, "ElctrncSeqNb", "LglSeqNb", longest=18),
+        page=page_of(root, element),
+        is_last_page=last_page_of(root, element),
+        account=account,
+        currency=currency,
+        created=created,
+        start=date_of(element.find("FrToDt"), "FrDtTm", "FrDt"),
+        end=end,
+        opening=opening,
+        closing=closing,
+        entries=tuple(entries),
+        not_booked=len(elements) - len(entries),
+    )
+    object.__setattr__(statement, "warnings", tuple(warnings_of(statement)))
+    return statement
+
+
+def read_entry(element: Element, place: int, default: date | None) -> Entry | None:
+    """Read an entry; a refusal names it.
+
+    Raises:
+        Unreadable: as `entry_of`.
+    """
+    try:
+        return entry_of(element, default)
+    except Unreadable as unreadable:
+        words = Message("Entry {number}: {why}", number=place + 1, why=unreadable.words)
+        raise Unreadable(words) from None
+
+
+def currency_of(element: Element, entries: list[Entry]) -> str:
+    """The currency of a statement.
+
+    Raises:
+        Unreadable: its entries have several, or another one than the account, or nothing has one.
+    """
+    own = text_of(element, "Acct/Ccy")
+    found = {each.currency for each in entries}
+    if len(found) > 1 or (own and found - {own}):
+        words = Message("The entries of a statement are not all in the currency of its account.")
+        raise Unreadable(words)
+    balances = [each.get("Ccy") for each in element.findall("Bal/Amt")]
+    currencies = [own, *found, *filter(None, balances)]
+    currency = next(filter(None, currencies), "")
+    if not currency:
+        raise Unreadable(Message("A statement has no currency."))
+    return currency[:3]
+
+
+def balance_of(element: Element, codes: tuple[str, ...], currency: str) -> int | None:
+    """The first balance of these types in the currency of the account; None: there is none."""
+    balances = element.findall("Bal")
+    for code in codes:
+        for each in balances:
+            if text_of(each, "Tp/CdOrPrtry/Cd", "Tp/Cd") == code:
+                try:
+                    amount: Money = amount_of(each.find("Amt"))
+                    sign = sign_of(each)
+                except Unreadable:
+                    continue
+                if amount.currency == currency:
+                    return sign * amount.minor
+    return None
+
+
+def page_of(root: Element, element: Element) -> int:
+    """The number of the page of a statement; 1 if it has one page."""
+    paths = "StmtPgntn/PgNb", "RptPgntn/PgNb", "NtfctnPgntn/PgNb"
+    text = text_of(element, *paths) or text_of(root, ".//GrpHdr/MsgPgntn/PgNb")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+
+
+def last_page_of(root: Element, element: Element) -> bool:
+    """Whether no other page follows."""
+    paths = "StmtPgntn/LastPgInd", "RptPgntn/LastPgInd", "NtfctnPgntn/LastPgInd"
+    text = text_of(element, *paths) or text_of(root, ".//GrpHdr/MsgPgntn/LastPgInd")
+    return text.lower() not in {"false", "0"}
+
+
+def warnings_of(statement: Statement) -> list[Message]:
+    """What is wrong with a statement and changes no money."""
+    warnings = []
+    has_balances = statement.opening is not None and statement.closing is not None
+    if has_balances and (statement.opening or 0) + statement.total != statement.closing:
+        warnings.append(Message("The entries don't lead from the opening to the closing balance."))
+    if ignored := sum(each.has_more for each in statement.entries):
+        words = "The details of {number} entries don't add up, and are ignored."
+        warnings.append(Message(words, number=ignored))
+    return warnings
