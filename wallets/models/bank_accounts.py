@@ -37,6 +37,14 @@ class BankAccount(models.Model):
         SAFEGUARDING = "SAFEGUARDING", _("Safeguarding: the money of the wallets")
         OWN_FUNDS = "OWN_FUNDS", _("Own funds")
 
+    class BookedBy(models.TextChoices):
+        """STATEMENT: camt.053 books, and nothing else is read. NOTIFICATION: camt.054 books, and
+        camt.053 confirms.
+        """
+
+        STATEMENT = "STATEMENT", _("Statements (camt.053)")
+        NOTIFICATION = "NOTIFICATION", _("Notifications (camt.054), confirmed by statements")
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     iban = models.CharField("IBAN", max_length=34)
     bic = models.CharField("BIC", max_length=11, blank=True)
@@ -45,6 +53,9 @@ class BankAccount(models.Model):
     purpose = models.CharField(_("purpose"), max_length=12, choices=Purpose)
     clients = models.ManyToManyField(
         Client, verbose_name=_("clients"), related_name="bank_accounts", blank=True
+    )
+    booked_by = models.CharField(
+        _("lines are booked by"), max_length=12, choices=BookedBy, default=BookedBy.STATEMENT
     )
     actor = models.CharField(max_length=60)
     created_at = models.DateTimeField(_("added"), db_default=Now(), editable=False)
@@ -60,6 +71,10 @@ class BankAccount(models.Model):
             models.CheckConstraint(
                 name="bank_account_purpose_is_known",
                 condition=Q(purpose__in=["SAFEGUARDING", "OWN_FUNDS"]),
+            ),
+            models.CheckConstraint(
+                name="bank_account_booked_by_is_known",
+                condition=Q(booked_by__in=["STATEMENT", "NOTIFICATION"]),
             ),
             models.CheckConstraint(name="bank_account_has_a_holder", condition=~Q(holder_name="")),
             models.CheckConstraint(

@@ -1,0 +1,57 @@
+"""Import statements of banks: store a file, then book what is new."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from wallets.bank import booking, importing
+from wallets.bank.importing import Imported
+from wallets.bank.messages import camt
+from wallets.bank.messages.xml import Unreadable
+from wallets.models import BankAccount
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an import has done: what was stored, and how its lines ended, by their number."""
+
+    imported: Imported
+    booked: Counter[str] = field(default_factory=Counter)
+
+
+def import_statement(content: bytes, *, name: str, actor: str) -> Report:
+    """Store a file and book its lines; safe to repeat, whatever was interrupted.
+
+    Raises:
+        Unreadable: it can't be read, or is about an account that is not the institution's.
+    """
+    imported = importing.store(content, name=name, actor=actor)
+    accounts = BankAccount.objects.filter(id__in=imported.accounts)
+    booked = booking.book([*accounts])
+    if not imported.is_known:
+        booked += booking.retry([*accounts])
+    return Report(imported, booked)
+
+
+def files_in(paths: Iterable[Path]) -> list[Path]:
+    """The files, and those of folders, sorted by the days of their statements.
+
+    A file that can't be read comes last: its refusal is reported when it is imported.
+    """
+    found = [file for path in paths for file in (path.rglob("*.xml") if path.is_dir() else [path])]
+    return sorted(found, key=order_of)
+
+
+def order_of(path: Path) -> tuple[Any, ...]:
+    """The day, the page and the name of a file."""
+    try:
+        statements = camt.read(path.read_bytes())
+    except Unreadable:
+        return date.max, 0, path.name
+    first = min(statements, key=lambda each: (each.end or each.created or date.max, each.page))
+    return first.end or first.created or date.max, first.page, path.name
