@@ -42,6 +42,7 @@ RETRIED: Final = (
 RETRIED_DAYS: Final = 30
 MOST_RETRIED: Final = 2_000
 
+BOOKED: Final = "booked"
 REASONS: Final = {each.value: each for each in Suspense}
 
 
@@ -105,7 +106,7 @@ def book_lines(lines: Sequence[BankLine]) -> Counter[str]:
         if reason is None:
             continue
         if reason is Suspense.NEW:
-            counted["booked"] += 1
+            counted[BOOKED] += 1
         else:
             counted[reason.value] += 1
             reasons.setdefault(reason, []).append(line)

@@ -18,10 +18,14 @@ from wallets.models import BankAccount
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an import has done: what was stored, and how its lines ended, by their number."""
+    """What an import has done: what was stored, and how new lines ended, by their number.
+
+    `later` is the number of older lines in suspense that it has booked.
+    """
 
     imported: Imported
     booked: Counter[str] = field(default_factory=Counter)
+    later: int = 0
 
 
 def import_statement(content: bytes, *, name: str, actor: str) -> Report:
@@ -32,10 +36,8 @@ def import_statement(content: bytes, *, name: str, actor: str) -> Report:
     """
     imported = importing.store(content, name=name, actor=actor)
     accounts = BankAccount.objects.filter(id__in=imported.accounts)
-    booked = booking.book([*accounts])
-    if not imported.is_known:
-        booked += booking.retry([*accounts])
-    return Report(imported, booked)
+    later = 0 if imported.is_known else booking.retry([*accounts])[booking.BOOKED]
+    return Report(imported, booking.book([*accounts]), later)
 
 
 def files_in(paths: Iterable[Path]) -> list[Path]:

@@ -42,4 +42,5 @@ def in_words(report: Report) -> str:
     ended = ", ".join(f"{number} {name}" for name, number in sorted(report.booked.items()))
     if stored.is_known:
         return f"imported before. {ended}".strip()
-    return f"{stored.lines} new lines, {stored.known_lines} known. {ended}".strip()
+    later = f" {report.later} older lines booked." if report.later else ""
+    return f"{stored.lines} new entries, {stored.known_lines} known. {ended}{later}".strip()
