@@ -15,6 +15,7 @@ from iocash import errors
 from iocash.http import problems
 from users import credentials, tokens, unauthenticated
 from users.credentials import Credentials, Proof
+from users.models import Client
 
 if TYPE_CHECKING:  # a circular import at run time
     from rest_framework.views import APIView
@@ -30,6 +31,8 @@ class Caller:
     actor: str
     client_id: uuid.UUID | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
+    cash_ins: str = Client.CashIns.API
+    """Where the client's cash-ins come from."""
     proof: Proof = field(default_factory=Proof)
     """Whether the key was validated for this request; due while it is only remembered."""
 
@@ -37,6 +40,11 @@ class Caller:
         """Refuse a key without the scope (InsufficientScope); staff have permissions instead."""
         if self.client_id is not None and scope not in self.scopes:
             raise errors.InsufficientScope(scope=scope)
+
+    def require_own_cash_ins(self) -> None:
+        """Refuse a client whose cash-ins come from the bank (CashInsFromBank)."""
+        if self.cash_ins == Client.CashIns.BANK:
+            raise errors.CashInsFromBank()
 
 
 class ClientUser(AnonymousUser):
@@ -92,7 +100,9 @@ def secret_of(request: Request) -> str | None:
 
 def authenticated(request: Request, shown: Credentials, proof: Proof) -> tuple[ClientUser, Caller]:
     request._request.client_id = shown.client_id  # type: ignore[attr-defined]
-    caller = Caller(f"key:{shown.id}", shown.client_id, shown.scopes, proof)
+    caller = Caller(
+        f"key:{shown.id}", shown.client_id, shown.scopes, shown.cash_ins, proof
+    )
     return ClientUser(shown.client_name), caller
 
 

@@ -7,6 +7,7 @@ raises these, the dialect renders them.
 """
 
 from iocash.errors.callers import (
+    CashInsFromBank,
     ClientSuspended,
     CredentialsExpired,
     CredentialsRevoked,
@@ -111,6 +112,7 @@ __all__ = [
     "BodyTooLarge",
     "CashOutNotSent",
     "CashOutSent",
+    "CashInsFromBank",
     "ClientSuspended",
     "Conflict",
     "Crash",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -17,7 +18,7 @@ from wallets.models import BankLine, BankOutcome, BankStatement, BankStatementFi
 from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashOut
 
 
-def line_on(line, day):
+def line_on(line: Line, day: date) -> Line:
     return replace(line, day=day.isoformat())
 
 
