@@ -37,12 +37,14 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | the due scheduled operations: by dates, by triggers | `schedule_due`, `schedule_watching` |
 | the runs of a scheduled operation, page by page | `run_page` |
 | the run of a movement; the failed runs | `run_of_movement`, `run_failed` |
+| the bank account of an IBAN | `bank_account_is_added_once` |
 | a used key; the key that created an object | the primary key of `users_key`; `key_of_made` |
 | the events of an object | `event_of_subject` |
 """
 
 from wallets.models.accounts import ExternalAccount
 from wallets.models.audits import Audit
+from wallets.models.bank_accounts import BankAccount
 from wallets.models.closings import Closing, ClosingPayment
 from wallets.models.holds import Hold, HoldQuerySet
 from wallets.models.movement_querysets import MovementQuerySet
@@ -53,6 +55,7 @@ from wallets.models.wallets import Wallet, WalletQuerySet
 
 __all__ = [
     "Audit",
+    "BankAccount",
     "Closing",
     "ClosingPayment",
     "DormancyNotice",

@@ -84,6 +84,8 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_caseentry": (KEPT, "text"),
     "users_task": (ERASED, "done_at, done_by, due_on, owner"),
     "users_taskchange": (ERASED, ""),
+    "wallets_bankaccount": (KEPT, "bic, closed_at, holder_name"),
+    "wallets_bankaccount_clients": (ERASED, ""),
     "wallets_closing": (KEPT, "ended_at, ended_by, holder_name, iban, state"),
     "wallets_closingpayment": (KEPT, ""),
     "wallets_dormancynotice": (KEPT, "note"),
@@ -194,7 +196,7 @@ def serving(db: None) -> Iterator[psycopg.Connection[Any]]:
 
 
 def columns(table: str) -> list[str]:
-    model = next(each for each in apps.get_models() if each._meta.db_table == table)
+    model = next(each for each in apps.get_models(include_auto_created=True) if each._meta.db_table == table)
     return [field.column for field in model._meta.fields if field.column]
 
 
