@@ -38,6 +38,8 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | the runs of a scheduled operation, page by page | `run_page` |
 | the run of a movement; the failed runs | `run_of_movement`, `run_failed` |
 | the bank account of an IBAN | `bank_account_is_added_once` |
+| the payments of a bank file; the files of a cash-out | `bank_payment_is_once_…`, `…_of_movement` |
+| the bank files to approve and to send | `bank_file_unsent` |
 | a used key; the key that created an object | the primary key of `users_key`; `key_of_made` |
 | the events of an object | `event_of_subject` |
 """
@@ -45,6 +47,7 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 from wallets.models.accounts import ExternalAccount
 from wallets.models.audits import Audit
 from wallets.models.bank_accounts import BankAccount
+from wallets.models.bank_files import BankFile, BankPayment, BankReport
 from wallets.models.closings import Closing, ClosingPayment
 from wallets.models.holds import Hold, HoldQuerySet
 from wallets.models.movement_querysets import MovementQuerySet
@@ -56,6 +59,9 @@ from wallets.models.wallets import Wallet, WalletQuerySet
 __all__ = [
     "Audit",
     "BankAccount",
+    "BankFile",
+    "BankPayment",
+    "BankReport",
     "Closing",
     "ClosingPayment",
     "DormancyNotice",
