@@ -1,6 +1,7 @@
 """Write texts in the characters that every bank of SEPA takes (EPC217-08): 26 letters, digits and
 a little punctuation."""
 
+# ruff: noqa: RUF001 (its letters are those of other scripts)
 from __future__ import annotations
 
 import re
@@ -95,7 +96,5 @@ def spell(text: str, most: int) -> str:
     spelled = unicodedata.normalize("NFC", text).translate(SPELLED).translate(OTHER_SCRIPTS)
     decomposed = unicodedata.normalize("NFKD", spelled)
     plain = "".join(each for each in decomposed if not unicodedata.combining(each))
-    plain = REFUSED.sub(
-        UNKNOWN, " ".join(plain.translate(SPELLED).translate(OTHER_SCRIPTS).split())
-    )
-    return plain[:most].strip()
+    words = plain.translate(SPELLED).translate(OTHER_SCRIPTS).split()
+    return REFUSED.sub(UNKNOWN, " ".join(words))[:most].strip()

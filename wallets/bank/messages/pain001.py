@@ -25,7 +25,10 @@ MOST_CHARACTERS_OF_A_NAME: Final = 70
 MOST_CHARACTERS_OF_A_TEXT: Final = 140
 
 EEA: Final = frozenset(
-    "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK".split()
+    {
+        *("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE"),
+        *("IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"),
+    }
 )
 """The countries to which a payment needs no address of the payee."""
 

@@ -6,7 +6,7 @@ does not say of which file it speaks, and what contradicts itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -77,15 +77,15 @@ class StatusReport:
     control_sum: Decimal | None
     group: Status
     batches: dict[str, Status]
-    payments: tuple[PaymentStatus, ...]
+    payments: dict[str, PaymentStatus]
 
     def of_payment(self, end_to_end_id: str, batch_id: str) -> Status | None:
         """What holds for a payment: what is said of it, of its batch, or of the whole file.
 
         PART says nothing of a payment.
         """
-        named = {each.end_to_end_id: each.status for each in self.payments}
-        for status in (named.get(end_to_end_id), self.batches.get(batch_id), self.group):
+        named = self.payments.get(end_to_end_id)
+        for status in (named and named.status, self.batches.get(batch_id), self.group):
             if status and status.code:
                 return None if status.code == PARTIAL else status
         return None
@@ -113,11 +113,26 @@ def read(content: bytes) -> StatusReport:
         control_sum=number(text_at(group, "OrgnlCtrlSum")),
         group=status_of(group, "GrpSts"),
         batches=dict(batches_of(found)),
-        payments=tuple(payments_of(found)),
+        payments=by_id(payments_of(found)),
     )
     check_known(report)
     check_consistent(report)
     return report
+
+
+def by_id(payments: Iterable[PaymentStatus]) -> dict[str, PaymentStatus]:
+    """The payments by their ids.
+
+    Raises:
+        Unreadable: a payment has two statuses.
+    """
+    found: dict[str, PaymentStatus] = {}
+    for payment in payments:
+        name = payment.end_to_end_id
+        if found.setdefault(name, payment).status.code != payment.status.code:
+            words = "The report contradicts itself about the payment {id}."
+            raise Unreadable(Message(words, id=name[:35]))
+    return found
 
 
 def batches_of(report: Element) -> Iterator[tuple[str, Status]]:
@@ -149,17 +164,19 @@ def status_of(parent: Element, tag: str) -> Status:
     """
     code, reasons = text_at(parent, tag), parent.findall("StsRsnInf")
     found = [text_at(each, "Rsn/Cd") or text_at(each, "Rsn/Prtry") for each in reasons]
-    words = [
-        line.text.strip() for each in reasons for line in each.findall("AddtlInf") if line.text
-    ]
+    lines = [line.text or "" for each in reasons for line in each.findall("AddtlInf")]
     verification = next((each for each in (code, *found) if each in VERIFIED), "")
     first = next((each for each in found if each), "")
-    return Status(code, first[:35], " ".join(words)[:210], verification)
+    return Status(code, first[:35], " ".join(" ".join(lines).split())[:210], verification)
 
 
 def check_known(report: StatusReport) -> None:
     """Refuse a status that is not known: it could mean that money has moved."""
-    statuses = [report.group, *report.batches.values(), *(each.status for each in report.payments)]
+    statuses = [
+        report.group,
+        *report.batches.values(),
+        *(each.status for each in report.payments.values()),
+    ]
     for status in statuses:
         if status.code and status.code not in KNOWN:
             raise Unreadable(Message("The status {status} is not known.", status=status.code[:8]))
@@ -168,25 +185,12 @@ def check_known(report: StatusReport) -> None:
 
 
 def check_consistent(report: StatusReport) -> None:
-    """Refuse two statuses of one payment, and an accepted payment in what is rejected."""
-    seen: dict[str, PaymentStatus] = {}
-    for payment in report.payments:
-        known = seen.setdefault(payment.end_to_end_id, payment)
-        if known.status.code != payment.status.code:
-            raise Unreadable(
-                Message(
-                    "The report contradicts itself about the payment {id}.",
-                    id=payment.end_to_end_id[:35],
-                )
-            )
+    """Refuse an accepted payment or batch in what is rejected."""
+    for name, payment in report.payments.items():
         above = (report.group, report.batches.get(payment.batch_id, report.group))
         if payment.status.is_accepted and any(each.is_rejected for each in above):
-            raise Unreadable(
-                Message(
-                    "The payment {id} is accepted, but its file or batch is rejected.",
-                    id=payment.end_to_end_id[:35],
-                )
-            )
+            words = "The payment {id} is accepted, but its file or batch is rejected."
+            raise Unreadable(Message(words, id=name[:35]))
     if report.group.is_rejected and any(each.is_accepted for each in report.batches.values()):
         raise Unreadable(Message("A batch is accepted, but its file is rejected."))
 
