@@ -227,6 +227,11 @@ class BankPayment(models.Model):
         return f"{self.file_id} {self.number}"
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the bank has rejected it, or has paid it."""
+        return self.status in {"RJCT", "ACSC", "ACCC"}
+
+    @property
     def end_to_end_id(self) -> str:
         """What the bank repeats in all that it says about the payment: the cash-out's id."""
         return self.movement_id.hex

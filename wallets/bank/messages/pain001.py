@@ -84,9 +84,14 @@ def write(
     add(add(head, "InitgPty"), "Nm", name_of(debtor.name))
     batches = groupby(sorted(transfers, key=batch_of), key=batch_of)
     for number, (_batch, some) in enumerate(batches, 1):
-        add_batch(message, f"{message_id[:30]}-{number}", debtor, [*some])
+        add_batch(message, batch_id(message_id, number), debtor, [*some])
     written: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
     return written
+
+
+def batch_id(message_id: str, number: int) -> str:
+    """The id of a batch of a message, which the bank repeats."""
+    return f"{message_id[:30]}-{number}"
 
 
 def check(message_id: str, transfers: Sequence[CreditTransfer]) -> None:
@@ -107,11 +112,11 @@ def batch_of(transfer: CreditTransfer) -> tuple[date, str]:
     return transfer.execution_date, transfer.currency
 
 
-def add_batch(message: Any, batch_id: str, debtor: Debtor, transfers: list[CreditTransfer]) -> None:
+def add_batch(message: Any, name: str, debtor: Debtor, transfers: list[CreditTransfer]) -> None:
     """Add a batch; each of its payments is booked by itself, so that it is found in statements."""
     day, currency = batch_of(transfers[0])
     batch = add(message, "PmtInf")
-    add(batch, "PmtInfId", batch_id)
+    add(batch, "PmtInfId", name)
     add(batch, "PmtMtd", "TRF")
     add(batch, "BtchBookg", "false")
     add_sums(batch, transfers)

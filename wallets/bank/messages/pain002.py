@@ -167,7 +167,8 @@ def status_of(parent: Element, tag: str) -> Status:
     lines = [line.text or "" for each in reasons for line in each.findall("AddtlInf")]
     verification = next((each for each in (code, *found) if each in VERIFIED), "")
     first = next((each for each in found if each), "")
-    return Status(code, first[:35], " ".join(" ".join(lines).split())[:210], verification)
+    words = " ".join(" ".join(lines).split())
+    return Status(code, first[:35], words[:210], verification)
 
 
 def check_known(report: StatusReport) -> None:
