@@ -142,4 +142,4 @@ def states(movements: Iterable[Movement]) -> list[str]:
 
 
 def payment_of(movement: Movement) -> BankPayment:
-    return BankPayment.objects.get(movement=movement, file=movement.bank_file_id)
+    return BankPayment.objects.filter(movement=movement).latest("id")

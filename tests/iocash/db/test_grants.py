@@ -196,7 +196,9 @@ def serving(db: None) -> Iterator[psycopg.Connection[Any]]:
 
 
 def columns(table: str) -> list[str]:
-    model = next(each for each in apps.get_models(include_auto_created=True) if each._meta.db_table == table)
+    model = next(
+        each for each in apps.get_models(include_auto_created=True) if each._meta.db_table == table
+    )
     return [field.column for field in model._meta.fields if field.column]
 
 

@@ -68,7 +68,9 @@ def test_content_names_each_cash_out_by_its_id(account, members, cash_outs):
 
 def test_payee_without_a_holder_name_is_the_user(account, members, cash_outs):
     file = build(account, cash_outs[:1], members[0])
-    names = [each.text for each in etree.fromstring(bytes(file.content)).iterfind(".//{*}Cdtr/{*}Nm")]
+    names = [
+        each.text for each in etree.fromstring(bytes(file.content)).iterfind(".//{*}Cdtr/{*}Nm")
+    ]
     assert names == [cash_outs[0].wallet.user.display_name]
 
 
@@ -124,7 +126,9 @@ def test_closed_account_builds_no_file(account, members, cash_outs):
 
 
 @pytest.mark.parametrize(("order", "values"), BY_HAND)
-def test_cash_out_in_a_built_file_is_not_changed_by_hand(account, members, cash_outs, order, values):
+def test_cash_out_in_a_built_file_is_not_changed_by_hand(
+    account, members, cash_outs, order, values
+):
     build(account, cash_outs, members[0])
     with pytest.raises((errors.CashOutInFile, errors.CashOutNotSent)) as refused:
         end(order, cash_outs[0], **values)
