@@ -156,7 +156,7 @@ def found(apps: Any, alias: str, names: Sequence[str]) -> list[Any]:
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
         ("users", "0023_add_source_of_cash_ins"),
-        ("wallets", "0021_add_bank_accounts"),
+        ("wallets", "0022_add_bank_files"),
     ]
 
     operations: ClassVar = [

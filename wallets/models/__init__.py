@@ -46,6 +46,8 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | the bank line of a movement | `bank_outcome_names_a_movement_once` |
 | the bank lines of a wallet | `bank_outcome_of_wallet` |
 | the decisions that wait for a second person | `bank_decision_open` |
+| the payments of a bank file; the files of a cash-out | `bank_payment_is_once_…`, `…_of_movement` |
+| the bank files to approve and to send | `bank_file_unsent` |
 | a used key; the key that created an object | the primary key of `users_key`; `key_of_made` |
 | the events of an object | `event_of_subject` |
 """
@@ -54,6 +56,7 @@ from wallets.models.accounts import ExternalAccount
 from wallets.models.audits import Audit
 from wallets.models.bank_accounts import BankAccount
 from wallets.models.bank_decisions import BankDecision
+from wallets.models.bank_files import BankFile, BankPayment, BankReport
 from wallets.models.bank_lines import BankLine, BankOutcome
 from wallets.models.bank_statements import BankStatement, BankStatementFile
 from wallets.models.closings import Closing, ClosingPayment
@@ -69,8 +72,11 @@ __all__ = [
     "Audit",
     "BankAccount",
     "BankDecision",
+    "BankFile",
     "BankLine",
     "BankOutcome",
+    "BankPayment",
+    "BankReport",
     "BankStatement",
     "BankStatementFile",
     "Closing",

@@ -99,13 +99,19 @@ class MarkCashOutSent(CashOutOrder):
         NotFound: the wallet has no such movement.
         MovementNotPending: it has ended.
         CashOutSent: it was sent before.
+        CashOutInFile: it is in a file, and is sent with it.
     """
 
-    refuses: ClassVar[errors.Refusals] = (*CashOutOrder.refuses, errors.CashOutSent)
+    refuses: ClassVar[errors.Refusals] = (
+        *CashOutOrder.refuses,
+        errors.CashOutSent,
+        errors.CashOutInFile,
+    )
 
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
         leg.require_unsent()
+        leg.require_in_no_file()
         return self.movement_outcome(books.mark_cash_out_sent(wallet, leg, self.by))
 
 
@@ -116,9 +122,14 @@ class SettleCashOut(CashOutOrder):
         NotFound: the wallet has no such movement.
         MovementNotPending: it has ended.
         CashOutNotSent: it never went to the bank.
+        CashOutInFile: it is in a file, whose answer decides.
     """
 
-    refuses: ClassVar[errors.Refusals] = (*CashOutOrder.refuses, errors.CashOutNotSent)
+    refuses: ClassVar[errors.Refusals] = (
+        *CashOutOrder.refuses,
+        errors.CashOutNotSent,
+        errors.CashOutInFile,
+    )
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
@@ -127,6 +138,7 @@ class SettleCashOut(CashOutOrder):
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
         leg.require_sent()
+        leg.require_in_no_file()
         return self.movement_outcome(books.settle_cash_out(wallet, leg, self.by))
 
 
@@ -138,15 +150,21 @@ class RejectCashOut(CashOutOrder):
         NotFound: the wallet has no such movement.
         MovementNotPending: it has ended.
         VersionConflict: it is not what the caller saw.
+        CashOutInFile: it is in a file, whose answer decides.
     """
 
-    refuses: ClassVar[errors.Refusals] = (*CashOutOrder.refuses, errors.VersionConflict)
+    refuses: ClassVar[errors.Refusals] = (
+        *CashOutOrder.refuses,
+        errors.VersionConflict,
+        errors.CashOutInFile,
+    )
 
     reason: str
 
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
         require_version(leg.version, self.if_match, movement_id=leg.id)
+        leg.require_in_no_file()
         leg.reason = self.reason
         return self.movement_outcome(books.release_cash_out(wallet, leg, "ERROR", self.by))
 
@@ -161,12 +179,14 @@ class CancelCashOut(CashOutOrder):
         VersionConflict: it is not what the caller saw.
         MovementNotPending: it has ended otherwise.
         CashOutSent: it has gone to the bank.
+        CashOutInFile: it is in a file that waits for its approval.
     """
 
     refuses: ClassVar[errors.Refusals] = (
         *CashOutOrder.refuses,
         errors.VersionConflict,
         errors.CashOutSent,
+        errors.CashOutInFile,
     )
 
     def apply(self, books: Books) -> Outcome:
@@ -177,4 +197,5 @@ class CancelCashOut(CashOutOrder):
             return self.movement_outcome(leg)
         leg.require_pending()
         leg.require_unsent()
+        leg.require_in_no_file()
         return self.movement_outcome(books.release_cash_out(wallet, leg, "CANCELLED", self.by))

@@ -1,0 +1,239 @@
+"""Answers of the bank to files: pain.002 rejects and settles cash-outs, and notes their progress.
+
+An answer is imported in one transaction, with the row of the file locked. The order of each
+cash-out has a key that is made of the hash of the answer, and the answer is stored with its hash:
+importing it twice, or at the same time, changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from iocash import money
+from iocash.db import clock
+from iocash.db.transactions import single_transaction
+from iocash.errors import Message
+from users.models.events import By
+from users.models.idempotency import OWN_KEY
+from wallets.bank.files import ANSWERED, record
+from wallets.bank.messages import pain001, pain002
+from wallets.bank.messages.pain002 import PaymentStatus, Status, StatusReport
+from wallets.bank.messages.reasons import DUPLICATES, in_words
+from wallets.bank.messages.xml import Unreadable
+from wallets.models import BankFile, BankPayment, BankReport
+from wallets.orders.bank_files import RejectByBank, SettleByBank
+from wallets.orders.base import Order, Outcome, Result
+from wallets.posting import group
+
+KEY: Final = f"{OWN_KEY}bank-"
+"""How the keys of what the bank says begin."""
+
+DUPLICATE: Final = "duplicate"
+"""The bank says that it has the payment already: the first of them may have been accepted."""
+
+NEVER_SENT: Final = frozenset(
+    {BankFile.State.BUILT, BankFile.State.APPROVED, BankFile.State.DISCARDED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """An answer; `is_new` unless it was imported before. `user_ids` own what was settled."""
+
+    report: BankReport
+    is_new: bool
+    user_ids: Sequence[UUID] = ()
+
+
+def import_status(*, content: bytes, by: By) -> Imported:
+    """Import an answer of the bank.
+
+    A payment that is rejected as a duplicate is not rejected here: the bank may have accepted the
+    first one. What contradicts an earlier end of a cash-out is noted with the payment.
+
+    Raises:
+        Unreadable: it is no pain.002, or is of no file that was sent, or of other payments.
+    """
+    said = pain002.read(content)
+    digest = hashlib.sha256(content).digest()
+    with single_transaction():
+        file = answered_file(said)
+        if known := BankReport.objects.filter(file=file, sha256=digest).first():
+            return Imported(known, is_new=False)
+        payments = list(BankPayment.objects.of(file).select_related("movement__wallet"))
+        require_same_payments(file, payments, said)
+        settled, counts = apply(payments, said, digest, by)
+        report = BankReport.objects.create(
+            file=file,
+            message_id=said.message_id[:35],
+            sha256=digest,
+            status=said.group.code,
+            reason_code=said.group.reason_code,
+            actor=by.actor,
+            **counts,
+        )
+        conclude(file, payments)
+        record(file, by, ANSWERED)
+    return Imported(report, is_new=True, user_ids=settled)
+
+
+# --- Which file, which payments -------------------------------------------------------------------
+
+
+def answered_file(said: StatusReport) -> BankFile:
+    """The locked row of the file that an answer is about.
+
+    Raises:
+        Unreadable: there is none, or it was never sent.
+    """
+    file = BankFile.objects.locked().filter(message_id=said.original_id).first()
+    if file is None:
+        words = "There is no bank file {id}."
+        raise Unreadable(Message(words, id=said.original_id[:35]))
+    if file.state in NEVER_SENT:
+        raise Unreadable(Message("The bank file {id} was never sent.", id=file.message_id))
+    return file
+
+
+def require_same_payments(
+    file: BankFile, payments: Sequence[BankPayment], said: StatusReport
+) -> None:
+    """Require that the answer is about this file and its payments, and repeats their amounts.
+
+    Raises:
+        Unreadable: it has others.
+    """
+    ours = {each.end_to_end_id: each for each in payments}
+    if said.count not in {None, file.count}:
+        raise Unreadable(Message("The answer is about another number of payments."))
+    if said.control_sum not in {None, decimal_of(file.control_sum, file.currency)}:
+        raise Unreadable(Message("The answer is about another control sum."))
+    own_batch = pain001.batch_id(file.message_id, 1)
+    if unknown := [name for name in said.batches if name != own_batch]:
+        raise Unreadable(Message("The file has no batch {id}.", id=unknown[0][:35]))
+    for name, payment in said.payments.items():
+        if name not in ours:
+            raise Unreadable(Message("The file has no payment {id}.", id=name[:35]))
+        require_same_amount(ours[name], payment)
+
+
+def require_same_amount(ours: BankPayment, said: PaymentStatus) -> None:
+    amount = decimal_of(ours.amount, ours.currency)
+    if said.amount not in {None, amount} or said.currency not in {"", ours.currency}:
+        words = "The answer has another amount for the payment {id}."
+        raise Unreadable(Message(words, id=ours.end_to_end_id))
+
+
+def decimal_of(minor: int, currency: str) -> Decimal:
+    return Decimal(money.to_text(minor, currency))
+
+
+# --- What it does ---------------------------------------------------------------------------------
+
+
+def apply(
+    payments: Sequence[BankPayment], said: StatusReport, digest: bytes, by: By
+) -> tuple[list[UUID], dict[str, int]]:
+    """Note what the bank said of each payment, and end the cash-outs that it rejects or settles.
+
+    Returns the users whose cash-outs were settled, and how many payments had which end.
+    """
+    now = clock.now()
+    counts = {"settled": 0, "rejected": 0, "noted": 0, "conflicts": 0}
+    ended: list[tuple[BankPayment, Order]] = []
+    changed = []
+    for payment in payments:
+        batch = pain001.batch_id(said.original_id, 1)
+        status = said.of_payment(payment.end_to_end_id, batch)
+        if status is None:
+            continue
+        changed.append(payment)
+        payment.answered_at = now
+        note_status(payment, status)
+        if status.is_rejected and status.reason_code in DUPLICATES:
+            payment.conflict = DUPLICATE
+            counts["conflicts"] += 1
+        elif status.is_rejected:
+            ended.append((payment, rejection_by_bank(payment, status, digest, by)))
+        elif status.is_settled:
+            ended.append((payment, SettleByBank(**order_values(payment, digest, by))))
+        else:
+            counts["noted"] += 1
+    settled = post_ends(ended, counts)
+    BankPayment.objects.bulk_update(changed, NOTED, batch_size=1_000)
+    return settled, counts
+
+
+NOTED: Final = (
+    "status",
+    "reason_code",
+    "information",
+    "verification",
+    "conflict",
+    "answered_at",
+)
+"""What an answer changes of a payment."""
+
+
+def note_status(payment: BankPayment, status: Status) -> None:
+    """Note the status of a payment; progress does not replace an end."""
+    payment.verification = status.verification or payment.verification
+    is_end = status.is_rejected or status.is_settled
+    is_duplicate = status.is_rejected and status.reason_code in DUPLICATES
+    if is_duplicate or (payment.has_ended and not is_end):
+        return
+    payment.conflict = "" if is_end else payment.conflict
+    payment.status = status.code
+    payment.reason_code, payment.information = status.reason_code, status.information
+
+
+def post_ends(ended: Sequence[tuple[BankPayment, Order]], counts: dict[str, int]) -> list[UUID]:
+    """Post the orders that end cash-outs; return the users whose cash-outs were settled.
+
+    A cash-out that had this end before, by the statement of the bank, is no contradiction.
+    """
+    answers: Sequence[Result] = group.post([order for _, order in ended]) if ended else []
+    settled = []
+    for (payment, order), answer in zip(ended, answers, strict=True):
+        is_settled = isinstance(order, SettleByBank)
+        wanted = "SUCCESS" if is_settled else "ERROR"
+        if isinstance(answer, Outcome) or answer.facts.get("status") == wanted:
+            counts["settled" if is_settled else "rejected"] += 1
+            settled += [payment.movement.wallet.user_id] * is_settled
+        else:
+            payment.conflict = answer.code
+            counts["conflicts"] += 1
+    return settled
+
+
+def rejection_by_bank(payment: BankPayment, status: Status, digest: bytes, by: By) -> RejectByBank:
+    values = order_values(payment, digest, by)
+    return RejectByBank(reason=in_words(status.reason_code), **values)
+
+
+def order_values(payment: BankPayment, digest: bytes, by: By) -> dict[str, Any]:
+    return {
+        "client_id": payment.client_id,
+        "by": by,
+        "key": f"{KEY}{digest.hex()}-{payment.end_to_end_id}",
+        "wallet_id": payment.wallet_id,
+        "movement_id": payment.movement_id,
+    }
+
+
+def conclude(file: BankFile, payments: Sequence[BankPayment]) -> None:
+    """Give a locked file the state that follows from what was said of its payments."""
+    rejected = [each for each in payments if each.status == pain002.REJECTED]
+    if len(rejected) == len(payments):
+        file.state = BankFile.State.REJECTED
+    elif rejected:
+        file.state = BankFile.State.PARTIALLY_ACCEPTED
+    elif all(each.status in pain002.ACCEPTED for each in payments):
+        file.state = BankFile.State.ACCEPTED
+    file.ended_at = clock.now()
+    file.save(update_fields=["state", "ended_at"])
