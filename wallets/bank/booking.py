@@ -32,6 +32,7 @@ RETRIED: Final = (
     Suspense.NO_CASH_OUT,
     Suspense.NO_CASH_IN,
     Suspense.NOT_SENT,
+    Suspense.RETURNED,
     Suspense.WALLET_NOT_READY,
     Suspense.USER_NOT_ACTIVE,
     Suspense.LIMIT,

@@ -7,7 +7,7 @@ transaction of the approval: a decision is used once, or not at all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from django.db import IntegrityError
 
@@ -20,6 +20,7 @@ from wallets import posting
 from wallets.bank import booking, matching
 from wallets.models import BankDecision, BankLine, BankOutcome, Movement, Wallet
 from wallets.models.bank_lines import Suspense
+from wallets.orders.bank_lines import ExplainLine
 
 MOST_PARTS: Final = 50
 Kind, Status = BankDecision.Kind, BankOutcome.Status
@@ -117,13 +118,14 @@ def carry_out(decision: BankDecision, by: By) -> None:
     BankLine.objects.bulk_create(parts_of(decision))
 
 
-def order_of(decision: BankDecision, by: By) -> matching.ExplainLine:
+def order_of(decision: BankDecision, by: By) -> ExplainLine:
     """The order of an ASSIGN."""
-    about = {"by": by, "decision_id": decision.id, "reason": decision.reason}
+    about: dict[str, Any] = {"by": by, "decision_id": decision.id, "reason": decision.reason}
     movement = decision.movement
     if movement is not None:
         settles = movement.status == Movement.Status.PENDING
-        return matching.explain(decision.line, movement, settles=settles, **about)
+        returns = decision.line.sign > 0 and movement.type == Movement.Type.CASH_OUT
+        return matching.explain(decision.line, movement, settles=settles, returns=returns, **about)
     assert decision.wallet is not None
     return matching.cash_in(decision.line, decision.wallet, **about)
 
@@ -176,6 +178,9 @@ def check_movement(movement: Movement, wallet: Wallet, line: BankLine) -> None:
     """Refuse a movement that the line can't be (InvalidFields)."""
     if movement.wallet_id != wallet.id or movement.counterparty_id is not None:
         raise refused("This is no movement of the wallet from or to the outside.", "movement")
+    is_return = movement.type == Movement.Type.CASH_OUT and line.sign > 0
+    if is_return:  # the ledger counts what was returned of it before
+        return
     if movement.amount != line.signed_amount:
         words = errors.Message(
             "The movement is about {amount} {currency}, and the line about {line} {currency}.",

@@ -20,7 +20,13 @@ from iocash.errors import Message
 from wallets.bank.messages import camt
 from wallets.bank.messages.camt_entries import Detail, Entry
 from wallets.bank.messages.xml import Unreadable
-from wallets.models import BankAccount, BankLine, BankStatement, BankStatementFile
+from wallets.models import (
+    BankAccount,
+    BankLine,
+    BankPayment,
+    BankStatement,
+    BankStatementFile,
+)
 from wallets.models.bank_lines import OPENING, Suspense
 
 BATCH: Final = 1_000
@@ -164,7 +170,9 @@ def confirm(statement: BankStatement, entries: Sequence[Identity]) -> None:
 def lines_of(statement: BankStatement, entry: Entry, reason: str) -> Iterator[BankLine]:
     """The lines of an entry: one for each detail, or one for the whole."""
     confirms = statement.kind == BankStatement.Kind.STATEMENT
-    details = entry.details or (Detail(amount=entry.amount),)
+    details = entry.details or (Detail(amount=entry.amount, payment=entry.batch),)
+    if entry.sign < 0 and len(details) == 1 and not details[0].end_to_end:
+        details = paid_by_file(statement.account, details[0]) or details
     for part, detail in enumerate(details, start=1):
         yield BankLine(
             account=statement.account,
@@ -191,6 +199,19 @@ def lines_of(statement: BankStatement, entry: Entry, reason: str) -> Iterator[Ba
             text=entry.text,
             reason=reason,
         )
+
+
+def paid_by_file(account: BankAccount, detail: Detail) -> tuple[Detail, ...]:
+    """The payments of our file that a debit sums up, if they add up to it; else none."""
+    for name in filter(None, (detail.payment, detail.message)):
+        payments = BankPayment.objects.filter(
+            file__message_id=name.replace("-", "").lower(), file__account=account
+        )
+        found = payments.exclude(status="RJCT").order_by("number")
+        details = [Detail(amount=each.amount, end_to_end=each.end_to_end_id) for each in found]
+        if sum(each.amount for each in details) == detail.amount:
+            return tuple(details)
+    return ()
 
 
 def opening_line(statement: BankStatement, opening: int) -> BankLine:

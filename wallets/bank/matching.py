@@ -80,8 +80,10 @@ def debit(line: BankLine, found: Found) -> Answer:
 
 
 def returned(line: BankLine, cash_out: Movement | None) -> Answer:
-    """What a returned payment does: see `wallets.bank.returns`."""
-    return Suspense.RETURNED
+    """Give a returned cash-out back to its wallet. Its debit comes first, and settles it."""
+    if cash_out is None or cash_out.status != "SUCCESS":
+        return Suspense.RETURNED
+    return explain(line, cash_out, returns=True)
 
 
 def credit(line: BankLine, found: Found) -> Answer:
@@ -157,11 +159,12 @@ def explain(
     movement: Movement,
     *,
     settles: bool = False,
+    returns: bool = False,
     by: By = BANK,
     decision_id: UUID | None = None,
     reason: str = "",
 ) -> ExplainLine:
-    """The order that explains a line by a movement, and settles it if asked."""
+    """The order that explains a line by a movement, and settles or returns it if asked."""
     return ExplainLine(
         client_id=movement.client_id,
         by=by,
@@ -172,6 +175,7 @@ def explain(
         currency=line.currency,
         movement_id=movement.id,
         settles=settles,
+        returns=returns,
         decision_id=decision_id,
         reason=reason,
     )

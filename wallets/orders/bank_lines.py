@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from iocash import errors
@@ -18,8 +18,8 @@ from users.models.idempotency import OWN_KEY
 from users.models.ids import new_id
 from wallets.books import Books
 from wallets.books.bank import LockedOutcome
+from wallets.orders.bank_files import ReturnCashOut, SettleByBank
 from wallets.orders.base import Needs, Outcome, WalletOrder
-from wallets.orders.cash_outs import SettleCashOut
 from wallets.orders.payments import CashIn
 
 BANK: Final = By("system:bank")
@@ -38,13 +38,15 @@ class ExplainLine(WalletOrder):
     """Explain a line by a movement of the wallet, and make or settle that movement if it is due.
 
     Without a movement, a credit of `amount` becomes a cash-in. `settles`: the movement is a sent
-    cash-out, and the line is its debit. Else the movement is settled and stays as it is.
+    cash-out, and the line is its debit. `returns`: it is a settled cash-out, and the line brings
+    `amount` of it back. Else the movement is settled and stays as it is.
 
     Raises:
         NotFound: the client has no such wallet, or the wallet has no such movement.
         InvalidFields, CurrencyMismatch: `amount` is not one of the wallet's currency.
         WalletNotReady, UserNotActive, LimitExceeded: the wallet or its owner may not receive.
         MovementNotPending, CashOutNotSent: the cash-out can't be settled.
+        MovementNotReversible, MovementNotSettled, ReversalExceeded: it can't be returned.
         IdempotencyKeyReused: the line, or the movement, has an outcome of another kind.
     """
 
@@ -54,6 +56,9 @@ class ExplainLine(WalletOrder):
         *CashIn.refuses,
         errors.MovementNotPending,
         errors.CashOutNotSent,
+        errors.MovementNotReversible,
+        errors.MovementNotSettled,
+        errors.ReversalExceeded,
         errors.IdempotencyKeyReused,
     )
 
@@ -62,6 +67,7 @@ class ExplainLine(WalletOrder):
     currency: str
     movement_id: UUID | None = None
     settles: bool = False
+    returns: bool = False
     concept: str | None = None
     reference: str | None = None
     decision_id: UUID | None = None
@@ -74,25 +80,25 @@ class ExplainLine(WalletOrder):
         movements = (self.movement_id,) if self.movement_id else ()
         return Needs(wallets=(self.wallet_id,), movements=movements)
 
-    def payment(self) -> CashIn | SettleCashOut | None:
+    def payment(self) -> CashIn | SettleByBank | ReturnCashOut | None:
         """The order that moves the money; None: it has moved."""
+        about: dict[str, Any] = {
+            "client_id": self.client_id,
+            "by": self.by,
+            "wallet_id": self.wallet_id,
+        }
+        words: dict[str, Any] = {
+            "amount": self.amount,
+            "concept": self.concept,
+            "reference": self.reference,
+            "expected_currency": self.currency,
+        }
         if self.movement_id is None:
-            return CashIn(
-                client_id=self.client_id,
-                by=self.by,
-                wallet_id=self.wallet_id,
-                amount=self.amount,
-                concept=self.concept,
-                reference=self.reference,
-                expected_currency=self.currency,
-            )
+            return CashIn(**about, **words)
         if self.settles:
-            return SettleCashOut(
-                client_id=self.client_id,
-                by=self.by,
-                wallet_id=self.wallet_id,
-                movement_id=self.movement_id,
-            )
+            return SettleByBank(**about, movement_id=self.movement_id)
+        if self.returns:
+            return ReturnCashOut(**about, **words, movement_id=self.movement_id)
         return None
 
     def check_shape(self, books: Books) -> None:

@@ -306,3 +306,25 @@ def test_interrupted_import_goes_on(account, bobs, iban, monkeypatch):
     assert bank.states() == {"NEW": 1}
     assert bank.receive(incoming("1.00", "R1", target=iban)).booked == {"booked": 1}
     assert bank.balance(bobs) == 1_00
+
+
+@pytest.mark.parametrize("returned", ["", "AC04"])
+def test_returned_cash_out_is_given_back_to_its_wallet(account, sent, alices, returned):
+    bank.receive(outgoing("40.00", "R1", end_to_end=sent.id.hex))
+    back = incoming("40.00", "R2", end_to_end=sent.id.hex, returned=returned, remittance="Closed")
+    assert bank.receive(back, name="2").booked == {"booked": 1}
+    assert bank.balance(alices) == 100_00
+    reversal = people.movements(alices)[-1]
+    assert (reversal.type, reversal.reversal_of_id, reversal.amount) == ("REVERSAL", sent.id, 40_00)
+    again = replace(back, reference="R3")
+    assert bank.receive(again, name="3").booked == {"reversal_exceeded": 1}
+
+
+def test_return_before_its_debit_waits(account, sent, alices):
+    day = clock.today()
+    back = incoming("40.00", "R2", end_to_end=sent.id.hex, returned="AC04")
+    assert bank.receive(line_on(back, day)).booked == {"returned": 1}
+    debit = outgoing("40.00", "R1", end_to_end=sent.id.hex)
+    bank.receive(line_on(debit, day), name="2")
+    assert booking.retry() == {"booked": 1}
+    assert bank.balance(alices) == 100_00

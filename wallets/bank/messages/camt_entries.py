@@ -67,6 +67,8 @@ class Entry:
     index: int
     is_reversal: bool
     text: str
+    batch: str
+    """The reference of the batch, or the id of the file, of which it is the sum."""
     details: tuple[Detail, ...]
     has_more: bool = False
     """Whether it has details that don't add up, so they are ignored."""
@@ -108,6 +110,7 @@ def entry_of(element: Element, default: date | None) -> Entry | None:
         index=0,
         is_reversal=is_true(element, "RvslInd"),
         text=text,
+        batch=reference_of(element, *(f"NtryDtls/Btch/{name}" for name in ("PmtInfId", "MsgId"))),
         details=details,
         has_more=bool(found) and not details,
     )
