@@ -100,9 +100,7 @@ def secret_of(request: Request) -> str | None:
 
 def authenticated(request: Request, shown: Credentials, proof: Proof) -> tuple[ClientUser, Caller]:
     request._request.client_id = shown.client_id  # type: ignore[attr-defined]
-    caller = Caller(
-        f"key:{shown.id}", shown.client_id, shown.scopes, shown.cash_ins, proof
-    )
+    caller = Caller(f"key:{shown.id}", shown.client_id, shown.scopes, shown.cash_ins, proof)
     return ClientUser(shown.client_name), caller
 
 

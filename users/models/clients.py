@@ -16,6 +16,7 @@ from django.db.models import F, Q, Value
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Cast
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
@@ -52,7 +53,7 @@ class Client(models.Model):
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
     contact = models.EmailField(blank=True, db_default="", help_text="Gets mails about webhooks.")
     cash_ins = models.CharField(
-        "source of cash-ins",
+        _("source of cash-ins"),
         max_length=4,
         choices=CashIns,
         default=CashIns.API,

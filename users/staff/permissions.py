@@ -56,6 +56,16 @@ SENTENCES: Final = {
     "wallets.change_closing": _("Can finish and stop closings, and order payments out again."),
     "wallets.view_dormancynotice": _("Can see the notices to the owners of dormant wallets."),
     "wallets.add_dormancynotice": _("Can record notices to the owners of dormant wallets."),
+    "wallets.view_bankstatement": _("Can see the statements of banks."),
+    "wallets.import_statement": _("Can import statements of banks: books what they bring."),
+    "wallets.view_bankline": _("Can see the lines of statements of banks."),
+    "wallets.view_bankdecision": _("Can see the decisions about bank lines in suspense."),
+    "wallets.add_bankdecision": _("Can ask for decisions about bank lines in suspense."),
+    "wallets.answer_bankdecision": _(
+        "Can approve or refuse decisions about bank lines that somebody else has asked for."
+    ),
+    "wallets.view_safeguardingreport": _("Can see the reports of safeguarding."),
+    "wallets.add_safeguardingsignature": _("Can sign off reports of safeguarding."),
     # Reviews
     "users.view_review": _("Can see who waits for a review, and what was submitted."),
     "users.view_kycdocument": _("Can see submitted identity data and documents."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iocash.worker import add_duties
 from wallets.duties.audits import AuditLedger, WriteAnchor
+from wallets.duties.bank import BookBankLines, RetryBankLines
 from wallets.duties.erasure import EraseUsers
 from wallets.duties.holds import ExpireOverdueHolds
 from wallets.duties.schedules import RunSchedules, RunTriggers
@@ -12,6 +13,8 @@ add_duties(
     ExpireOverdueHolds(),
     RunSchedules(),
     RunTriggers(),
+    BookBankLines(),
+    RetryBankLines(),
     EraseUsers(),
     AuditLedger(),
     WriteAnchor(),

@@ -1,0 +1,201 @@
+"""The pages of bank statements, and the one that imports a file."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from iocash import errors
+from users import menu, pages
+from users.actions import ReadOnly, by
+from users.change_lists.columns import NAMES
+from users.menu import MenuSection
+from wallets.admin.facts import with_currency
+from wallets.bank import booking, importing
+from wallets.bank.messages.xml import MOST_BYTES, Unreadable
+from wallets.models import BankAccount, BankStatement
+
+IMPORT: Final = "wallets.import_statement"
+MOST_AT_ONCE: Final = 500
+"""The most new entries that are booked while somebody waits; the worker books others."""
+
+menu.add(
+    MenuSection.BANK,
+    _("Bank statements"),
+    "wallets_bankstatement_changelist",
+    permission="wallets.view_bankstatement",
+    order=10,
+)
+menu.add(MenuSection.BANK, _("Import a statement"), "bank-import", permission=IMPORT, order=15)
+menu.describe(
+    {
+        "wallets_bankstatement_changelist": _(
+            "The statements of banks that were imported. Import a file to add one."
+        )
+    }
+)
+
+
+def statement_name(statement: BankStatement) -> str:
+    return gettext("%(kind)s of %(date)s") % {
+        "kind": statement.kind,
+        "date": date_format(statement.day, "SHORT_DATE_FORMAT"),
+    }
+
+
+NAMES["wallets.bankstatement"] = statement_name
+NAMES["wallets.bankaccount"] = str
+
+
+@admin.register(BankStatement)
+class BankStatementAdmin(ReadOnly):
+    list_display = (
+        "day",
+        "kind_shown",
+        "account",
+        "number",
+        "entries",
+        "opening_shown",
+        "closing_shown",
+        "remarks",
+        "created_at",
+    )
+    list_filter = ("kind",)
+    list_select_related = ("account", "file")
+    ordering = ("-created_at", "-id")
+    csv_columns = (
+        ("id", "id"),
+        ("day", "day"),
+        ("kind", "kind"),
+        ("account", "account.iban"),
+        ("number", "number"),
+        ("entries", "entries"),
+        ("file", "file.name"),
+    )
+    fields = (
+        "id",
+        "file_shown",
+        "kind_shown",
+        "account",
+        "name",
+        "number",
+        "day",
+        "opening_shown",
+        "closing_shown",
+        "lines_shown",
+        "not_booked",
+        "remarks",
+        "created_at",
+    )
+
+    @admin.display(description=_("kind"))
+    def kind_shown(self, statement: BankStatement) -> str:
+        return str(statement.get_kind_display())
+
+    @admin.display(description=_("opening balance"))
+    def opening_shown(self, statement: BankStatement) -> str:
+        return shown_balance(statement, statement.opening)
+
+    @admin.display(description=_("closing balance"))
+    def closing_shown(self, statement: BankStatement) -> str:
+        return shown_balance(statement, statement.closing)
+
+    @admin.display(description=_("file"))
+    def file_shown(self, statement: BankStatement) -> str:
+        digest = bytes(statement.file.sha256).hex()
+        return f"{statement.file.name} (SHA-256 {digest})"
+
+    @admin.display(description=_("entries"))
+    def lines_shown(self, statement: BankStatement) -> Any:
+        query = urlencode({"statement__id__exact": statement.pk})
+        address = f"{reverse('admin:wallets_bankline_changelist')}?{query}"
+        return format_html('<a href="{}">{}</a>', address, statement.entries)
+
+    @admin.display(description=_("remarks"))
+    def remarks(self, statement: BankStatement) -> Any:
+        """What is wrong with it, and whether it follows the one before."""
+        texts = [errors.translated(each, gettext) for each in statement.messages]
+        if gap := gap_before(statement):
+            texts.append(gap)
+        return format_html_join("; ", "{}", ((each,) for each in texts)) or "-"
+
+
+def shown_balance(statement: BankStatement, balance: int | None) -> str:
+    return "-" if balance is None else with_currency(balance, statement.account.currency)
+
+
+def gap_before(statement: BankStatement) -> str:
+    """Whether the opening balance is another than the closing balance of the statement before."""
+    if statement.kind != BankStatement.Kind.STATEMENT or statement.opening is None:
+        return ""
+    before = BankStatement.objects.of_account(statement.account).filter(day__lt=statement.day)
+    previous = before.filter(closing__isnull=False).first()
+    if previous is None or previous.closing == statement.opening:
+        return ""
+    return gettext("The statement before it ends with %(closing)s.") % {
+        "closing": shown_balance(previous, previous.closing)
+    }
+
+
+class ImportForm(forms.Form):
+    file = forms.FileField(
+        label=_("File"),
+        max_length=200,
+        help_text=_("A statement (camt.053), notification (camt.054) or report (camt.052)."),
+    )
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > MOST_BYTES:
+            raise forms.ValidationError(
+                gettext("The file is larger than {limit} MiB.").format(limit=MOST_BYTES // 2**20)
+            )
+        return file
+
+
+@pages.page("bank/import/", name="bank-import", permission=IMPORT)
+def import_page(request: HttpRequest) -> HttpResponse:
+    """The form for a file, and what came of it."""
+    form = ImportForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        file = form.cleaned_data["file"]
+        try:
+            stored = importing.store(file.read(), name=file.name, actor=by(request).actor)
+        except Unreadable as unreadable:
+            form.add_error("file", errors.translated(unreadable.words, gettext))
+        else:
+            messages.success(request, in_words(stored))
+            return HttpResponseRedirect(reverse("admin:wallets_bankstatement_changelist"))
+    return pages.render(
+        request, "admin/bank_import.html", title=gettext("Import a statement"), form=form
+    )
+
+
+def in_words(stored: importing.Imported) -> str:
+    """What was stored, and how many lines are booked; many lines are left to the worker."""
+    if stored.lines > MOST_AT_ONCE:
+        text = gettext("%(lines)s new entries are stored. The worker books them now.")
+        return text % {"lines": stored.lines}
+    booked = booking.book([*BankAccount.objects.filter(id__in=stored.accounts)])
+    values = {
+        "lines": stored.lines,
+        "known": stored.known_lines,
+        "booked": booked[booking.BOOKED],
+        "suspense": booked.total() - booked[booking.BOOKED],
+    }
+    if stored.is_known:
+        return gettext("This file was imported before. %(booked)s lines are booked now.") % values
+    text = gettext(
+        "%(lines)s new entries, %(known)s known ones. "
+        "%(booked)s lines are booked, %(suspense)s are in suspense."
+    )
+    return text % values
