@@ -7,6 +7,7 @@ from wallets.duties.audits import AuditLedger, WriteAnchor
 from wallets.duties.bank import BookBankLines, RetryBankLines
 from wallets.duties.erasure import EraseUsers
 from wallets.duties.holds import ExpireOverdueHolds
+from wallets.duties.safeguarding import ReportSafeguarding
 from wallets.duties.schedules import RunSchedules, RunTriggers
 
 add_duties(
@@ -15,6 +16,7 @@ add_duties(
     RunTriggers(),
     BookBankLines(),
     RetryBankLines(),
+    ReportSafeguarding(),
     EraseUsers(),
     AuditLedger(),
     WriteAnchor(),

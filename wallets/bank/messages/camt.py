@@ -109,7 +109,8 @@ def statement_of(
         identity = (account, currency, *entry.identity)
         entries[place] = entry.numbered(counts[identity])
         counts[identity] += 1
-    opening, closing = (balance_of(element, codes, currency) for codes in (OPENING, CLOSING))
+    opening, _ = balance_of(element, OPENING, currency)
+    closing, closed = balance_of(element, CLOSING, currency)
     statement = Statement(
         kind=KINDS[str(element.tag)],
         version=version[:30],
@@ -122,7 +123,7 @@ def statement_of(
         currency=currency,
         created=created,
         start=date_of(element.find("FrToDt"), "FrDtTm", "FrDt"),
-        end=end,
+        end=end or closed,
         opening=opening,
         closing=closing,
         entries=tuple(entries),
@@ -164,8 +165,10 @@ def currency_of(element: Element, entries: list[Entry]) -> str:
     return currency[:3]
 
 
-def balance_of(element: Element, codes: tuple[str, ...], currency: str) -> int | None:
-    """The first balance of these types in the currency of the account; None: there is none."""
+def balance_of(
+    element: Element, codes: tuple[str, ...], currency: str
+) -> tuple[int | None, date | None]:
+    """The first balance of these types in the currency of the account, and its day, if any."""
     balances = element.findall("Bal")
     for code in codes:
         for each in balances:
@@ -176,8 +179,8 @@ def balance_of(element: Element, codes: tuple[str, ...], currency: str) -> int |
                 except Unreadable:
                     continue
                 if amount.currency == currency:
-                    return sign * amount.minor
-    return None
+                    return sign * amount.minor, date_of(each, "Dt")
+    return None, None
 
 
 def page_of(root: Element, element: Element) -> int:

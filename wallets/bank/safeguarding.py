@@ -1,0 +1,303 @@
+"""Safeguarding: the money of the wallets is in the bank accounts, to the cent.
+
+For the accounts of a currency that hold the money of the same clients:
+
+    wallets + suspense + returned + set apart - movements without a line
+        = closing balance + lines that no statement has yet
+
+Pending cash-outs are in the wallets until they settle. Settled cash-outs without a debit, and all
+other movements from or to the outside without a line, are counted and dated by their type.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import IntegrityError, connection
+
+from iocash import errors, money
+from iocash.db import clock
+from iocash.db.transactions import single_transaction
+from users.models.events import By
+from wallets.models import (
+    BankAccount,
+    BankStatement,
+    SafeguardingReport,
+    SafeguardingSignature,
+)
+
+PATIENCE: Final = timedelta(days=5)
+"""A movement without a line, or a line in suspense, that is older makes a report wrong."""
+
+LINES: Final = """
+    SELECT CASE WHEN outcome.status IN ('MATCHED', 'ASSIGNED') THEN 'explained'
+                WHEN outcome.status = 'RETURNED' THEN 'returned'
+                WHEN outcome.status = 'IGNORED' THEN 'apart'
+                WHEN outcome.status = 'SPLIT' THEN 'split' ELSE 'suspense' END AS state,
+           sum(line.sign * line.amount)::bigint, count(*), min(line.created_at)
+    FROM wallets_bankline AS line
+    LEFT JOIN wallets_bankoutcome AS outcome ON outcome.line_id = line.id
+    WHERE line.account_id = ANY(%s) GROUP BY state
+"""
+BOOKED: Final = """
+    SELECT coalesce(sum(sign * amount) FILTER (WHERE confirmed_by_id IS NOT NULL), 0)::bigint,
+           coalesce(sum(sign * amount) FILTER (WHERE confirmed_by_id IS NULL), 0)::bigint
+    FROM wallets_bankline WHERE account_id = %s AND parent_id IS NULL
+"""
+BALANCES: Final = """
+    SELECT coalesce(sum(balance), 0)::bigint FROM wallets_wallet
+    WHERE client_id = ANY(%s) AND currency = %s
+"""
+WITHOUT_LINE: Final = """
+    SELECT movement.type, sum(movement.amount)::bigint, count(*), min(movement.settled_at)
+    FROM wallets_movement AS movement
+    WHERE movement.client_id = ANY(%s) AND movement.currency = %s
+      AND movement.counterparty_id IS NULL AND movement.status = 'SUCCESS'
+      AND NOT EXISTS (
+          SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.movement_id = movement.id
+      )
+    GROUP BY movement.type ORDER BY movement.type
+"""
+ELSEWHERE: Final = """
+    SELECT wallet.currency, sum(wallet.balance)::bigint FROM wallets_wallet AS wallet
+    WHERE wallet.balance > 0 AND NOT EXISTS (
+        SELECT FROM wallets_bankaccount AS account
+        JOIN wallets_bankaccount_clients AS held ON held.bankaccount_id = account.id
+        WHERE account.purpose = 'SAFEGUARDING' AND account.currency = wallet.currency
+          AND held.client_id = wallet.client_id
+    )
+    GROUP BY wallet.currency ORDER BY wallet.currency
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """The movements of a type without a line: their sum, number, and the time of the oldest."""
+
+    type: str
+    amount: int
+    count: int
+    oldest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """An account: the closing balance and its day, and what its lines add up to."""
+
+    account: BankAccount
+    closing: int | None
+    day: Any
+    lines: int
+    unconfirmed: int
+
+    @property
+    def is_right(self) -> bool:
+        return self.closing == self.lines
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The equation of some accounts. Amounts are in signed minor units."""
+
+    currency: str
+    balances: tuple[Balance, ...]
+    wallets: int
+    suspense: int
+    returned: int
+    apart: int
+    oldest_suspense: datetime | None
+    unmatched: tuple[Unmatched, ...]
+
+    @property
+    def held(self) -> int:
+        """What must be in the bank."""
+        without = sum(each.amount for each in self.unmatched)
+        return self.wallets + self.suspense + self.returned + self.apart - without
+
+    @property
+    def banked(self) -> int:
+        """What is in the bank."""
+        return sum((each.closing or 0) + each.unconfirmed for each in self.balances)
+
+    @property
+    def difference(self) -> int:
+        return self.held - self.banked
+
+    def is_right(self, now: datetime) -> bool:
+        """Whether the equation holds, and nothing has waited for longer than PATIENCE."""
+        waiting = [each.oldest for each in self.unmatched]
+        waiting += [self.oldest_suspense] if self.oldest_suspense else []
+        is_late = any(now - each > PATIENCE for each in waiting)
+        return not self.difference and not is_late and all(each.is_right for each in self.balances)
+
+
+def positions() -> list[Position]:
+    """The equations of all safeguarding accounts, by currency."""
+    return [position_of(group, clients) for group, clients in groups()]
+
+
+def groups() -> Iterator[tuple[Sequence[BankAccount], Sequence[UUID]]]:
+    """The accounts of a currency that hold the money of the same clients, and those clients."""
+    found: list[tuple[list[BankAccount], set[UUID]]] = []
+    accounts = BankAccount.objects.safeguarding().prefetch_related("clients")
+    for account in accounts.order_by("currency", "iban"):
+        clients = {each.id for each in account.clients.all()}
+        same = [
+            each for each in found if each[0][0].currency == account.currency and each[1] & clients
+        ]
+        merged = [other for each in same for other in each[0]], set().union(*(c for _, c in same))
+        found = [each for each in found if each not in same]
+        found.append(([*merged[0], account], merged[1] | clients))
+    yield from ((accounts, sorted(clients)) for accounts, clients in found)
+
+
+def position_of(accounts: Sequence[BankAccount], clients: Sequence[UUID]) -> Position:
+    """The equation of these accounts, which hold the money of these clients."""
+    currency = accounts[0].currency
+    lines = {row[0]: row[1:] for row in ask(LINES, [[each.id for each in accounts]])}
+    sums = {state: amount for state, (amount, *_) in lines.items()}
+    ((wallets,),) = ask(BALANCES, [[*clients], currency])
+    return Position(
+        currency=currency,
+        balances=tuple(balance_of(each) for each in accounts),
+        wallets=wallets,
+        suspense=sums.get("suspense", 0),
+        returned=sums.get("returned", 0),
+        apart=sums.get("apart", 0),
+        oldest_suspense=lines["suspense"][2] if "suspense" in lines else None,
+        unmatched=tuple(Unmatched(*row) for row in ask(WITHOUT_LINE, [[*clients], currency])),
+    )
+
+
+def balance_of(account: BankAccount) -> Balance:
+    """The latest closing balance of an account, and what its lines add up to."""
+    statements = BankStatement.objects.of_account(account).filter(closing__isnull=False)
+    latest = statements.first()
+    ((lines, unconfirmed),) = ask(BOOKED, [account.id])
+    closing, day = (latest.closing, latest.day) if latest else (None, None)
+    return Balance(account, closing, day, lines, unconfirmed)
+
+
+def ask(statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*values])
+        return cursor.fetchall()
+
+
+# --- Reports --------------------------------------------------------------------------------------
+
+
+def make_report() -> SafeguardingReport | None:
+    """Make the report of this day, once; None if it is made, or there is no safeguarding account.
+
+    It is made of one snapshot: the statements of an import are in it as a whole.
+    """
+    with single_transaction():
+        now = clock.now()
+        day = now.date()
+        if SafeguardingReport.objects.filter(day=day).exists():
+            return None
+        found = positions()
+        if not found:
+            return None
+        elsewhere = ask(ELSEWHERE)
+        content = json.dumps(
+            {
+                "day": day.isoformat(),
+                "madeAt": now.isoformat(),
+                "positions": [written(each, now) for each in found],
+                "walletsWithoutAccount": [
+                    {"currency": currency, "balance": money.to_text(balance, currency)}
+                    for currency, balance in elsewhere
+                ],
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+        return SafeguardingReport.objects.create(
+            day=day,
+            is_right=all(each.is_right(now) for each in found) and not elsewhere,
+            content=content,
+            sha256=sha256(content.encode()).digest(),
+        )
+
+
+def written(position: Position, now: datetime) -> dict[str, Any]:
+    """A position as JSON; amounts are decimal texts."""
+
+    def text(minor: int | None) -> str | None:
+        return None if minor is None else money.to_text(minor, position.currency)
+
+    suspense = position.oldest_suspense
+    return {
+        "currency": position.currency,
+        "isRight": position.is_right(now),
+        "wallets": text(position.wallets),
+        "suspense": text(position.suspense),
+        "oldestSuspense": suspense.isoformat() if suspense else None,
+        "returned": text(position.returned),
+        "setApart": text(position.apart),
+        "movementsWithoutLine": [
+            {
+                "type": each.type,
+                "amount": text(each.amount),
+                "count": each.count,
+                "oldest": each.oldest.isoformat(),
+            }
+            for each in position.unmatched
+        ],
+        "mustBeInBank": text(position.held),
+        "inBank": text(position.banked),
+        "difference": text(position.difference),
+        "accounts": [
+            {
+                "iban": each.account.iban,
+                "closingBalance": text(each.closing),
+                "statementDay": each.day.isoformat() if each.day else None,
+                "linesAddUpTo": text(each.lines),
+                "notInStatementYet": text(each.unconfirmed),
+            }
+            for each in position.balances
+        ],
+    }
+
+
+def as_csv(report: SafeguardingReport) -> str:
+    """A report as CSV: one row for each figure of each position."""
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["day", "currency", "accounts", "figure", "amount"])
+    for each in json.loads(report.content)["positions"]:
+        accounts = " ".join(account["iban"] for account in each["accounts"])
+        figures = "wallets", "suspense", "returned", "setApart", "mustBeInBank", "inBank"
+        pairs = [(name, each[name]) for name in (*figures, "difference")]
+        pairs += [
+            (f"movementsWithoutLine {found['type']}", found["amount"])
+            for found in each["movementsWithoutLine"]
+        ]
+        for name, amount in pairs:
+            rows.writerow([report.day.isoformat(), each["currency"], accounts, name, amount])
+    return out.getvalue()
+
+
+def sign(report: SafeguardingReport, by: By) -> SafeguardingSignature:
+    """Sign a report off: two different people do.
+
+    Raises:
+        InvalidFields: this person has signed it, or two others have.
+    """
+    place = report.signatures.count() + 1
+    try:
+        with single_transaction():
+            return SafeguardingSignature.objects.create(report=report, place=place, actor=by.actor)
+    except IntegrityError:
+        words = "This report is signed by two people, or you have signed it."
+        raise errors.InvalidFields(errors.FieldError("report", "refused", words)) from None
