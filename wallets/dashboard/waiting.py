@@ -20,7 +20,14 @@ from django.utils.translation import gettext_lazy as _
 
 from users import pages
 from users.models import Case, KycDocument, Task, User, WebhookEndpoint
-from wallets.models import Audit, Closing, Hold, Movement, ScheduledRun
+from wallets.models import (
+    Audit,
+    Closing,
+    Hold,
+    Movement,
+    SafeguardingReport,
+    ScheduledRun,
+)
 
 VIEW_MOVEMENTS: Final = "wallets.view_movement"
 SOON: Final = timedelta(hours=24)
@@ -58,6 +65,7 @@ def tiles(user: Any, now: datetime) -> list[Tile]:
         ("wallets.view_closing", closings_under_way),
         ("wallets.view_hold", expiring_holds),
         ("wallets.view_audit", last_audit),
+        ("wallets.view_safeguardingreport", last_safeguarding),
         ("users.view_webhookendpoint", failing_endpoints),
         ("auth.view_user", failed_log_ins),
     )
@@ -121,6 +129,22 @@ def pending_cash_outs(user: Any, now: datetime) -> Iterator[Tile]:
             unit=lambda count: ngettext("%(count)s payment out", "%(count)s payments out", count),
             amounts=[(-row[5], row[0]) for row in own],
         )
+
+
+def last_safeguarding(user: Any, now: datetime) -> Iterator[Tile]:
+    """Whether the money of the wallets is in the bank; nothing before the first report."""
+    report = SafeguardingReport.objects.order_by("-day").first()
+    if report is None:
+        return
+    signed = report.signatures.count()
+    words = ngettext("%(count)s of 2 signatures", "%(count)s of 2 signatures", signed)
+    yield Tile(
+        _("Safeguarding"),
+        gettext("Right") if report.is_right else gettext("Wrong"),
+        GOOD if report.is_right and now - report.created_at <= AUDIT_IS_OLD else BAD,
+        reverse("admin:wallets_safeguardingreport_changelist"),
+        [report.day.isoformat(), words % {"count": signed}],
+    )
 
 
 def failing_endpoints(user: Any, now: datetime) -> Iterator[Tile]:

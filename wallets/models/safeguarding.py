@@ -31,6 +31,11 @@ class SafeguardingReport(models.Model):
     def __str__(self) -> str:
         return self.day.isoformat()
 
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of its content, in hexadecimal digits."""
+        return bytes(self.sha256).hex()
+
 
 class SafeguardingSignature(models.Model):
     """One of the two people who signed off a report."""
