@@ -15,7 +15,6 @@ from iocash import errors
 from iocash.http import problems
 from users import credentials, tokens, unauthenticated
 from users.credentials import Credentials, Proof
-from users.models import Client
 
 if TYPE_CHECKING:  # a circular import at run time
     from rest_framework.views import APIView
@@ -31,8 +30,8 @@ class Caller:
     actor: str
     client_id: uuid.UUID | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
-    cash_ins: str = Client.CashIns.API
-    """Where the client's cash-ins come from."""
+    orders_cash_ins: bool = True
+    """Whether the client orders its cash-ins; else statements of the bank bring them."""
     proof: Proof = field(default_factory=Proof)
     """Whether the key was validated for this request; due while it is only remembered."""
 
@@ -43,7 +42,7 @@ class Caller:
 
     def require_own_cash_ins(self) -> None:
         """Refuse a client whose cash-ins come from the bank (CashInsFromBank)."""
-        if self.cash_ins == Client.CashIns.BANK:
+        if not self.orders_cash_ins:
             raise errors.CashInsFromBank()
 
 
@@ -100,7 +99,7 @@ def secret_of(request: Request) -> str | None:
 
 def authenticated(request: Request, shown: Credentials, proof: Proof) -> tuple[ClientUser, Caller]:
     request._request.client_id = shown.client_id  # type: ignore[attr-defined]
-    caller = Caller(f"key:{shown.id}", shown.client_id, shown.scopes, shown.cash_ins, proof)
+    caller = Caller(f"key:{shown.id}", shown.client_id, shown.scopes, shown.orders_cash_ins, proof)
     return ClientUser(shown.client_name), caller
 
 

@@ -89,6 +89,11 @@ class Credentials:
         )
 
     @property
+    def orders_cash_ins(self) -> bool:
+        """Whether the client orders its cash-ins; else statements of the bank bring them."""
+        return self.cash_ins == Client.CashIns.API
+
+    @property
     def refusal(self) -> errors.Refused | None:
         """Why they are not valid; None if they are."""
         if self.is_revoked:

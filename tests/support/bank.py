@@ -9,7 +9,7 @@ from tests.support import people
 from tests.support.camt import IBAN, Line, Statement
 from users.models import Client
 from wallets import posting
-from wallets.bank.statements import Report, import_statement
+from wallets.bank.statements import ImportReport, import_statement
 from wallets.models import BankAccount, BankLine, BankOutcome, Wallet
 from wallets.models.bank_lines import OPENING
 from wallets.orders.ibans import CreateIban
@@ -36,7 +36,7 @@ def an_iban(wallet: Wallet) -> str:
     return wallet.iban
 
 
-def receive(*lines: Line, name: str = "STATEMENT-1", **values: Any) -> Report:
+def receive(*lines: Line, name: str = "STATEMENT-1", **values: Any) -> ImportReport:
     """Import a statement with these lines."""
     content = Statement(lines=lines, name=name, **values).xml()
     return import_statement(content, name=f"{name}.xml", actor="system:tests")

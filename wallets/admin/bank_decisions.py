@@ -76,20 +76,20 @@ class AnswerForm(LedgerForm):
     """The input of an answer: nothing."""
 
 
-def answer(*, is_approved: bool) -> Any:
+def answering(*, is_approved: bool) -> Any:
     def run(request: HttpRequest, decision: BankDecision, values: dict[str, Any]) -> str:
-        decisions.answer(decision, by=by(request), is_approved=is_approved)
+        decisions.answer_decision(decision, by=by(request), is_approved=is_approved)
         return gettext("Approved and carried out.") if is_approved else gettext("Refused.")
 
     return run
 
 
-def is_open(decision: BankDecision) -> bool:
+def is_unanswered(decision: BankDecision) -> bool:
     return decision.answered_at is None
 
 
 def rehearse_answer(request: HttpRequest, decision: BankDecision, values: Any) -> Facts:
-    decisions.check(decision)
+    decisions.check_decision(decision)
     return decision_facts(decision)
 
 
@@ -129,17 +129,17 @@ class BankDecisionAdmin(WithActions):
             label=_("Approve"),
             permission=ANSWER,
             form=AnswerForm,
-            do=answer(is_approved=True),
+            do=answering(is_approved=True),
             rehearse=rehearse_answer,
-            is_available=is_open,
+            is_available=is_unanswered,
         ),
         Action(
             name="refuse",
             label=_("Refuse"),
             permission=ANSWER,
             form=AnswerForm,
-            do=answer(is_approved=False),
-            is_available=is_open,
+            do=answering(is_approved=False),
+            is_available=is_unanswered,
             is_harmful=True,
         ),
     )

@@ -80,7 +80,7 @@ class DecisionForm(LedgerForm):
     field_order = ("wallet", "movement", "amounts", "pair", "reason")
 
 
-class AssignForm(DecisionForm):
+class AssignLineForm(DecisionForm):
     wallet = forms.UUIDField(label=_("Wallet"), help_text=_("The wallet's id."))
     movement = forms.UUIDField(
         label=_("Movement"),
@@ -142,10 +142,10 @@ class ReturnForm(DecisionForm):
         return line
 
 
-def ask(kind: str) -> Any:
+def asking(kind: str) -> Any:
     def run(request: HttpRequest, line: BankLine, values: dict[str, Any]) -> str:
         asked = {name: value for name, value in values.items() if name != "key"}
-        decisions.ask(line, kind, by=by(request), **asked)
+        decisions.ask_for_decision(line, kind, by=by(request), **asked)
         return gettext("Asked. Another person must approve it before anything happens.")
 
     return run
@@ -157,13 +157,13 @@ def is_undecided(line: BankLine) -> bool:
     return not is_explained and not BankDecision.objects.open().filter(line=line).exists()
 
 
-def action(kind: str, name: str, label: Any, form: type[ActionForm]) -> Action:
+def decision_action(kind: str, name: str, label: Any, form: type[ActionForm]) -> Action:
     return Action(
         name=name,
         label=label,
         permission=ASK,
         form=form,
-        do=ask(kind),
+        do=asking(kind),
         is_available=is_undecided,
         effect=lambda line: gettext("Nothing happens until another person has approved it."),
     )
@@ -250,10 +250,10 @@ class BankLineAdmin(WithActions):
         "created_at",
     )
     page_actions = (
-        action(Kind.ASSIGN, "assign", _("Assign to a wallet"), AssignForm),
-        action(Kind.SPLIT, "split", _("Split"), SplitForm),
-        action(Kind.RETURN, "return", _("Return to the payer"), ReturnForm),
-        action(Kind.IGNORE, "set-apart", _("Set apart"), DecisionForm),
+        decision_action(Kind.ASSIGN, "assign", _("Assign to a wallet"), AssignLineForm),
+        decision_action(Kind.SPLIT, "split", _("Split"), SplitForm),
+        decision_action(Kind.RETURN, "return", _("Return to the payer"), ReturnForm),
+        decision_action(Kind.IGNORE, "set-apart", _("Set apart"), DecisionForm),
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:

@@ -173,14 +173,14 @@ def import_page(request: HttpRequest) -> HttpResponse:
         except Unreadable as unreadable:
             form.add_error("file", errors.translated(unreadable.words, gettext))
         else:
-            messages.success(request, in_words(stored))
+            messages.success(request, stored_in_words(stored))
             return HttpResponseRedirect(reverse("admin:wallets_bankstatement_changelist"))
     return pages.render(
         request, "admin/bank_import.html", title=gettext("Import a statement"), form=form
     )
 
 
-def in_words(stored: importing.Imported) -> str:
+def stored_in_words(stored: importing.StoredFile) -> str:
     """What was stored, and how many lines are booked; many lines are left to the worker."""
     if stored.lines > MOST_AT_ONCE:
         text = gettext("%(lines)s new entries are stored. The worker books them now.")

@@ -52,15 +52,17 @@ class SignForm(LedgerForm):
     """The input of a signature: nothing."""
 
 
-def sign(request: HttpRequest, report: SafeguardingReport, values: dict[str, Any]) -> str:
-    safeguarding.sign(report, by(request))
+def sign_off(request: HttpRequest, report: SafeguardingReport, values: dict[str, Any]) -> str:
+    safeguarding.sign_report(report, by(request))
     return gettext("Signed off.")
 
 
 def figures_of(position: dict[str, Any]) -> Facts:
     """The figures of a position, with their labels."""
     currency = position["currency"]
-    found = [(label, f"{position[name]} {currency}") for name, label in FIGURES]
+    found: list[tuple[Any, object]] = [
+        (label, f"{position[name]} {currency}") for name, label in FIGURES
+    ]
     for each in position["movementsWithoutLine"]:
         label = gettext("Without a line: %(type)s") % {"type": each["type"]}
         text = gettext("%(amount)s %(currency)s, %(count)s movements, the oldest of %(oldest)s")
@@ -82,7 +84,7 @@ class SafeguardingReportAdmin(WithActions):
             label=_("Sign off"),
             permission="wallets.add_safeguardingsignature",
             form=SignForm,
-            do=sign,
+            do=sign_off,
             is_available=lambda report: report.signatures.count() < 2,
             effect=lambda report: gettext("You confirm that you have checked the report."),
         ),

@@ -96,14 +96,14 @@ def book_lines(lines: Sequence[BankLine]) -> Counter[str]:
     A line that another process has explained is closed. What the database could not do is left as
     it was, and not counted.
     """
-    close(lines)
+    close_lines(lines)
     answers = dict(zip(lines, match(lines), strict=True))
     orders = {line: each for line, each in answers.items() if not isinstance(each, Suspense)}
     results = dict(zip(orders, posting.submit_each([*orders.values()]), strict=True))
     counted: Counter[str] = Counter()
     reasons: dict[Suspense, list[BankLine]] = {}
     for line, answer in answers.items():
-        reason = reason_of(answer, results.get(line))
+        reason = reason_for_suspense(answer, results.get(line))
         if reason is None:
             continue
         if reason is Suspense.NEW:
@@ -112,12 +112,12 @@ def book_lines(lines: Sequence[BankLine]) -> Counter[str]:
             counted[reason.value] += 1
             reasons.setdefault(reason, []).append(line)
     for reason, some in reasons.items():
-        note(some, reason)
-    close(orders)
+        note_reason(some, reason)
+    close_lines(orders)
     return counted
 
 
-def reason_of(answer: Answer, result: Result | None) -> Suspense | None:
+def reason_for_suspense(answer: Answer, result: Result | None) -> Suspense | None:
     """Why a line is in suspense; NEW: it is explained; None: it is to be tried again."""
     if isinstance(answer, Suspense):
         return answer
@@ -130,7 +130,7 @@ def reason_of(answer: Answer, result: Result | None) -> Suspense | None:
     return REASONS.get(result.code, Suspense.REFUSED)
 
 
-def note(lines: Iterable[BankLine], reason: Suspense) -> None:
+def note_reason(lines: Iterable[BankLine], reason: Suspense) -> None:
     """Note why lines are in suspense, unless they are explained."""
     explained = BankOutcome.objects.filter(line=OuterRef("pk"))
     ids = [line.id for line in lines]
@@ -138,7 +138,7 @@ def note(lines: Iterable[BankLine], reason: Suspense) -> None:
     rows.exclude(reason=reason.value).update(reason=reason.value)
 
 
-def close(lines: Iterable[BankLine]) -> None:
+def close_lines(lines: Iterable[BankLine]) -> None:
     """Take lines that have an outcome out of the index of open lines."""
     ids = [line.id for line in lines]
     explained = BankOutcome.objects.filter(line=OuterRef("pk"))

@@ -34,7 +34,7 @@ OUTCOMES: Final = {
 EXPLAINED: Final = "This line is explained already."
 
 
-def ask(
+def ask_for_decision(
     line: BankLine,
     kind: str,
     *,
@@ -61,16 +61,16 @@ def ask(
         reason=reason,
         asked_by=by.actor,
     )
-    check(decision)
+    check_decision(decision)
     try:
         with single_transaction():
             decision.save(force_insert=True)
     except IntegrityError:
-        raise refused("Another decision about this line waits for its approval.") from None
+        raise not_possible("Another decision about this line waits for its approval.") from None
     return decision
 
 
-def answer(decision: BankDecision, *, by: By, is_approved: bool) -> BankDecision:
+def answer_decision(decision: BankDecision, *, by: By, is_approved: bool) -> BankDecision:
     """Approve a decision and carry it out, or refuse it.
 
     Raises:
@@ -81,16 +81,16 @@ def answer(decision: BankDecision, *, by: By, is_approved: bool) -> BankDecision
     with single_transaction():
         locked = BankDecision.objects.locked().get(id=decision.id)
         if locked.answered_at is not None:
-            raise refused("This decision was answered already.")
+            raise not_possible("This decision was answered already.")
         if locked.asked_by == by.actor:
-            raise refused("Another person must answer: you have asked for it.")
+            raise not_possible("Another person must answer: you have asked for it.")
         locked.answered_by, locked.answered_at = by.actor, clock.now()
         locked.is_approved = is_approved
         locked.save(update_fields=["answered_by", "answered_at", "is_approved"])
         if is_approved:
-            check(locked)
+            check_decision(locked)
             carry_out(locked, by)
-            booking.close([locked.line])
+            booking.close_lines([locked.line])
     return locked
 
 
@@ -102,7 +102,7 @@ def carry_out(decision: BankDecision, by: By) -> None:
         Refused: the ledger does not allow it.
     """
     if decision.kind == Kind.ASSIGN:
-        posting.submit(order_of(decision, by))
+        posting.submit(order_of_assignment(decision, by))
         return
     try:
         BankOutcome.objects.create(
@@ -114,23 +114,24 @@ def carry_out(decision: BankDecision, by: By) -> None:
             actor=by.actor,
         )
     except IntegrityError:
-        raise refused(EXPLAINED) from None
-    BankLine.objects.bulk_create(parts_of(decision))
+        raise not_possible(EXPLAINED) from None
+    BankLine.objects.bulk_create(lines_of_parts(decision))
 
 
-def order_of(decision: BankDecision, by: By) -> ExplainLine:
+def order_of_assignment(decision: BankDecision, by: By) -> ExplainLine:
     """The order of an ASSIGN."""
     about: dict[str, Any] = {"by": by, "decision_id": decision.id, "reason": decision.reason}
-    movement = decision.movement
+    line, movement, wallet = decision.line, decision.movement, decision.wallet
     if movement is not None:
         settles = movement.status == Movement.Status.PENDING
-        returns = decision.line.sign > 0 and movement.type == Movement.Type.CASH_OUT
-        return matching.explain(decision.line, movement, settles=settles, returns=returns, **about)
-    assert decision.wallet is not None
-    return matching.cash_in(decision.line, decision.wallet, **about)
+        returns = line.sign > 0 and movement.type == Movement.Type.CASH_OUT
+        return matching.explained_by(line, movement, settles=settles, returns=returns, **about)
+    if wallet is None:
+        raise errors.Inconsistent("an assignment has a wallet")
+    return matching.cash_in(line, wallet, **about)
 
 
-def parts_of(decision: BankDecision) -> list[BankLine]:
+def lines_of_parts(decision: BankDecision) -> list[BankLine]:
     """The lines of the parts of a SPLIT; none for another decision."""
     line, found = decision.line, []
     names = [field.attname for field in BankLine._meta.concrete_fields]
@@ -141,7 +142,7 @@ def parts_of(decision: BankDecision) -> list[BankLine]:
     return found
 
 
-def check(decision: BankDecision) -> None:
+def check_decision(decision: BankDecision) -> None:
     """Refuse what can't be carried out.
 
     Raises:
@@ -149,7 +150,7 @@ def check(decision: BankDecision) -> None:
     """
     line = decision.line
     if BankOutcome.objects.filter(line=line).exists():
-        raise refused(EXPLAINED)
+        raise not_possible(EXPLAINED)
     if decision.kind == Kind.ASSIGN:
         check_assignment(decision, line)
     elif decision.kind == Kind.SPLIT:
@@ -162,22 +163,22 @@ def check_assignment(decision: BankDecision, line: BankLine) -> None:
     """Refuse a wallet or a movement that the line can't be about (InvalidFields)."""
     wallet, movement = decision.wallet, decision.movement
     if wallet is None or not line.account.clients.filter(id=wallet.client_id).exists():
-        raise refused("The money of this wallet is not in the account of the line.", "wallet")
+        raise not_possible("The money of this wallet is not in the account of the line.", "wallet")
     if wallet.currency != line.currency:
-        raise refused("The wallet has another currency than the line.", "wallet")
+        raise not_possible("The wallet has another currency than the line.", "wallet")
     if movement is not None:
         check_movement(movement, wallet, line)
     elif line.sign < 0:
-        raise refused("A debit needs the payment out that it pays.", "movement")
+        raise not_possible("A debit needs the payment out that it pays.", "movement")
     elif wallet.client.cash_ins != Client.CashIns.BANK:
         words = "This client orders its cash-ins over the API: name the cash-in of the line."
-        raise refused(words, "movement")
+        raise not_possible(words, "movement")
 
 
 def check_movement(movement: Movement, wallet: Wallet, line: BankLine) -> None:
     """Refuse a movement that the line can't be (InvalidFields)."""
     if movement.wallet_id != wallet.id or movement.counterparty_id is not None:
-        raise refused("This is no movement of the wallet from or to the outside.", "movement")
+        raise not_possible("This is no movement of the wallet from or to the outside.", "movement")
     is_return = movement.type == Movement.Type.CASH_OUT and line.sign > 0
     if is_return:  # the ledger counts what was returned of it before
         return
@@ -188,18 +189,18 @@ def check_movement(movement: Movement, wallet: Wallet, line: BankLine) -> None:
             line=money.to_text(line.signed_amount, line.currency),
             currency=line.currency,
         )
-        raise refused(words, "movement")
+        raise not_possible(words, "movement")
     if movement.status not in {Movement.Status.SUCCESS, Movement.Status.PENDING}:
-        raise refused("The movement was rejected or cancelled.", "movement")
+        raise not_possible("The movement was rejected or cancelled.", "movement")
     if BankOutcome.objects.filter(movement=movement).exists():
-        raise refused("The movement belongs to another line.", "movement")
+        raise not_possible("The movement belongs to another line.", "movement")
 
 
 def check_parts(amounts: Sequence[int], line: BankLine) -> None:
     """Refuse parts that are not the line (InvalidFields)."""
     if not 2 <= len(amounts) <= MOST_PARTS or min(amounts) <= 0:
         words = errors.Message("Enter 2 to {limit} amounts, each above zero.", limit=MOST_PARTS)
-        raise refused(words, "amounts")
+        raise not_possible(words, "amounts")
     if sum(amounts) != line.amount:
         words = errors.Message(
             "The parts add up to {sum} {currency}, and the line is {line} {currency}.",
@@ -207,22 +208,22 @@ def check_parts(amounts: Sequence[int], line: BankLine) -> None:
             line=money.to_text(line.amount, line.currency),
             currency=line.currency,
         )
-        raise refused(words, "amounts")
+        raise not_possible(words, "amounts")
 
 
 def check_return(pair: BankLine | None, line: BankLine) -> None:
     """Refuse a return that is not one (InvalidFields): a debit names the credit that it returns."""
     if line.sign > 0:
         if pair is not None:
-            raise refused("Only a debit names the credit that it returns.", "pair")
+            raise not_possible("Only a debit names the credit that it returns.", "pair")
         return
     if pair is None or pair.account_id != line.account_id or pair.signed_amount != line.amount:
-        raise refused("Name the returned credit: of this account, with this amount.", "pair")
+        raise not_possible("Name the returned credit: of this account, with this amount.", "pair")
     if not BankOutcome.objects.filter(line=pair, status=Status.RETURNED).exists():
-        raise refused("The credit has not been returned. Decide that first.", "pair")
+        raise not_possible("The credit has not been returned. Decide that first.", "pair")
     if BankOutcome.objects.filter(pair=pair).exists():
-        raise refused("Another debit has returned this credit.", "pair")
+        raise not_possible("Another debit has returned this credit.", "pair")
 
 
-def refused(words: str, field: str = "line") -> errors.InvalidFields:
+def not_possible(words: str, field: str = "line") -> errors.InvalidFields:
     return errors.InvalidFields(errors.FieldError(field, "refused", words))

@@ -18,7 +18,7 @@ from django.db import transaction
 from iocash.db import clock
 from iocash.errors import Message
 from wallets.bank.messages import camt
-from wallets.bank.messages.camt_entries import Detail, Entry
+from wallets.bank.messages.camt_entries import BookedEntry, Detail
 from wallets.bank.messages.xml import Unreadable
 from wallets.models import (
     BankAccount,
@@ -36,7 +36,7 @@ Identity = tuple[str, date, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
+class StoredFile:
     """What an import has stored. `is_known`: the same file was stored before, and nothing now."""
 
     file: BankStatementFile
@@ -46,18 +46,18 @@ class Imported:
     known_lines: int = 0
 
 
-def store(content: bytes, *, name: str, actor: str) -> Imported:
+def store(content: bytes, *, name: str, actor: str) -> StoredFile:
     """Store a file with its statements and lines; what was stored before is not stored again.
 
     Raises:
         Unreadable: it can't be read, or is about an account that is not the institution's.
     """
-    statements, digest = camt.read(content), sha256(content).digest()
+    statements, digest = camt.read_statements(content), sha256(content).digest()
     with transaction.atomic():
         accounts = lock_accounts(statements)
         if known := BankStatementFile.objects.filter(sha256=digest).first():
             ids = frozenset(each.id for each in accounts.values())
-            return Imported(file=known, is_known=True, accounts=ids)
+            return StoredFile(file=known, is_known=True, accounts=ids)
         file = BankStatementFile.objects.create(
             name=name[-200:], content=content, sha256=digest, actor=actor
         )
@@ -69,10 +69,10 @@ def store(content: bytes, *, name: str, actor: str) -> Imported:
             added, found = store_lines(row, each, has_history=has_history)
             new, known_lines = new + added, known_lines + found
     ids = frozenset(each.id for each in accounts.values())
-    return Imported(file=file, is_known=False, accounts=ids, lines=new, known_lines=known_lines)
+    return StoredFile(file=file, is_known=False, accounts=ids, lines=new, known_lines=known_lines)
 
 
-def lock_accounts(statements: Sequence[camt.Statement]) -> dict[tuple[str, str], BankAccount]:
+def lock_accounts(statements: Sequence[camt.ReadStatement]) -> dict[tuple[str, str], BankAccount]:
     """Lock the bank accounts of the statements, in the order of their ids: imports take turns.
 
     Raises:
@@ -90,7 +90,7 @@ def lock_accounts(statements: Sequence[camt.Statement]) -> dict[tuple[str, str],
 
 
 def store_statement(
-    file: BankStatementFile, place: int, read: camt.Statement, account: BankAccount
+    file: BankStatementFile, place: int, read: camt.ReadStatement, account: BankAccount
 ) -> BankStatement:
     """Store what a file says about one account, without its lines."""
     booked = [each.booking_date for each in read.entries]
@@ -116,7 +116,7 @@ def store_statement(
 
 
 def store_lines(
-    statement: BankStatement, read: camt.Statement, *, has_history: bool
+    statement: BankStatement, read: camt.ReadStatement, *, has_history: bool
 ) -> tuple[int, int]:
     """Store the lines that are new. Return how many entries were new, and how many known.
 
@@ -130,19 +130,19 @@ def store_lines(
     if not confirms and not (notifies and statement.kind == BankStatement.Kind.NOTIFICATION):
         return 0, 0
     known = known_entries(account, {each.booking_date for each in read.entries})
-    new = [each for each in read.entries if identity_of(each) not in known]
+    new = [each for each in read.entries if identity_of_entry(each) not in known]
     reason = Suspense.NOT_NOTIFIED if notifies and confirms else Suspense.NEW
-    lines = [line for each in new for line in lines_of(statement, each, reason)]
+    lines = [line for each in new for line in lines_of_entry(statement, each, reason)]
     if confirms and not has_history and read.opening:
         lines.insert(0, opening_line(statement, read.opening))
     BankLine.objects.bulk_create(lines, batch_size=BATCH)
     if confirms:
-        entries = [known[name] for name in map(identity_of, read.entries) if name in known]
-        confirm(statement, entries)
+        entries = [known[name] for name in map(identity_of_entry, read.entries) if name in known]
+        confirm_lines(statement, entries)
     return len(new), len(read.entries) - len(new)
 
 
-def identity_of(entry: Entry) -> Identity:
+def identity_of_entry(entry: BookedEntry) -> Identity:
     return *entry.identity, entry.index
 
 
@@ -155,7 +155,7 @@ def known_entries(account: BankAccount, days: Iterable[date]) -> dict[Identity, 
     return {row: row for row in rows.values_list(*names)}
 
 
-def confirm(statement: BankStatement, entries: Sequence[Identity]) -> None:
+def confirm_lines(statement: BankStatement, entries: Sequence[Identity]) -> None:
     """Note on the lines of known entries which camt.053 has them."""
     wanted = set(entries)
     days = sorted({booked for _, booked, *_ in wanted})
@@ -167,7 +167,7 @@ def confirm(statement: BankStatement, entries: Sequence[Identity]) -> None:
     BankLine.objects.filter(id__in=ids, confirmed_by=None).update(confirmed_by=statement)
 
 
-def lines_of(statement: BankStatement, entry: Entry, reason: str) -> Iterator[BankLine]:
+def lines_of_entry(statement: BankStatement, entry: BookedEntry, reason: str) -> Iterator[BankLine]:
     """The lines of an entry: one for each detail, or one for the whole."""
     confirms = statement.kind == BankStatement.Kind.STATEMENT
     details = entry.details or (Detail(amount=entry.amount, payment=entry.batch),)

@@ -20,7 +20,7 @@ from users.models import Client
 from users.models.events import By
 from wallets.models import BankLine, BankOutcome, Movement, Wallet
 from wallets.models.bank_lines import OPENING, Suspense
-from wallets.orders.bank_lines import BANK, ExplainLine, key_of
+from wallets.orders.bank_lines import BANK, ExplainLine, key_of_line
 
 ID: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}(?![0-9a-f])")
 IBAN_BEGINS: Final = re.compile(r"(?=([A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}))")
@@ -49,7 +49,7 @@ class Found:
 
 def match(lines: Sequence[BankLine]) -> list[Answer]:
     """What explains each line. Accounts are to be read with them."""
-    found = find(lines)
+    found = find_named(lines)
     return [answer_of(line, found) for line in lines]
 
 
@@ -61,7 +61,7 @@ def answer_of(line: BankLine, found: Found) -> Answer:
         return Suspense.REPEATED
     if line.sign < 0:
         return Suspense.REVERSED if line.is_reversal or line.is_return else debit(line, found)
-    cash_out = cash_out_of(line, found)
+    cash_out = named_cash_out(line, found)
     if line.is_return or line.is_reversal or (cash_out and cash_out.status == "SUCCESS"):
         return returned(line, cash_out)
     return credit(line, found)
@@ -69,21 +69,21 @@ def answer_of(line: BankLine, found: Found) -> Answer:
 
 def debit(line: BankLine, found: Found) -> Answer:
     """Settle the cash-out that a debit names, or note which debit has settled it."""
-    cash_out = cash_out_of(line, found)
+    cash_out = named_cash_out(line, found)
     if cash_out is None:
         return Suspense.NO_CASH_OUT
     if -cash_out.amount != line.amount:
         return Suspense.OTHER_AMOUNT
     if cash_out.status == "PENDING":
-        return explain(line, cash_out, settles=True) if cash_out.sent_at else Suspense.NOT_SENT
-    return explain(line, cash_out) if cash_out.status == "SUCCESS" else Suspense.ENDED
+        return explained_by(line, cash_out, settles=True) if cash_out.sent_at else Suspense.NOT_SENT
+    return explained_by(line, cash_out) if cash_out.status == "SUCCESS" else Suspense.ENDED
 
 
 def returned(line: BankLine, cash_out: Movement | None) -> Answer:
     """Give a returned cash-out back to its wallet. Its debit comes first, and settles it."""
     if cash_out is None or cash_out.status != "SUCCESS":
         return Suspense.RETURNED
-    return explain(line, cash_out, returns=True)
+    return explained_by(line, cash_out, returns=True)
 
 
 def credit(line: BankLine, found: Found) -> Answer:
@@ -91,7 +91,7 @@ def credit(line: BankLine, found: Found) -> Answer:
     clients = found.clients[line.account_id]
     named = [
         wallet
-        for name in (*ibans_of(line), *ids_of(line))
+        for name in (*named_ibans(line), *named_ids(line))
         for wallet in found.wallets.get(name, ())
         if wallet.client_id in clients and wallet.currency == line.currency
     ]
@@ -106,7 +106,7 @@ def credit(line: BankLine, found: Found) -> Answer:
         return cash_in(line, wallet)
     paid = cash_in_of(line, found, wallet)
     if paid is not None:
-        return explain(line, paid)
+        return explained_by(line, paid)
     has_callers = any(each.cash_ins == Client.CashIns.API for each in clients.values())
     return Suspense.NO_CASH_IN if wallet or has_callers else Suspense.NO_WALLET
 
@@ -115,7 +115,7 @@ def cash_in_of(line: BankLine, found: Found, wallet: Wallet | None) -> Movement 
     """The only cash-in with the reference and the amount of a line; each is used once."""
     candidates = {
         each.id: (name, each)
-        for name in references_of(line)
+        for name in named_references(line)
         for each in found.cash_ins.get(name, ())
         if each.amount == line.amount
         and each.currency == line.currency
@@ -142,10 +142,10 @@ def cash_in(
     return ExplainLine(
         client_id=wallet.client_id,
         by=by,
-        key=key_of(line.id),
+        key=key_of_line(line.id),
         wallet_id=wallet.id,
         line_id=line.id,
-        amount=decimal_of(line),
+        amount=line_amount(line),
         currency=line.currency,
         concept=line.remittance[:140].strip() or None,
         reference=reference if reference.isascii() and reference.isprintable() else None,
@@ -154,7 +154,7 @@ def cash_in(
     )
 
 
-def explain(
+def explained_by(
     line: BankLine,
     movement: Movement,
     *,
@@ -168,10 +168,10 @@ def explain(
     return ExplainLine(
         client_id=movement.client_id,
         by=by,
-        key=key_of(line.id),
+        key=key_of_line(line.id),
         wallet_id=movement.wallet_id,
         line_id=line.id,
-        amount=decimal_of(line),
+        amount=line_amount(line),
         currency=line.currency,
         movement_id=movement.id,
         settles=settles,
@@ -181,11 +181,11 @@ def explain(
     )
 
 
-def decimal_of(line: BankLine) -> Decimal:
+def line_amount(line: BankLine) -> Decimal:
     return Decimal(money.to_text(line.amount, line.currency))
 
 
-def cash_out_of(line: BankLine, found: Found) -> Movement | None:
+def named_cash_out(line: BankLine, found: Found) -> Movement | None:
     """The cash-out of a client of the account whose id is the end-to-end reference of a line."""
     movement = found.movements.get(hex_of(line.end_to_end))
     clients = found.clients[line.account_id]
@@ -193,15 +193,15 @@ def cash_out_of(line: BankLine, found: Found) -> Movement | None:
     return movement if is_own else None
 
 
-def find(lines: Sequence[BankLine]) -> Found:
+def find_named(lines: Sequence[BankLine]) -> Found:
     """Read what a batch of lines names."""
     found = Found()
     for account in {line.account_id: line.account for line in lines}.values():
         found.clients[account.id] = {each.id: each for each in account.clients.all()}
     clients = {pk for each in found.clients.values() for pk in each}
     incoming = [line for line in lines if line.sign > 0]
-    ibans = {name for line in incoming for name in ibans_of(line)}
-    ids = {name for line in incoming for name in ids_of(line)}
+    ibans = {name for line in incoming for name in named_ibans(line)}
+    ids = {name for line in incoming for name in named_ids(line)}
     wallets = Wallet.objects.filter(client__in=clients)
     for wallet in wallets.filter(iban__in=ibans) if ibans else ():
         found.wallets[wallet.iban or ""].append(wallet)
@@ -216,7 +216,7 @@ def find(lines: Sequence[BankLine]) -> Found:
         for client in each.values()
         if client.cash_ins == Client.CashIns.API
     ]
-    names = {name for line in incoming for name in references_of(line)} if callers else ()
+    names = {name for line in incoming for name in named_references(line)} if callers else ()
     for movement in unexplained_cash_ins(callers, names) if names else ():
         found.cash_ins[movement.reference or ""].append(movement)
     return found
@@ -237,13 +237,13 @@ def hex_of(text: str) -> str:
     return found.group().replace("-", "") if found else ""
 
 
-def ids_of(line: BankLine) -> list[str]:
+def named_ids(line: BankLine) -> list[str]:
     """The ids that a line names, as hex: the end-to-end reference, and in its texts."""
     words = f"{line.end_to_end} {line.remittance} {line.text}".lower()
     return [each.replace("-", "") for each in ID.findall(words)][:MOST_CANDIDATES]
 
 
-def ibans_of(line: BankLine) -> list[str]:
+def named_ibans(line: BankLine) -> list[str]:
     """What can be the IBAN of a wallet: the credited account, or what the texts contain."""
     text = re.sub(r"[\s\-./]", "", f"{line.remittance}|{line.text}").upper()
     found = [line.target] if line.target else []
@@ -252,7 +252,7 @@ def ibans_of(line: BankLine) -> list[str]:
     return found[:MOST_CANDIDATES]
 
 
-def references_of(line: BankLine) -> list[str]:
+def named_references(line: BankLine) -> list[str]:
     """What can be the reference of a client: references, and the words of the remittance."""
     words = [line.end_to_end, line.reference, line.remittance, *line.remittance.split()]
     names = [each[:LONGEST_REFERENCE] for each in words if each]

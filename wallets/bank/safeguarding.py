@@ -104,7 +104,7 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class SafeguardingPosition:
     """The equation of some accounts. Amounts are in signed minor units."""
 
     currency: str
@@ -139,12 +139,12 @@ class Position:
         return not self.difference and not is_late and all(each.is_right for each in self.balances)
 
 
-def positions() -> list[Position]:
+def safeguarding_positions() -> list[SafeguardingPosition]:
     """The equations of all safeguarding accounts, by currency."""
-    return [position_of(group, clients) for group, clients in groups()]
+    return [position_of(group, clients) for group, clients in account_groups()]
 
 
-def groups() -> Iterator[tuple[Sequence[BankAccount], Sequence[UUID]]]:
+def account_groups() -> Iterator[tuple[Sequence[BankAccount], Sequence[UUID]]]:
     """The accounts of a currency that hold the money of the same clients, and those clients."""
     found: list[tuple[list[BankAccount], set[UUID]]] = []
     accounts = BankAccount.objects.safeguarding().prefetch_related("clients")
@@ -159,37 +159,39 @@ def groups() -> Iterator[tuple[Sequence[BankAccount], Sequence[UUID]]]:
     yield from ((accounts, sorted(clients)) for accounts, clients in found)
 
 
-def position_of(accounts: Sequence[BankAccount], clients: Sequence[UUID]) -> Position:
+def position_of(accounts: Sequence[BankAccount], clients: Sequence[UUID]) -> SafeguardingPosition:
     """The equation of these accounts, which hold the money of these clients."""
     currency = accounts[0].currency
-    lines = {row[0]: row[1:] for row in ask(LINES, [[each.id for each in accounts]])}
+    lines = {row[0]: row[1:] for row in fetch_rows(LINES, [[each.id for each in accounts]])}
     sums = {state: amount for state, (amount, *_) in lines.items()}
-    ((wallets,),) = ask(BALANCES, [[*clients], currency])
-    return Position(
+    ((wallets,),) = fetch_rows(BALANCES, [[*clients], currency])
+    return SafeguardingPosition(
         currency=currency,
-        balances=tuple(balance_of(each) for each in accounts),
+        balances=tuple(bank_balance(each) for each in accounts),
         wallets=wallets,
         suspense=sums.get("suspense", 0),
         returned=sums.get("returned", 0),
         apart=sums.get("apart", 0),
         oldest_suspense=lines["suspense"][2] if "suspense" in lines else None,
-        unmatched=tuple(Unmatched(*row) for row in ask(WITHOUT_LINE, [[*clients], currency])),
+        unmatched=tuple(
+            Unmatched(*row) for row in fetch_rows(WITHOUT_LINE, [[*clients], currency])
+        ),
     )
 
 
-def balance_of(account: BankAccount) -> Balance:
+def bank_balance(account: BankAccount) -> Balance:
     """The latest closing balance of an account, and what its lines add up to."""
     statements = BankStatement.objects.of_account(account).filter(closing__isnull=False)
     latest = statements.first()
-    ((lines, unconfirmed),) = ask(BOOKED, [account.id])
+    ((lines, unconfirmed),) = fetch_rows(BOOKED, [account.id])
     closing, day = (latest.closing, latest.day) if latest else (None, None)
     return Balance(account, closing, day, lines, unconfirmed)
 
 
-def ask(statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+def fetch_rows(statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [*values])
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 # --- Reports --------------------------------------------------------------------------------------
@@ -205,15 +207,15 @@ def make_report() -> SafeguardingReport | None:
         day = now.date()
         if SafeguardingReport.objects.filter(day=day).exists():
             return None
-        found = positions()
+        found = safeguarding_positions()
         if not found:
             return None
-        elsewhere = ask(ELSEWHERE)
+        elsewhere = fetch_rows(ELSEWHERE)
         content = json.dumps(
             {
                 "day": day.isoformat(),
                 "madeAt": now.isoformat(),
-                "positions": [written(each, now) for each in found],
+                "positions": [position_as_json(each, now) for each in found],
                 "walletsWithoutAccount": [
                     {"currency": currency, "balance": money.to_text(balance, currency)}
                     for currency, balance in elsewhere
@@ -230,7 +232,7 @@ def make_report() -> SafeguardingReport | None:
         )
 
 
-def written(position: Position, now: datetime) -> dict[str, Any]:
+def position_as_json(position: SafeguardingPosition, now: datetime) -> dict[str, Any]:
     """A position as JSON; amounts are decimal texts."""
 
     def text(minor: int | None) -> str | None:
@@ -288,7 +290,7 @@ def as_csv(report: SafeguardingReport) -> str:
     return out.getvalue()
 
 
-def sign(report: SafeguardingReport, by: By) -> SafeguardingSignature:
+def sign_report(report: SafeguardingReport, by: By) -> SafeguardingSignature:
     """Sign a report off: two different people do.
 
     Raises:

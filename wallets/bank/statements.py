@@ -10,25 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from wallets.bank import booking, importing
-from wallets.bank.importing import Imported
+from wallets.bank.importing import StoredFile
 from wallets.bank.messages import camt
 from wallets.bank.messages.xml import Unreadable
 from wallets.models import BankAccount
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ImportReport:
     """What an import has done: what was stored, and how new lines ended, by their number.
 
     `later` is the number of older lines in suspense that it has booked.
     """
 
-    imported: Imported
+    imported: StoredFile
     booked: Counter[str] = field(default_factory=Counter)
     later: int = 0
 
 
-def import_statement(content: bytes, *, name: str, actor: str) -> Report:
+def import_statement(content: bytes, *, name: str, actor: str) -> ImportReport:
     """Store a file and book its lines; safe to repeat, whatever was interrupted.
 
     Raises:
@@ -37,7 +37,7 @@ def import_statement(content: bytes, *, name: str, actor: str) -> Report:
     imported = importing.store(content, name=name, actor=actor)
     accounts = BankAccount.objects.filter(id__in=imported.accounts)
     later = 0 if imported.is_known else booking.retry([*accounts])[booking.BOOKED]
-    return Report(imported, booking.book([*accounts]), later)
+    return ImportReport(imported, booking.book([*accounts]), later)
 
 
 def files_in(paths: Iterable[Path]) -> list[Path]:
@@ -46,13 +46,13 @@ def files_in(paths: Iterable[Path]) -> list[Path]:
     A file that can't be read comes last: its refusal is reported when it is imported.
     """
     found = [file for path in paths for file in (path.rglob("*.xml") if path.is_dir() else [path])]
-    return sorted(found, key=order_of)
+    return sorted(found, key=day_and_page)
 
 
-def order_of(path: Path) -> tuple[Any, ...]:
+def day_and_page(path: Path) -> tuple[Any, ...]:
     """The day, the page and the name of a file."""
     try:
-        statements = camt.read(path.read_bytes())
+        statements = camt.read_statements(path.read_bytes())
     except Unreadable:
         return date.max, 0, path.name
     first = min(statements, key=lambda each: (each.end or each.created or date.max, each.page))

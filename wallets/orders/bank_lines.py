@@ -28,7 +28,7 @@ BANK: Final = By("system:bank")
 ONCE: Final = frozenset({"bank_line_is_explained_once", "bank_outcome_names_a_movement_once"})
 
 
-def key_of(line_id: UUID) -> str:
+def key_of_line(line_id: UUID) -> str:
     """The idempotency key of a line. The id of a line stands for all that identifies it."""
     return f"{OWN_KEY}bank-line-{line_id.hex}"
 
@@ -108,11 +108,7 @@ class ExplainLine(WalletOrder):
 
     def apply(self, books: Books) -> Outcome:
         payment = self.payment()
-        if payment is not None:
-            outcome = payment.apply(books)
-        else:
-            assert self.movement_id is not None
-            outcome = self.movement_outcome(books.movement(self.movement_id, self.wallet(books)))
+        outcome = payment.apply(books) if payment else self.settled_before(books)
         books.insert(
             LockedOutcome(
                 id=new_id(),
@@ -127,6 +123,12 @@ class ExplainLine(WalletOrder):
             )
         )
         return self.outcome(outcome.id, *outcome.legs)
+
+    def settled_before(self, books: Books) -> Outcome:
+        """The movement that the line explains, and does not change."""
+        if self.movement_id is None:
+            raise errors.Inconsistent("a line without a payment has a movement")
+        return self.movement_outcome(books.movement(self.movement_id, self.wallet(books)))
 
     def explain(self, constraint: str) -> errors.Refused | None:
         if constraint in ONCE:

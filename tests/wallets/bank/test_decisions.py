@@ -30,11 +30,11 @@ def line(account):
 
 
 def ask(line, kind, **values):
-    return decisions.ask(line, kind, by=ANA, reason="Told on the phone", **values)
+    return decisions.ask_for_decision(line, kind, by=ANA, reason="Told on the phone", **values)
 
 
 def approve(decision, by=BEN):
-    return decisions.answer(decision, by=by, is_approved=True)
+    return decisions.answer_decision(decision, by=by, is_approved=True)
 
 
 def test_line_is_assigned_to_a_wallet(line, bobs):
@@ -77,7 +77,7 @@ def test_decision_is_used_once(line, bobs):
 
 
 def test_refused_decision_changes_nothing(line, bobs):
-    decisions.answer(ask(line, "ASSIGN", wallet=bobs), by=BEN, is_approved=False)
+    decisions.answer_decision(ask(line, "ASSIGN", wallet=bobs), by=BEN, is_approved=False)
     assert (bank.balance(bobs), bank.states()) == (0, {"no_wallet": 1})
     approve(ask(line, "IGNORE"))
     assert bank.states() == {"IGNORED": 1}

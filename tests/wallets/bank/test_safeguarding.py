@@ -25,7 +25,7 @@ def account(client_demo):
 
 
 def only():
-    (position,) = safeguarding.positions()
+    (position,) = safeguarding.safeguarding_positions()
     return position
 
 
@@ -34,8 +34,8 @@ def is_right():
 
 
 def decide(line, kind, **values):
-    asked = decisions.ask(line, kind, by=By("staff:1"), reason="Fee", **values)
-    decisions.answer(asked, by=By("staff:2"), is_approved=True)
+    asked = decisions.ask_for_decision(line, kind, by=By("staff:1"), reason="Fee", **values)
+    decisions.answer_decision(asked, by=By("staff:2"), is_approved=True)
 
 
 def test_money_of_the_wallets_is_in_the_bank(account, bobs):
@@ -167,10 +167,10 @@ def test_two_people_sign_a_report(account):
     bank.receive(opening="0.00", closing="0.00")
     report = safeguarding.make_report()
     assert report is not None
-    safeguarding.sign(report, By("staff:1"))
+    safeguarding.sign_report(report, By("staff:1"))
     with pytest.raises(errors.InvalidFields):
-        safeguarding.sign(report, By("staff:1"))
-    safeguarding.sign(report, By("staff:2"))
+        safeguarding.sign_report(report, By("staff:1"))
+    safeguarding.sign_report(report, By("staff:2"))
     with pytest.raises(errors.InvalidFields):
-        safeguarding.sign(report, By("staff:3"))
+        safeguarding.sign_report(report, By("staff:3"))
     assert report.signatures.count() == 2

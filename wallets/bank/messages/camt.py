@@ -14,15 +14,15 @@ from typing import Final
 
 from iocash.errors import Message
 from wallets.bank.messages import xml
-from wallets.bank.messages.camt_entries import Entry, entry_of
+from wallets.bank.messages.camt_entries import BookedEntry, entry_or_none
 from wallets.bank.messages.camt_values import (
-    Money,
-    account_of,
-    amount_of,
-    date_of,
-    reference_of,
-    sign_of,
-    text_of,
+    StatedAmount,
+    read_account,
+    read_amount,
+    read_date,
+    read_reference,
+    read_sign,
+    read_text,
 )
 from wallets.bank.messages.xml import Element, Unreadable
 
@@ -36,7 +36,7 @@ MOST_STATEMENTS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class ReadStatement:
     """A statement, report or notification about one account. Balances are signed minor units.
 
     `warnings` say what is wrong with it and changes no money.
@@ -56,7 +56,7 @@ class Statement:
     end: date | None
     opening: int | None
     closing: int | None
-    entries: tuple[Entry, ...]
+    entries: tuple[BookedEntry, ...]
     not_booked: int
     warnings: tuple[Message, ...] = field(default=())
 
@@ -66,13 +66,13 @@ class Statement:
         return sum(each.sign * each.amount for each in self.entries)
 
 
-def read(content: bytes) -> list[Statement]:
+def read_statements(content: bytes) -> list[ReadStatement]:
     """Read the statements of a file.
 
     Raises:
         Unreadable: it is not such a message; or something is missing or wrong that changes money.
     """
-    root, namespace = xml.read(content)
+    root, namespace = xml.read_document(content)
     found = [*root.iter(*KINDS)]
     if not found:
         words = Message("This is not a statement of a bank (camt.052, camt.053 or camt.054).")
@@ -81,48 +81,45 @@ def read(content: bytes) -> list[Statement]:
         raise Unreadable(Message("A file has at most {limit} statements.", limit=MOST_STATEMENTS))
     version = namespace.rpartition(":")[2]
     counts: Counter[tuple[object, ...]] = Counter()
-    statements = [statement_of(root, each, version, counts) for each in found]
+    statements = [read_statement(root, each, version, counts) for each in found]
     names = [(each.kind, each.account, each.currency, each.name, each.page) for each in statements]
     if len({*names}) < len(names):
         raise Unreadable(Message("The file has the same statement twice."))
     return statements
 
 
-def statement_of(
+def read_statement(
     root: Element, element: Element, version: str, counts: Counter[tuple[object, ...]]
-) -> Statement:
+) -> ReadStatement:
     """Read one statement; `counts` has the entries of the file until now, by what identifies them.
 
     Raises:
         Unreadable: as `read`.
     """
-    account = account_of(element.find("Acct"))
+    account = read_account(element.find("Acct"))
     if not account:
         raise Unreadable(Message("A statement does not name its account."))
-    created = date_of(element, "CreDtTm") or date_of(root.find(".//GrpHdr"), "CreDtTm")
-    end = date_of(element.find("FrToDt"), "ToDtTm", "ToDt")
+    created = read_date(element, "CreDtTm") or read_date(root.find(".//GrpHdr"), "CreDtTm")
+    end = read_date(element.find("FrToDt"), "ToDtTm", "ToDt")
     elements = element.findall("Ntry")
-    read_entries = [read_entry(each, place, end or created) for place, each in enumerate(elements)]
-    entries = [each for each in read_entries if each]
+    found = [read_entry(each, place, end or created) for place, each in enumerate(elements)]
+    entries = [each for each in found if each]
     currency = currency_of(element, entries)
-    for place, entry in enumerate(entries):
-        identity = (account, currency, *entry.identity)
-        entries[place] = entry.numbered(counts[identity])
-        counts[identity] += 1
-    opening, _ = balance_of(element, OPENING, currency)
-    closing, closed = balance_of(element, CLOSING, currency)
-    statement = Statement(
+    entries = numbered(entries, (account, currency), counts)
+    opening, _ = read_balance(element, OPENING, currency)
+    closing, closed = read_balance(element, CLOSING, currency)
+    statement = ReadStatement(
         kind=KINDS[str(element.tag)],
         version=version[:30],
-        message=reference_of(root, ".//GrpHdr/MsgId"),
-        name=reference_of(element, "Id"),
-        number=text_of(element, "ElctrncSeqNb", "LglSeqNb", longest=18),
-        page=page_of(root, element),
-        is_last_page=last_page_of(root, element),
+        message=read_reference(root, ".//GrpHdr/MsgId"),
+        name=read_reference(element, "Id"),
+        number=read_text(element, "ElctrncSeqNb", "LglSeqNb", longest=18),
+        page=page_number(root, element),
+        is_last_page=is_last_page_of(root, element),
         account=account,
         currency=currency,
         created=created,
-        start=date_of(element.find("FrToDt"), "FrDtTm", "FrDt"),
+        start=read_date(element.find("FrToDt"), "FrDtTm", "FrDt"),
         end=end or closed,
         opening=opening,
         closing=closing,
@@ -133,26 +130,38 @@ def statement_of(
     return statement
 
 
-def read_entry(element: Element, place: int, default: date | None) -> Entry | None:
+def numbered(
+    entries: list[BookedEntry], account: tuple[str, str], counts: Counter[tuple[object, ...]]
+) -> list[BookedEntry]:
+    """Tell equal entries of an account apart: `counts` has how many of each there were."""
+    found = []
+    for entry in entries:
+        identity = (*account, *entry.identity)
+        found.append(entry.numbered(counts[identity]))
+        counts[identity] += 1
+    return found
+
+
+def read_entry(element: Element, place: int, default: date | None) -> BookedEntry | None:
     """Read an entry; a refusal names it.
 
     Raises:
-        Unreadable: as `entry_of`.
+        Unreadable: as `entry_or_none`.
     """
     try:
-        return entry_of(element, default)
+        return entry_or_none(element, default)
     except Unreadable as unreadable:
         words = Message("Entry {number}: {why}", number=place + 1, why=unreadable.words)
         raise Unreadable(words) from None
 
 
-def currency_of(element: Element, entries: list[Entry]) -> str:
+def currency_of(element: Element, entries: list[BookedEntry]) -> str:
     """The currency of a statement.
 
     Raises:
         Unreadable: its entries have several, or another one than the account, or nothing has one.
     """
-    own = text_of(element, "Acct/Ccy")
+    own = read_text(element, "Acct/Ccy")
     found = {each.currency for each in entries}
     if len(found) > 1 or (own and found - {own}):
         words = Message("The entries of a statement are not all in the currency of its account.")
@@ -165,39 +174,39 @@ def currency_of(element: Element, entries: list[Entry]) -> str:
     return currency[:3]
 
 
-def balance_of(
+def read_balance(
     element: Element, codes: tuple[str, ...], currency: str
 ) -> tuple[int | None, date | None]:
     """The first balance of these types in the currency of the account, and its day, if any."""
     balances = element.findall("Bal")
     for code in codes:
         for each in balances:
-            if text_of(each, "Tp/CdOrPrtry/Cd", "Tp/Cd") == code:
+            if read_text(each, "Tp/CdOrPrtry/Cd", "Tp/Cd") == code:
                 try:
-                    amount: Money = amount_of(each.find("Amt"))
-                    sign = sign_of(each)
+                    amount: StatedAmount = read_amount(each.find("Amt"))
+                    sign = read_sign(each)
                 except Unreadable:
                     continue
                 if amount.currency == currency:
-                    return sign * amount.minor, date_of(each, "Dt")
+                    return sign * amount.minor, read_date(each, "Dt")
     return None, None
 
 
-def page_of(root: Element, element: Element) -> int:
+def page_number(root: Element, element: Element) -> int:
     """The number of the page of a statement; 1 if it has one page."""
     paths = "StmtPgntn/PgNb", "RptPgntn/PgNb", "NtfctnPgntn/PgNb"
-    text = text_of(element, *paths) or text_of(root, ".//GrpHdr/MsgPgntn/PgNb")
+    text = read_text(element, *paths) or read_text(root, ".//GrpHdr/MsgPgntn/PgNb")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 1
 
 
-def last_page_of(root: Element, element: Element) -> bool:
+def is_last_page_of(root: Element, element: Element) -> bool:
     """Whether no other page follows."""
     paths = "StmtPgntn/LastPgInd", "RptPgntn/LastPgInd", "NtfctnPgntn/LastPgInd"
-    text = text_of(element, *paths) or text_of(root, ".//GrpHdr/MsgPgntn/LastPgInd")
+    text = read_text(element, *paths) or read_text(root, ".//GrpHdr/MsgPgntn/LastPgInd")
     return text.lower() not in {"false", "0"}
 
 
-def warnings_of(statement: Statement) -> list[Message]:
+def warnings_of(statement: ReadStatement) -> list[Message]:
     """What is wrong with a statement and changes no money."""
     warnings = []
     has_balances = statement.opening is not None and statement.closing is not None

@@ -11,15 +11,15 @@ from typing import Final
 from iocash.errors import Message
 from wallets.bank.messages.camt_values import (
     LONGEST_TEXT,
-    Money,
-    account_of,
-    amount_of,
-    date_of,
+    StatedAmount,
     is_true,
-    reference_of,
-    sign_of,
+    read_account,
+    read_amount,
+    read_date,
+    read_reference,
+    read_sign,
+    read_text,
     squeeze,
-    text_of,
 )
 from wallets.bank.messages.xml import Element, Unreadable
 
@@ -51,7 +51,7 @@ class Detail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class BookedEntry:
     """A booked entry: `amount` is in minor units, above 0; `sign` is 1 for a credit, else -1.
 
     `details` are empty unless they add up to the entry. `index` tells entries apart that are equal
@@ -77,11 +77,11 @@ class Entry:
     def identity(self) -> tuple[str, date, int, int]:
         return self.reference, self.booking_date, self.amount, self.sign
 
-    def numbered(self, index: int) -> Entry:
+    def numbered(self, index: int) -> BookedEntry:
         return replace(self, index=index)
 
 
-def entry_of(element: Element, default: date | None) -> Entry | None:
+def entry_or_none(element: Element, default: date | None) -> BookedEntry | None:
     """Read an entry; None if it moves no money: it is not booked, or its amount is zero.
 
     `default` is the date of an entry without one. What is not booked may be wrong in any way.
@@ -89,63 +89,63 @@ def entry_of(element: Element, default: date | None) -> Entry | None:
     Raises:
         Unreadable: its amount, currency, sign or date is missing or wrong.
     """
-    if status_of(element) != BOOKED:
+    if entry_status(element) != BOOKED:
         return None
-    amount, sign = amount_of(element.find("Amt")), sign_of(element)
+    amount, sign = read_amount(element.find("Amt")), read_sign(element)
     if not amount.minor:
         return None
-    booked = date_of(element, "BookgDt", "ValDt") or default
+    booked = read_date(element, "BookgDt", "ValDt") or default
     if booked is None:
         raise Unreadable(Message("An entry has no date."))
     found = [*element.findall("NtryDtls/TxDtls"), *element.findall("TxDtls")]
     details = details_of(found, amount, sign)
     text = squeeze(element.findtext("AddtlNtryInf") or "")[:LONGEST_TEXT]
-    return Entry(
-        reference=identity_of(element, found, text),
+    return BookedEntry(
+        reference=reference_or_digest(element, found, text),
         booking_date=booked,
-        value_date=date_of(element, "ValDt"),
+        value_date=read_date(element, "ValDt"),
         amount=amount.minor,
         sign=sign,
         currency=amount.currency,
         index=0,
         is_reversal=is_true(element, "RvslInd"),
         text=text,
-        batch=reference_of(element, *(f"NtryDtls/Btch/{name}" for name in ("PmtInfId", "MsgId"))),
+        batch=read_reference(element, *(f"NtryDtls/Btch/{name}" for name in ("PmtInfId", "MsgId"))),
         details=details,
         has_more=bool(found) and not details,
     )
 
 
-def status_of(element: Element) -> str:
+def entry_status(element: Element) -> str:
     """The status of an entry: BOOK moves money; PDNG, INFO, FUTR and others don't."""
-    return text_of(element, "Sts/Cd", "Sts/Prtry", "Sts").upper()
+    return read_text(element, "Sts/Cd", "Sts/Prtry", "Sts").upper()
 
 
-def identity_of(element: Element, details: list[Element], text: str) -> str:
+def reference_or_digest(element: Element, details: list[Element], text: str) -> str:
     """The bank's reference; without one, the payment's; without any, a digest of its texts."""
-    if reference := reference_of(element, "AcctSvcrRef"):
+    if reference := read_reference(element, "AcctSvcrRef"):
         return reference
     for each in details[:1]:
         names = "AcctSvcrRef", "TxId", "EndToEndId", "InstrId"
-        if reference := reference_of(each, *(f"Refs/{name}" for name in names)):
+        if reference := read_reference(each, *(f"Refs/{name}" for name in names)):
             return reference
-    if reference := reference_of(element, "NtryRef"):
+    if reference := read_reference(element, "NtryRef"):
         return reference
-    words = [text, *(word for each in details for word in words_of(each))]
+    words = [text, *(word for each in details for word in telling_texts(each))]
     return f"sha256:{sha256('|'.join(words).encode()).hexdigest()[:32]}" if any(words) else ""
 
 
-def words_of(detail: Element) -> Iterator[str]:
+def telling_texts(detail: Element) -> Iterator[str]:
     """The texts by which a payment can be told from another."""
     for names in PARTIES.values():
         for name in names:
             party = detail.find(f"RltdPties/{name}")
-            yield account_of(party)
-            yield "" if party is None else text_of(party, "Nm", "Pty/Nm")
+            yield read_account(party)
+            yield "" if party is None else read_text(party, "Nm", "Pty/Nm")
     yield remittance_of(detail)
 
 
-def details_of(found: list[Element], amount: Money, sign: int) -> tuple[Detail, ...]:
+def details_of(found: list[Element], amount: StatedAmount, sign: int) -> tuple[Detail, ...]:
     """The details of an entry, if they add up to it; else none.
 
     A single one without an amount has that of the entry. All must have its sign and currency.
@@ -153,7 +153,7 @@ def details_of(found: list[Element], amount: Money, sign: int) -> tuple[Detail, 
     amounts = [detail_amount(each, amount.currency) for each in found]
     if len(found) == 1 and found[0].find("Amt") is None and amounts[0] is None:
         amounts = [amount.minor]
-    signs = {sign_of(each) for each in found if each.find("CdtDbtInd") is not None}
+    signs = {read_sign(each) for each in found if each.find("CdtDbtInd") is not None}
     if None in amounts or signs - {sign} or sum(filter(None, amounts)) != amount.minor:
         return ()
     pairs = zip(found, amounts, strict=True)
@@ -164,7 +164,7 @@ def detail_amount(element: Element, currency: str) -> int | None:
     """The amount of a payment in the currency of its entry; None: it has none."""
     for path in ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt"):
         try:
-            amount = amount_of(element.find(path))
+            amount = read_amount(element.find(path))
         except Unreadable:
             continue
         if amount.currency == currency:
@@ -178,20 +178,20 @@ def detail_of(element: Element, amount: int, sign: int) -> Detail:
     party, account = PARTIES[sign]
     name = iban = target = ""
     if parties is not None:
-        name = text_of(parties, f"{party}/Nm", f"{party}/Pty/Nm")
-        iban = account_of(parties.find(account))
-        target = account_of(parties.find("CdtrAcct")) if sign > 0 else ""
+        name = read_text(parties, f"{party}/Nm", f"{party}/Pty/Nm")
+        iban = read_account(parties.find(account))
+        target = read_account(parties.find("CdtrAcct")) if sign > 0 else ""
     return Detail(
         amount=amount,
-        end_to_end=reference_of(element, "Refs/EndToEndId"),
-        payment=reference_of(element, "Refs/PmtInfId"),
-        message=reference_of(element, "Refs/MsgId"),
+        end_to_end=read_reference(element, "Refs/EndToEndId"),
+        payment=read_reference(element, "Refs/PmtInfId"),
+        message=read_reference(element, "Refs/MsgId"),
         name=name,
         iban=iban,
         target=target,
         remittance=remittance_of(element),
         is_return=returned is not None,
-        reason="" if returned is None else text_of(returned, "Rsn/Cd", "Rsn/Prtry", "RtrRsn/Cd"),
+        reason="" if returned is None else read_text(returned, "Rsn/Cd", "Rsn/Prtry", "RtrRsn/Cd"),
     )
 
 

@@ -24,14 +24,14 @@ LONGEST_NAME: Final = 140
 LONGEST_TEXT: Final = 1_000
 
 
-class Money(NamedTuple):
+class StatedAmount(NamedTuple):
     """An amount in minor units, and its currency."""
 
     minor: int
     currency: str
 
 
-def amount_of(element: Element | None) -> Money:
+def read_amount(element: Element | None) -> StatedAmount:
     """Read an amount: not negative, with as many decimals as the currency has, or with zeros.
 
     Raises:
@@ -66,23 +66,23 @@ def amount_of(element: Element | None) -> Money:
     if minor >= 10**money.MAX_DIGITS:
         words = Message("The amount {amount} is too large for a wallet.", amount=text[:40])
         raise Unreadable(words)
-    return Money(minor, currency)
+    return StatedAmount(minor, currency)
 
 
-def sign_of(element: Element) -> int:
+def read_sign(element: Element) -> int:
     """Read whether an element is a credit (1) or a debit (-1).
 
     Raises:
         Unreadable: it does not say so.
     """
     try:
-        return SIGNS[text_of(element, "CdtDbtInd")]
+        return SIGNS[read_text(element, "CdtDbtInd")]
     except KeyError:
         words = Message("An amount is neither a credit (CRDT) nor a debit (DBIT).")
         raise Unreadable(words) from None
 
 
-def text_of(element: Element, *paths: str, longest: int = LONGEST_NAME) -> str:
+def read_text(element: Element, *paths: str, longest: int = LONGEST_NAME) -> str:
     """The text at the first of these paths that has one, on one line; blank: none has."""
     for path in paths:
         if text := squeeze(element.findtext(path) or ""):
@@ -95,29 +95,29 @@ def squeeze(text: str) -> str:
     return SPACE.sub(" ", text).strip()
 
 
-def reference_of(element: Element, *paths: str) -> str:
+def read_reference(element: Element, *paths: str) -> str:
     """The first reference at these paths; what banks write instead of one is none."""
     for path in paths:
-        text = text_of(element, path, longest=LONGEST_REFERENCE)
+        text = read_text(element, path, longest=LONGEST_REFERENCE)
         if text and text.upper().replace("_", " ") not in MISSING:
             return text
     return ""
 
 
-def account_of(element: Element | None) -> str:
+def read_account(element: Element | None) -> str:
     """The IBAN or other number of an account, without spaces; blank: it has none."""
     if element is None:
         return ""
     paths = "Id/IBAN", "IBAN", "Id/Othr/Id", "Id/PrtryAcct/Id", "Id/BBAN", "Id/UPIC"
-    return compact(text_of(element, *paths, longest=60))[:34]
+    return compact_account(read_text(element, *paths, longest=60))[:34]
 
 
-def compact(account: str) -> str:
+def compact_account(account: str) -> str:
     """The number of an account as it is stored: without spaces, in capitals."""
     return SPACE.sub("", account).upper()
 
 
-def date_of(element: Element | None, *paths: str) -> date | None:
+def read_date(element: Element | None, *paths: str) -> date | None:
     """The first date or time at these paths; what is not one is skipped."""
     if element is None:
         return None
@@ -132,4 +132,4 @@ def date_of(element: Element | None, *paths: str) -> date | None:
 
 def is_true(element: Element, path: str) -> bool:
     """Whether a flag is set."""
-    return text_of(element, path).lower() in {"true", "1"}
+    return read_text(element, path).lower() in {"true", "1"}

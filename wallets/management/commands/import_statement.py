@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from users.management.commands.issue_key import login
 from wallets.bank.messages.xml import Unreadable
-from wallets.bank.statements import Report, files_in, import_statement
+from wallets.bank.statements import ImportReport, files_in, import_statement
 
 
 class Command(BaseCommand):
@@ -31,12 +31,12 @@ class Command(BaseCommand):
                 refused += 1
                 self.stderr.write(f"{path}: refused. {unreadable}")
             else:
-                self.stdout.write(f"{path}: {in_words(report)}")
+                self.stdout.write(f"{path}: {import_in_words(report)}")
         if refused:
             raise CommandError(f"{refused} files were refused; all others are imported.")
 
 
-def in_words(report: Report) -> str:
+def import_in_words(report: ImportReport) -> str:
     """What an import has done, in one line."""
     stored = report.imported
     ended = ", ".join(f"{number} {name}" for name, number in sorted(report.booked.items()))

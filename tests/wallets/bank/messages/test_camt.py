@@ -12,7 +12,7 @@ from wallets.bank.messages.xml import Unreadable
 
 
 def read_one(*lines: Line, **fields):
-    return camt.read(Statement(lines=lines, **fields).xml())[0]
+    return camt.read_statements(Statement(lines=lines, **fields).xml())[0]
 
 
 def read_entry(line: Line):
@@ -62,7 +62,7 @@ def test_entry_of_zero_moves_no_money():
 def test_old_form_of_details_is_read():
     content = Statement(lines=(incoming("5.00", "R", remittance="Rent"),)).xml()
     old = content.replace(b"<NtryDtls>", b"").replace(b"</NtryDtls>", b"")
-    assert camt.read(old)[0].entries[0].details[0].remittance == "Rent"
+    assert camt.read_statements(old)[0].entries[0].details[0].remittance == "Rent"
 
 
 @pytest.mark.parametrize(
@@ -108,17 +108,17 @@ def test_wrong_amount_refuses_the_file(text):
 def test_what_changes_money_refuses_the_file(broken, why):
     content = Statement(lines=(Line(amount="1.00"),)).xml().replace(*broken)
     if not why:
-        assert camt.read(content)
+        assert camt.read_statements(content)
         return
     with pytest.raises(Unreadable, match=why):
-        camt.read(content)
+        camt.read_statements(content)
 
 
 def test_entry_without_any_date_is_refused():
     content = Statement(lines=(Line(amount="1.00", day=""),)).xml()
-    assert camt.read(content)[0].entries[0].booking_date == date(2026, 11, 26)
+    assert camt.read_statements(content)[0].entries[0].booking_date == date(2026, 11, 26)
     with pytest.raises(Unreadable, match="no date"):
-        camt.read(content.replace(b"CreDtTm", b"Created"))
+        camt.read_statements(content.replace(b"CreDtTm", b"Created"))
 
 
 def test_entries_of_two_currencies_are_refused():
@@ -129,9 +129,9 @@ def test_entries_of_two_currencies_are_refused():
 def test_same_statement_twice_is_refused():
     twice = Statement(statements=(Statement(),))
     with pytest.raises(Unreadable, match="the same statement twice"):
-        camt.read(twice.xml())
+        camt.read_statements(twice.xml())
     other = Statement(statements=(Statement(name="STATEMENT-2"),))
-    assert len(camt.read(other.xml())) == 2
+    assert len(camt.read_statements(other.xml())) == 2
 
 
 @pytest.mark.parametrize("missing", ["NOTPROVIDED", "notprovided", "NOT_PROVIDED", "NONREF", "N/A"])
@@ -215,7 +215,7 @@ def test_page_is_read():
             b"<Acct>", b"<StmtPgntn><PgNb>2</PgNb><LastPgInd>false</LastPgInd></StmtPgntn><Acct>"
         )
     )
-    statement = camt.read(content)[0]
+    statement = camt.read_statements(content)[0]
     assert (statement.page, statement.is_last_page) == (2, False)
 
 

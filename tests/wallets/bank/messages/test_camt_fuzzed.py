@@ -32,7 +32,7 @@ TEXTS = st.sampled_from(
 
 def is_read_or_refused(content: bytes) -> bool:
     try:
-        return bool(camt.read(content))
+        return bool(camt.read_statements(content))
     except Unreadable as refused:
         return bool(str(refused))
 
@@ -48,7 +48,7 @@ def test_any_bytes_are_refused(content):
 def test_truncated_file_is_refused(length):
     if length < len(EXAMPLE):
         with pytest.raises(Unreadable):
-            camt.read(EXAMPLE[:length])
+            camt.read_statements(EXAMPLE[:length])
 
 
 @given(st.integers(0, len(EXAMPLE) - 1), st.binary(max_size=4))
@@ -67,7 +67,7 @@ def test_altered_value_never_changes_another_amount(data):
     word = data.draw(TEXTS)
     texts[place] = word + "<" + texts[place].partition("<")[2]
     try:
-        statements = camt.read(">".join(texts).encode())
+        statements = camt.read_statements(">".join(texts).encode())
     except Unreadable:
         return
     for entry in statements[0].entries:
@@ -81,7 +81,7 @@ def test_encoding_changes_no_amount(encoding):
     declared = text.replace("UTF-8", encoding.removesuffix("-sig"))
     for each in (text, declared):
         try:
-            statement = camt.read(each.encode(encoding))[0]
+            statement = camt.read_statements(each.encode(encoding))[0]
         except Unreadable:
             assert encoding == "utf-16-le"
             continue
@@ -93,7 +93,7 @@ def test_encoding_changes_no_amount(encoding):
 @settings(max_examples=50, deadline=None)
 def test_repeated_lines_are_told_apart(amounts):
     lines = tuple(Line(amount=each, reference="R") for each in amounts)
-    entries = camt.read(Statement(lines=lines).xml())[0].entries
+    entries = camt.read_statements(Statement(lines=lines).xml())[0].entries
     assert len({(*each.identity, each.index) for each in entries}) == len(amounts)
 
 
@@ -107,4 +107,4 @@ def test_files_of_many_banks_are_read_or_refused():
     for each in found:
         assert is_read_or_refused(each.read_bytes()), each.name
         if each.name.startswith("camt") and ".wrong." not in each.name:
-            assert camt.read(each.read_bytes()), each.name
+            assert camt.read_statements(each.read_bytes()), each.name
