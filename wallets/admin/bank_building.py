@@ -102,7 +102,7 @@ def build_page(request: HttpRequest) -> HttpResponse:
         "ids": ",".join(str(each.id) for each in movements),
         "execution_date": clock.today(),
     }
-    return ask(request, shown, movements, BuildForm(movements, initial=initial))
+    return ask_for_account(request, shown, movements, BuildForm(movements, initial=initial))
 
 
 def selected(request: HttpRequest, shown: Queue) -> list[UUID]:
@@ -116,17 +116,17 @@ def build_or_ask(request: HttpRequest, shown: Queue) -> HttpResponse:
     form = BuildForm(movements, request.POST)
     if form.is_valid():
         try:
-            return build_file(request, form.cleaned_data)
+            return build_from_page(request, form.cleaned_data)
         except errors.InvalidFields as refused:
             for wrong in refused.errors:
                 form.add_error(None, errors.translated(wrong.detail, gettext))
         except DatabaseError as error:
             form.add_error(None, explain_refusal(problems.refusal(error, request))[1])
-    return ask(request, shown, movements, form)
+    return ask_for_account(request, shown, movements, form)
 
 
-def build_file(request: HttpRequest, values: dict[str, Any]) -> HttpResponse:
-    built = files.build(
+def build_from_page(request: HttpRequest, values: dict[str, Any]) -> HttpResponse:
+    built = files.build_file(
         file_id=values["key"],
         account=values["account"],
         ids=values["ids"],
@@ -154,7 +154,7 @@ def left_out_in_words(left_out: Sequence[LeftOut]) -> list[str]:
     ]
 
 
-def ask(
+def ask_for_account(
     request: HttpRequest, shown: Queue, movements: Sequence[Movement], form: BuildForm
 ) -> HttpResponse:
     return pages.render(

@@ -49,9 +49,9 @@ class DiscardForm(LedgerForm):
     reason = forms.CharField(label=_("Reason"), max_length=140)
 
 
-def approve_file(request: HttpRequest, file: BankFile, values: dict[str, Any]) -> HttpResponse:
+def approve_from_page(request: HttpRequest, file: BankFile, values: dict[str, Any]) -> HttpResponse:
     """Approve a file; it is discarded instead if one of its payments can't be sent."""
-    file = files.approve(file_id=file.id, sha256=values["sha256"], by=by(request))
+    file = files.approve_file(file_id=file.id, sha256=values["sha256"], by=by(request))
     if file.state == BankFile.State.DISCARDED:
         text = gettext("The file was discarded: %(reason)s. Its payments are in the queue again.")
         messages.error(request, text % {"reason": file.reason})
@@ -60,22 +60,22 @@ def approve_file(request: HttpRequest, file: BankFile, values: dict[str, Any]) -
     return HttpResponseRedirect(address_of(file))
 
 
-def discard_file(request: HttpRequest, file: BankFile, values: dict[str, Any]) -> str:
-    files.discard(file_id=file.id, reason=values["reason"], by=by(request))
+def discard_from_page(request: HttpRequest, file: BankFile, values: dict[str, Any]) -> str:
+    files.discard_file(file_id=file.id, reason=values["reason"], by=by(request))
     return gettext("Discarded. Its payments are in the queue again.")
 
 
 def rehearse_approval(request: HttpRequest, file: BankFile, values: dict[str, Any]) -> Facts:
     """What is confirmed: the account, the sum, the hash, and who has built it."""
     if file.created_by == by(request).actor:
-        raise files.refuse("You have built this file. Somebody else must approve it.")
+        raise files.file_refusal("You have built this file. Somebody else must approve it.")
     if values["sha256"] != file.hash:
-        raise files.refuse("The file is another one than the page showed.")
+        raise files.file_refusal("The file is another one than the page showed.")
     text = gettext("All its payments are sent. Their clients can't cancel them any more.")
-    return [*facts_of(file), (_("What will happen"), text)]
+    return [*file_facts(file), (_("What will happen"), text)]
 
 
-def facts_of(file: BankFile) -> list[tuple[Any, object]]:
+def file_facts(file: BankFile) -> list[tuple[Any, object]]:
     return [
         (_("Pays from"), f"{file.account.iban} {file.account.holder_name}"),
         (_("Payments"), file.count),
@@ -140,7 +140,7 @@ class BankFileAdmin(Searched, WithActions):
             label=_("Approve"),
             permission=APPROVE,
             form=ApproveForm,
-            do=approve_file,
+            do=approve_from_page,
             rehearse=rehearse_approval,
             is_available=lambda file: file.is_built,
         ),
@@ -149,7 +149,7 @@ class BankFileAdmin(Searched, WithActions):
             label=_("Discard"),
             permission=BUILD_FILE,
             form=DiscardForm,
-            do=discard_file,
+            do=discard_from_page,
             is_available=lambda file: file.is_built,
             effect=lambda file: gettext("Its payments return to the queue."),
             is_harmful=True,
@@ -171,7 +171,7 @@ class BankFileAdmin(Searched, WithActions):
         return queryset.filter(id=found) | queryset.filter(id__in=of_movement)
 
     def facts(self, obj: Any) -> Facts:
-        return facts_of(obj)
+        return file_facts(obj)
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         payments = BankPayment.objects.of(obj).select_related("movement__wallet__user")
@@ -229,7 +229,7 @@ def download(request: HttpRequest, file_id: Any) -> HttpResponse:
     if request.method != "POST":
         return page
     try:
-        file, content = files.take(file_id=file_id, by=by(request))
+        file, content = files.take_file(file_id=file_id, by=by(request))
     except errors.InvalidFields as refused:
         for wrong in refused.errors:
             messages.error(request, errors.translated(wrong.detail, gettext))

@@ -36,7 +36,7 @@ class ManyFilesField(forms.FileField):
 
 
 class ReportForm(forms.Form):
-    files = ManyFilesField(
+    answers = ManyFilesField(
         label=_("Answers of the bank"),
         widget=ManyFilesInput(attrs={"multiple": True, "accept": ".xml,application/xml"}),
         help_text=_("Messages pain.002, one or more. The same file twice changes nothing."),
@@ -50,7 +50,7 @@ def import_answer(content: bytes, by: By) -> Imported:
     return imported
 
 
-def in_words(imported: Imported) -> str:
+def imported_in_words(imported: Imported) -> str:
     """What an answer did."""
     if not imported.is_new:
         return gettext("It was imported before; nothing has changed.")
@@ -67,7 +67,7 @@ def import_page(request: HttpRequest) -> HttpResponse:
     """Import answers; each of them is imported or refused by itself."""
     form = ReportForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
-        found = [import_upload(request, each) for each in form.cleaned_data["files"]]
+        found = [import_upload(request, each) for each in form.cleaned_data["answers"]]
         if len(found) == 1 and found[0]:
             return HttpResponseRedirect(address_of(found[0].report.file))
         return HttpResponseRedirect(request.path)
@@ -95,7 +95,7 @@ def import_upload(request: HttpRequest, upload: Any) -> Imported | None:
         messages.error(request, f"{upload.name}: {words}")
         return None
     show = messages.warning if imported.report.conflicts else messages.success
-    show(request, f"{upload.name}: {in_words(imported)}")
+    show(request, f"{upload.name}: {imported_in_words(imported)}")
     return imported
 
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from wallets.audit import balances, holds, movements, records, schedules, users
+from wallets.audit import balances, bank_files, holds, movements, records, schedules, users
 from wallets.audit.equations import (
     AT_ONCE,
     BY_OPERATION,
@@ -51,6 +51,7 @@ EQUATIONS: Final = (
     *holds.EQUATIONS,
     *records.EQUATIONS,
     *schedules.EQUATIONS,
+    *bank_files.EQUATIONS,
     *users.EQUATIONS,
 )
 CUT: Final = (BY_WALLET, BY_OPERATION, BY_SUBJECT, BY_USER)

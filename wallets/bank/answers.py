@@ -20,15 +20,15 @@ from iocash.db.transactions import single_transaction
 from iocash.errors import Message
 from users.models.events import By
 from users.models.idempotency import OWN_KEY
-from wallets.bank.files import ANSWERED, record
+from wallets import posting
+from wallets.bank.files import ANSWERED, record_on_file
 from wallets.bank.messages import pain001, pain002
 from wallets.bank.messages.pain002 import PaymentStatus, Status, StatusReport
-from wallets.bank.messages.reasons import DUPLICATES, in_words
+from wallets.bank.messages.reasons import DUPLICATES, reason_in_words
 from wallets.bank.messages.xml import Unreadable
 from wallets.models import BankFile, BankPayment, BankReport
 from wallets.orders.bank_files import RejectByBank, SettleByBank
 from wallets.orders.base import Order, Outcome, Result
-from wallets.posting import group
 
 KEY: Final = f"{OWN_KEY}bank-"
 """How the keys of what the bank says begin."""
@@ -59,7 +59,7 @@ def import_status(*, content: bytes, by: By) -> Imported:
     Raises:
         Unreadable: it is no pain.002, or is of no file that was sent, or of other payments.
     """
-    said = pain002.read(content)
+    said = pain002.read_report(content)
     digest = hashlib.sha256(content).digest()
     with single_transaction():
         file = answered_file(said)
@@ -67,7 +67,7 @@ def import_status(*, content: bytes, by: By) -> Imported:
             return Imported(known, is_new=False)
         payments = list(BankPayment.objects.of(file).select_related("movement__wallet"))
         require_same_payments(file, payments, said)
-        settled, counts = apply(payments, said, digest, by)
+        settled, counts = apply_report(payments, said, digest, by)
         report = BankReport.objects.create(
             file=file,
             message_id=said.message_id[:35],
@@ -78,7 +78,7 @@ def import_status(*, content: bytes, by: By) -> Imported:
             **counts,
         )
         conclude(file, payments)
-        record(file, by, ANSWERED)
+        record_on_file(file, by, ANSWERED)
     return Imported(report, is_new=True, user_ids=settled)
 
 
@@ -136,7 +136,7 @@ def decimal_of(minor: int, currency: str) -> Decimal:
 # --- What it does ---------------------------------------------------------------------------------
 
 
-def apply(
+def apply_report(
     payments: Sequence[BankPayment], said: StatusReport, digest: bytes, by: By
 ) -> tuple[list[UUID], dict[str, int]]:
     """Note what the bank said of each payment, and end the cash-outs that it rejects or settles.
@@ -161,7 +161,7 @@ def apply(
         elif status.is_rejected:
             ended.append((payment, rejection_by_bank(payment, status, digest, by)))
         elif status.is_settled:
-            ended.append((payment, SettleByBank(**order_values(payment, digest, by))))
+            ended.append((payment, SettleByBank(**bank_order_values(payment, digest, by))))
         else:
             counts["noted"] += 1
     settled = post_ends(ended, counts)
@@ -197,7 +197,9 @@ def post_ends(ended: Sequence[tuple[BankPayment, Order]], counts: dict[str, int]
 
     A cash-out that had this end before, by the statement of the bank, is no contradiction.
     """
-    answers: Sequence[Result] = group.post([order for _, order in ended]) if ended else []
+    answers: Sequence[Result] = (
+        posting.submit_within([order for _, order in ended]) if ended else []
+    )
     settled = []
     for (payment, order), answer in zip(ended, answers, strict=True):
         is_settled = isinstance(order, SettleByBank)
@@ -212,11 +214,11 @@ def post_ends(ended: Sequence[tuple[BankPayment, Order]], counts: dict[str, int]
 
 
 def rejection_by_bank(payment: BankPayment, status: Status, digest: bytes, by: By) -> RejectByBank:
-    values = order_values(payment, digest, by)
-    return RejectByBank(reason=in_words(status.reason_code), **values)
+    values = bank_order_values(payment, digest, by)
+    return RejectByBank(reason=reason_in_words(status.reason_code), **values)
 
 
-def order_values(payment: BankPayment, digest: bytes, by: By) -> dict[str, Any]:
+def bank_order_values(payment: BankPayment, digest: bytes, by: By) -> dict[str, Any]:
     return {
         "client_id": payment.client_id,
         "by": by,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client as Browser
 from django.urls import reverse
 
 from tests.support import bank_files, payments_out
 from tests.support.bank_files import an_answer, some_cash_outs, states
 from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, a_member, browser_of, somebody
-from wallets.models import BankFile
+from wallets.models import BankFile, Movement
 
 pytestmark = pytest.mark.django_db
 
@@ -34,12 +38,12 @@ def supervisor(db):
     return browser_of(a_member(SUPERVISOR))
 
 
-def choose_for_file(browser, items=(), **values):
+def choose_for_file(browser: Browser, items: Iterable[Movement] = (), **values: Any) -> Any:
     body = {"item": [str(each.id) for each in items], **values}
     return browser.post(reverse("admin:bank-file-build"), body)
 
 
-def make(browser, items=(), **values):
+def make(browser: Browser, items: Iterable[Movement] = (), **values: Any) -> Any:
     """Select payments, and confirm the page with the account that it offers."""
     page = choose_for_file(browser, items, **values)
     form = page.context["form"]
@@ -50,7 +54,7 @@ def make(browser, items=(), **values):
     return browser.post(reverse("admin:bank-file-build"), body, follow=True)
 
 
-def act(browser, file, name, **values):
+def act(browser: Browser, file: BankFile, name: str, **values: Any) -> Any:
     """Do an act on the page of a file: its form, and its confirmation if it has one."""
     address = reverse("admin:wallets_bankfile_action", args=[file.pk, name])
     body = payments_out.form_on(browser.get(address)) | values
@@ -61,9 +65,9 @@ def act(browser, file, name, **values):
     return answer
 
 
-def upload(browser, *contents):
+def upload(browser: Browser, *contents: bytes) -> Any:
     named = [SimpleUploadedFile(f"{n}.xml", each) for n, each in enumerate(contents)]
-    return browser.post(reverse("admin:bank-report-import"), {"files": named}, follow=True)
+    return browser.post(reverse("admin:bank-report-import"), {"answers": named}, follow=True)
 
 
 def test_three_pages_lead_from_the_queue_to_a_file(account, cash_outs, operator):
@@ -108,13 +112,13 @@ def test_supervisor_approves_and_operator_downloads(account, cash_outs, operator
     assert states(cash_outs) == ["SENT"] * 3
     assert "Download for the bank" in operator.get(address_of(file)).text
     answer = operator.post(reverse("admin:bank-file-download", args=[file.pk]))
-    assert answer.content == bytes(file.content)
+    assert answer.content == bank_files.content_of(file)
     assert file.message_id in answer.headers["Content-Disposition"]
     file.refresh_from_db()
     assert file.state == "SENT"
 
 
-def address_of(file):
+def address_of(file: BankFile) -> str:
     return reverse("admin:wallets_bankfile_change", args=[file.pk])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from lxml import etree
 
@@ -14,8 +14,8 @@ MOST_BYTES: Final = 32 * 2**20
 FALLBACK: Final = "cp1252"
 """The encoding of files that declare UTF-8 and are not: letters of names differ, never figures."""
 
-Element = etree._Element
-"""An element of a tree; its tag is the name without the namespace."""
+Element: TypeAlias = Any
+"""An element of a tree of lxml, which has no types; its tag is the name without the namespace."""
 
 
 class Unreadable(Exception):

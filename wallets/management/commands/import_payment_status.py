@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from users.management.commands.issue_key import login
 from users.models.events import By
-from wallets.admin.bank_reports import import_answer, in_words
+from wallets.admin.bank_reports import import_answer, imported_in_words
 from wallets.bank.messages.xml import Unreadable
 
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
                 refused += 1
                 self.stderr.write(f"{path}: {getattr(error, 'words', error)}")
             else:
-                self.stdout.write(f"{path}: {in_words(imported)}")
+                self.stdout.write(f"{path}: {imported_in_words(imported)}")
         if refused:
             raise CommandError(f"{refused} files were not imported.")
 
