@@ -16,7 +16,7 @@ from tests.support import bank_files
 from users.models.events import By
 from wallets.bank import answers, files
 from wallets.bank.messages.xml import Unreadable
-from wallets.models import BankAccount, BankFile, Movement
+from wallets.models import BankAccount, BankFile, BankPayment
 from wallets.orders.base import Needs, Outcome
 
 
@@ -95,7 +95,7 @@ def says(status: str) -> Callable[[BankFile], tuple[BankFile, bool]]:
     """The bank says this of the only payment of a file."""
 
     def answer(file: BankFile) -> tuple[BankFile, bool]:
-        movement = Movement.objects.get(bank_file=file)
+        movement = BankPayment.objects.get(file=file).movement
         content = bank_files.an_answer(file, payments={movement: status})
         imported = answers.import_status(content=content, by=member("approver"))
         return file, not imported.is_new
@@ -151,7 +151,7 @@ def families(before: tuple[Verb, ...], by_hand: dict[str, Verb]) -> dict[str, Fa
             {
                 "approve": on_file(approve),
                 "discard": on_file(discard),
-                "answer rejected": answered["answer rejected"],
+                "answer rejected": on_file(says("RJCT AC04"), ends=False),
                 **chosen,
             },
             {

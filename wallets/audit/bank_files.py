@@ -57,7 +57,7 @@ EQUATIONS: Final = (
     ),
     Equation(
         "answers",
-        "a cash-out ended as the bank has said, unless that contradicts what happened before",
+        "a cash-out ended as the bank has said of it, in answer to a file that was sent",
         BY_SUBJECT,
         """
         SELECT payment.id AS payment, payment.status, movement.status AS movement_status
@@ -66,10 +66,9 @@ EQUATIONS: Final = (
         LEFT JOIN wallets_movement AS movement ON movement.id = payment.movement_id
         WHERE payment.id BETWEEN %(first)s AND %(last)s AND payment.status <> ''
           AND (file.sent_by = ''
-            OR payment.conflict = '' AND (
-                payment.status = 'RJCT' AND movement.status IS DISTINCT FROM 'ERROR'
-                OR payment.status IN ('ACSC', 'ACCC')
-                    AND movement.status IS DISTINCT FROM 'SUCCESS'))
+            OR payment.status = 'RJCT' AND movement.status IS DISTINCT FROM 'ERROR'
+            OR payment.status IN ('ACSC', 'ACCC')
+                AND movement.status IS DISTINCT FROM 'SUCCESS')
         """,
         ("wallets_bankpayment",),
     ),

@@ -123,9 +123,19 @@ def test_rejection_of_a_settled_cash_out_is_a_contradiction(file, cash_outs, ali
     say(file, payments={cash_outs[0]: "ACSC"})
     found = say(file, payments={cash_outs[0]: "RJCT AC04"}, message_id="ANSWER-2")
     assert found.report.conflicts == 1
-    assert payment_of(cash_outs[0]).conflict == "movement_not_pending"
+    assert payment_of(cash_outs[0]).conflict == "RJCT AC04"
+    assert payment_of(cash_outs[0]).status == "ACSC"
     assert states(cash_outs)[0] == "SUCCESS"
     assert money_of(alices) == (90_00, 50_00)
+
+
+def test_settlement_of_a_rejected_cash_out_is_a_contradiction(file, cash_outs, alices):
+    say(file, group="RJCT AC04")
+    assert say(file, group="ACSC", message_id="ANSWER-2").report.conflicts == 3
+    file.refresh_from_db()
+    assert file.state == "REJECTED"
+    assert (payment_of(cash_outs[0]).status, payment_of(cash_outs[0]).conflict) == ("RJCT", "ACSC")
+    assert money_of(alices) == (100_00, 0)
 
 
 @pytest.mark.parametrize("level", ["group", "batch"])
