@@ -48,19 +48,19 @@ def some_cash_outs(source: Wallet, *amounts: int) -> list[Movement]:
 
 
 def build(account: BankAccount, movements: Iterable[Movement], by: By, **values: Any) -> BankFile:
-    facts = {"file_id": uuid4(), "execution_date": clock.today()}
+    facts: dict[str, Any] = {"file_id": uuid4(), "execution_date": clock.today()}
     ids = [each.id for each in movements]
-    return files.build(account=account, ids=ids, by=by, **facts | values).file
+    return files.build_file(account=account, ids=ids, by=by, **facts | values).file
 
 
 def approve(file: BankFile, by: By) -> BankFile:
-    return files.approve(file_id=file.id, sha256=file.hash, by=by)
+    return files.approve_file(file_id=file.id, sha256=file.hash, by=by)
 
 
 def send(file: BankFile, by: By) -> BankFile:
     """Approve a file and take it to the bank."""
     approve(file, by)
-    return files.take(file_id=file.id, by=by)[0]
+    return files.take_file(file_id=file.id, by=by)[0]
 
 
 def say(
@@ -129,6 +129,11 @@ def amount_xml(movement: Movement, amounts: dict[Movement, int]) -> str:
         f'<OrgnlTxRef><Amt><InstdAmt Ccy="{movement.currency}">{amount}</InstdAmt></Amt>'
         "</OrgnlTxRef>"
     )
+
+
+def content_of(file: BankFile) -> bytes:
+    assert file.content is not None
+    return bytes(file.content)
 
 
 def states(movements: Iterable[Movement]) -> list[str]:

@@ -49,6 +49,16 @@ SENTENCES: Final = {
     "wallets.change_scheduledoperation": _("Can pause, resume and cancel scheduled operations."),
     "wallets.send_cash_out": _("Can mark payments out as sent to the bank."),
     "wallets.settle_cash_out": _("Can settle and reject payments out."),
+    "wallets.view_bankfile": _("Can see bank files and their payments."),
+    "wallets.add_bankfile": _("Can make bank files of payments out, and discard them."),
+    "wallets.approve_bankfile": _("Can approve bank files that somebody else has made."),
+    "wallets.send_bankfile": _("Can download approved bank files, to take them to the bank."),
+    "wallets.add_bankreport": _(
+        "Can import the answers of the bank: settles and rejects payments out."
+    ),
+    "wallets.view_bankaccount": _("Can see the bank accounts of the institution."),
+    "wallets.add_bankaccount": _("Can add bank accounts of the institution."),
+    "wallets.change_bankaccount": _("Can change and close bank accounts of the institution."),
     "wallets.view_closing": _("Can see which users are paid out to be closed."),
     "wallets.add_closing": _(
         "Can order closings: pays out all money of a user, then closes the user."

@@ -16,7 +16,16 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from wallets.audit import balances, bank, holds, movements, records, schedules, users
+from wallets.audit import (
+    balances,
+    bank,
+    bank_files,
+    holds,
+    movements,
+    records,
+    schedules,
+    users,
+)
 from wallets.audit.equations import (
     AT_ONCE,
     BY_OPERATION,
@@ -52,6 +61,7 @@ EQUATIONS: Final = (
     *records.EQUATIONS,
     *schedules.EQUATIONS,
     *bank.EQUATIONS,
+    *bank_files.EQUATIONS,
     *users.EQUATIONS,
 )
 CUT: Final = (BY_WALLET, BY_OPERATION, BY_SUBJECT, BY_USER)

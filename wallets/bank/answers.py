@@ -20,15 +20,15 @@ from iocash.db.transactions import single_transaction
 from iocash.errors import Message
 from users.models.events import By
 from users.models.idempotency import OWN_KEY
-from wallets.bank.files import ANSWERED, record
+from wallets import posting
+from wallets.bank.files import ANSWERED, record_on_file
 from wallets.bank.messages import pain001, pain002
 from wallets.bank.messages.pain002 import PaymentStatus, Status, StatusReport
-from wallets.bank.messages.reasons import DUPLICATES, in_words
+from wallets.bank.messages.reasons import DUPLICATES, reason_in_words
 from wallets.bank.messages.xml import Unreadable
 from wallets.models import BankFile, BankPayment, BankReport
 from wallets.orders.bank_files import RejectByBank, SettleByBank
-from wallets.orders.base import Order, Outcome, Result
-from wallets.posting import group
+from wallets.orders.base import Order, Outcome
 
 KEY: Final = f"{OWN_KEY}bank-"
 """How the keys of what the bank says begin."""
@@ -59,7 +59,7 @@ def import_status(*, content: bytes, by: By) -> Imported:
     Raises:
         Unreadable: it is no pain.002, or is of no file that was sent, or of other payments.
     """
-    said = pain002.read(content)
+    said = pain002.read_report(content)
     digest = hashlib.sha256(content).digest()
     with single_transaction():
         file = answered_file(said)
@@ -67,7 +67,7 @@ def import_status(*, content: bytes, by: By) -> Imported:
             return Imported(known, is_new=False)
         payments = list(BankPayment.objects.of(file).select_related("movement__wallet"))
         require_same_payments(file, payments, said)
-        settled, counts = apply(payments, said, digest, by)
+        settled, counts = apply_report(payments, said, digest, by)
         report = BankReport.objects.create(
             file=file,
             message_id=said.message_id[:35],
@@ -78,7 +78,7 @@ def import_status(*, content: bytes, by: By) -> Imported:
             **counts,
         )
         conclude(file, payments)
-        record(file, by, ANSWERED)
+        record_on_file(file, by, ANSWERED)
     return Imported(report, is_new=True, user_ids=settled)
 
 
@@ -136,7 +136,7 @@ def decimal_of(minor: int, currency: str) -> Decimal:
 # --- What it does ---------------------------------------------------------------------------------
 
 
-def apply(
+def apply_report(
     payments: Sequence[BankPayment], said: StatusReport, digest: bytes, by: By
 ) -> tuple[list[UUID], dict[str, int]]:
     """Note what the bank said of each payment, and end the cash-outs that it rejects or settles.
@@ -145,26 +145,25 @@ def apply(
     """
     now = clock.now()
     counts = {"settled": 0, "rejected": 0, "noted": 0, "conflicts": 0}
-    ended: list[tuple[BankPayment, Order]] = []
+    ends: list[tuple[BankPayment, Status]] = []
     changed = []
+    batch = pain001.batch_id(said.original_id, 1)
     for payment in payments:
-        batch = pain001.batch_id(said.original_id, 1)
         status = said.of_payment(payment.end_to_end_id, batch)
         if status is None:
             continue
         changed.append(payment)
         payment.answered_at = now
-        note_status(payment, status)
+        payment.verification = status.verification or payment.verification
         if status.is_rejected and status.reason_code in DUPLICATES:
             payment.conflict = DUPLICATE
             counts["conflicts"] += 1
-        elif status.is_rejected:
-            ended.append((payment, rejection_by_bank(payment, status, digest, by)))
-        elif status.is_settled:
-            ended.append((payment, SettleByBank(**order_values(payment, digest, by))))
+        elif status.is_rejected or status.is_settled:
+            ends.append((payment, status))
         else:
+            note_status(payment, status)
             counts["noted"] += 1
-    settled = post_ends(ended, counts)
+    settled = post_ends(ends, digest, by, counts)
     BankPayment.objects.bulk_update(changed, NOTED, batch_size=1_000)
     return settled, counts
 
@@ -182,41 +181,44 @@ NOTED: Final = (
 
 def note_status(payment: BankPayment, status: Status) -> None:
     """Note the status of a payment; progress does not replace an end."""
-    payment.verification = status.verification or payment.verification
-    is_end = status.is_rejected or status.is_settled
-    is_duplicate = status.is_rejected and status.reason_code in DUPLICATES
-    if is_duplicate or (payment.has_ended and not is_end):
+    if payment.has_ended and not (status.is_rejected or status.is_settled):
         return
-    payment.conflict = "" if is_end else payment.conflict
     payment.status = status.code
     payment.reason_code, payment.information = status.reason_code, status.information
 
 
-def post_ends(ended: Sequence[tuple[BankPayment, Order]], counts: dict[str, int]) -> list[UUID]:
+def post_ends(
+    ends: Sequence[tuple[BankPayment, Status]], digest: bytes, by: By, counts: dict[str, int]
+) -> list[UUID]:
     """Post the orders that end cash-outs; return the users whose cash-outs were settled.
 
-    A cash-out that had this end before, by the statement of the bank, is no contradiction.
+    A cash-out that had this end before, by the statement of the bank, is no contradiction. One that
+    had the other end keeps it: what the bank says now is noted as a contradiction.
     """
-    answers: Sequence[Result] = group.post([order for _, order in ended]) if ended else []
+    answers = posting.submit_within([order_for(*each, digest, by) for each in ends])
     settled = []
-    for (payment, order), answer in zip(ended, answers, strict=True):
-        is_settled = isinstance(order, SettleByBank)
-        wanted = "SUCCESS" if is_settled else "ERROR"
+    for (payment, status), answer in zip(ends, answers, strict=True):
+        wanted = "SUCCESS" if status.is_settled else "ERROR"
         if isinstance(answer, Outcome) or answer.facts.get("status") == wanted:
-            counts["settled" if is_settled else "rejected"] += 1
-            settled += [payment.movement.wallet.user_id] * is_settled
+            note_status(payment, status)
+            payment.conflict = ""
+            counts["settled" if status.is_settled else "rejected"] += 1
+            settled += [payment.movement.wallet.user_id] * status.is_settled
         else:
-            payment.conflict = answer.code
+            payment.conflict = f"{status.code} {status.reason_code}".strip()
             counts["conflicts"] += 1
     return settled
 
 
-def rejection_by_bank(payment: BankPayment, status: Status, digest: bytes, by: By) -> RejectByBank:
-    values = order_values(payment, digest, by)
-    return RejectByBank(reason=in_words(status.reason_code), **values)
+def order_for(payment: BankPayment, status: Status, digest: bytes, by: By) -> Order:
+    """The order that ends a cash-out as the bank has said."""
+    values = bank_order_values(payment, digest, by)
+    if status.is_settled:
+        return SettleByBank(**values)
+    return RejectByBank(reason=reason_in_words(status.reason_code), **values)
 
 
-def order_values(payment: BankPayment, digest: bytes, by: By) -> dict[str, Any]:
+def bank_order_values(payment: BankPayment, digest: bytes, by: By) -> dict[str, Any]:
     return {
         "client_id": payment.client_id,
         "by": by,

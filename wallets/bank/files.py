@@ -8,7 +8,7 @@ half done.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -23,12 +23,12 @@ from iocash.db import clock
 from iocash.db.transactions import single_transaction
 from users.models.events import STAFF, By
 from users.staff.records import note_about
+from wallets import posting
 from wallets.bank.messages import pain001
 from wallets.bank.messages.pain001 import CreditTransfer, Debtor
 from wallets.models import BankAccount, BankFile, BankPayment, Movement
 from wallets.orders.bank_files import AddToFile, FileOrder, RemoveFromFile, SendInFile
-from wallets.orders.base import Outcome, Result
-from wallets.posting import group
+from wallets.orders.base import Outcome
 
 MOST: Final = 5_000
 """The most payments of a file."""
@@ -47,7 +47,7 @@ class Built:
     left_out: Sequence[LeftOut]
 
 
-def refuse(words: str) -> errors.InvalidFields:
+def file_refusal(words: str) -> errors.InvalidFields:
     """A refusal in the words of staff."""
     return errors.InvalidFields(errors.FieldError("file", "refused", words))
 
@@ -55,7 +55,7 @@ def refuse(words: str) -> errors.InvalidFields:
 # --- Building -------------------------------------------------------------------------------------
 
 
-def build(
+def build_file(
     *, file_id: UUID, account: BankAccount, ids: Iterable[UUID], execution_date: date, by: By
 ) -> Built:
     """Build a file of the cash-outs with these ids that can be in it, in their sequence.
@@ -74,41 +74,52 @@ def build(
         account = BankAccount.objects.select_for_update(no_key=True).get(id=account.id)
         now = clock.now()
         if not account.is_open:
-            raise refuse("The bank account is closed.")
+            raise file_refusal("The bank account is closed.")
         if execution_date < now.date():
-            raise refuse("The execution date has passed.")
-        fitting, left_out = fitting_in(account, ids)
-        orders = [order_of(AddToFile, each, file_id, by) for each in fitting]
-        answers = group.post(orders) if orders else []
-        chosen = [each for each, answer in paired(fitting, answers) if answer is None]
-        left_out += [(each, refused.code) for each, refused in paired(fitting, answers) if refused]
+            raise file_refusal("The execution date has passed.")
+        chosen, left_out = choose(account, ids, file_id, by)
         if not chosen:
             if known := BankFile.objects.filter(id=file_id).first():  # the same form, meanwhile
                 return Built(known, [])
-            raise refuse("None of the selected payments can be in a file.")
+            raise file_refusal("None of the selected payments can be in a file.")
         content = pain001.write(
             message_id=file_id.hex,
             created_at=now,
             debtor=Debtor(name=account.holder_name, iban=account.iban, bic=account.bic),
             transfers=[transfer_of(each, execution_date) for each in chosen],
         )
-        file = BankFile.objects.create(
-            id=file_id,
-            message_id=file_id.hex,
-            account=account,
-            currency=account.currency,
-            execution_date=execution_date,
-            count=len(chosen),
-            control_sum=-sum(each.amount for each in chosen),
-            sha256=hashlib.sha256(content).digest(),
-            content=content,
-            created_by=by.actor,
-        )
-        BankPayment.objects.bulk_create(
-            payment_of(file, number, each) for number, each in enumerate(chosen, 1)
-        )
-        record(file, by, BUILT)
-    return Built(file, left_out)
+        new = BankFile(id=file_id, account=account, execution_date=execution_date)
+        return Built(store(new, chosen, content, by), left_out)
+
+
+def choose(
+    account: BankAccount, ids: Iterable[UUID], file_id: UUID, by: By
+) -> tuple[list[Movement], list[LeftOut]]:
+    """Put the cash-outs that the ledger allows into the file; return them, and those left out."""
+    fitting, left_out = fitting_in(account, ids)
+    answers = posting.submit_within([order_of(AddToFile, each, file_id, by) for each in fitting])
+    chosen = []
+    for movement, answer in zip(fitting, answers, strict=True):
+        if isinstance(answer, Outcome):
+            chosen.append(movement)
+        else:
+            left_out.append((movement, answer.code))
+    return chosen, left_out
+
+
+def store(new: BankFile, chosen: Sequence[Movement], content: bytes, by: By) -> BankFile:
+    """Store a file with its payments."""
+    new.message_id = new.id.hex
+    new.currency = new.account.currency
+    new.count, new.control_sum = len(chosen), -sum(each.amount for each in chosen)
+    new.sha256, new.content = hashlib.sha256(content).digest(), content
+    new.created_by = by.actor
+    new.save(force_insert=True)
+    BankPayment.objects.bulk_create(
+        payment_of(new, number, each) for number, each in enumerate(chosen, 1)
+    )
+    record_on_file(new, by, BUILT)
+    return new
 
 
 def fitting_in(account: BankAccount, ids: Iterable[UUID]) -> tuple[list[Movement], list[LeftOut]]:
@@ -119,7 +130,7 @@ def fitting_in(account: BankAccount, ids: Iterable[UUID]) -> tuple[list[Movement
     """
     wanted = list(dict.fromkeys(ids))
     if len(wanted) > MOST:
-        raise refuse(errors.Message("A file has at most {most} payments.", most=MOST))
+        raise file_refusal(errors.Message("A file has at most {most} payments.", most=MOST))
     found = Movement.objects.filter(type=Movement.Type.CASH_OUT).select_related("wallet__user")
     by_id = found.in_bulk(wanted)
     clients = set(account.clients.values_list("id", flat=True))
@@ -162,7 +173,7 @@ def payment_of(file: BankFile, number: int, movement: Movement) -> BankPayment:
 # --- Approving and discarding ---------------------------------------------------------------------
 
 
-def approve(*, file_id: UUID, sha256: str, by: By) -> BankFile:
+def approve_file(*, file_id: UUID, sha256: str, by: By) -> BankFile:
     """Approve the file with this hash: all its cash-outs are sent.
 
     If one of them can't be sent any more, none is: the file is discarded with the reason, and they
@@ -175,19 +186,19 @@ def approve(*, file_id: UUID, sha256: str, by: By) -> BankFile:
         file = locked(file_id)
         require_built(file)
         if file.created_by == by.actor:
-            raise refuse("You have built this file. Somebody else must approve it.")
+            raise file_refusal("You have built this file. Somebody else must approve it.")
         if file.hash != sha256:
-            raise refuse("The file is another one than the page showed.")
+            raise file_refusal("The file is another one than the page showed.")
         if refused := change_all_or_none(file, SendInFile, by):
-            return end(file, reason_of(refused), by)
+            return end_file(file, reason_to_discard(refused), by)
         file.state, file.approved_by = BankFile.State.APPROVED, by.actor
         file.approved_at = clock.now()
         file.save(update_fields=["state", "approved_by", "approved_at"])
-        record(file, by, APPROVED)
+        record_on_file(file, by, APPROVED)
         return file
 
 
-def discard(*, file_id: UUID, reason: str, by: By) -> BankFile:
+def discard_file(*, file_id: UUID, reason: str, by: By) -> BankFile:
     """Discard a file that was not approved: its cash-outs wait in the queue again.
 
     Raises:
@@ -196,17 +207,17 @@ def discard(*, file_id: UUID, reason: str, by: By) -> BankFile:
     with single_transaction():
         file = locked(file_id)
         require_built(file)
-        return end(file, reason, by)
+        return end_file(file, reason, by)
 
 
-def end(file: BankFile, reason: str, by: By) -> BankFile:
+def end_file(file: BankFile, reason: str, by: By) -> BankFile:
     """Discard a locked file; only its orders take cash-outs out of it, so none is refused."""
     if refused := change_all_or_none(file, RemoveFromFile, by):
         raise errors.Inconsistent(f"a cash-out has left its file: {refused[0].code}")
     file.state, file.reason, file.discarded_by = BankFile.State.DISCARDED, reason, by.actor
     file.ended_at = clock.now()
     file.save(update_fields=["state", "reason", "discarded_by", "ended_at"])
-    record(file, by, DISCARDED)
+    record_on_file(file, by, DISCARDED)
     return file
 
 
@@ -216,7 +227,7 @@ def change_all_or_none(file: BankFile, order: type[FileOrder], by: By) -> Sequen
     orders = [order_of(order, each, file.id, by) for each in movements]
     try:
         with transaction.atomic():
-            answers = group.post(orders)
+            answers = posting.submit_within(orders)
             refused = [each for each in answers if isinstance(each, errors.Refused)]
             if refused:
                 raise Undo
@@ -239,17 +250,7 @@ def order_of(order: type[FileOrder], movement: Movement, file_id: UUID, by: By) 
     )
 
 
-def paired(
-    movements: Sequence[Movement], answers: Sequence[Result]
-) -> list[tuple[Movement, errors.Refused | None]]:
-    """The cash-outs with the refusals of their orders; None: done."""
-    return [
-        (movement, None if isinstance(answer, Outcome) else answer)
-        for movement, answer in zip(movements, answers, strict=True)
-    ]
-
-
-def reason_of(refused: Sequence[errors.Refused]) -> str:
+def reason_to_discard(refused: Sequence[errors.Refused]) -> str:
     """Why a file was discarded when it was to be approved."""
     codes = ", ".join(sorted({each.code for each in refused}))
     return f"{len(refused)} of its payments could not be sent: {codes}"[:140]
@@ -269,13 +270,13 @@ def locked(file_id: UUID) -> BankFile:
 
 def require_built(file: BankFile) -> None:
     if not file.is_built:
-        raise refuse("This file does not wait for approval any more.")
+        raise file_refusal("This file does not wait for approval any more.")
 
 
 # --- Handing over ---------------------------------------------------------------------------------
 
 
-def take(*, file_id: UUID, by: By) -> tuple[BankFile, bytes]:
+def take_file(*, file_id: UUID, by: By) -> tuple[BankFile, bytes]:
     """Return the content of an approved file, to be taken to the bank; the first time it is sent.
 
     Raises:
@@ -284,14 +285,14 @@ def take(*, file_id: UUID, by: By) -> tuple[BankFile, bytes]:
     with single_transaction():
         file = locked(file_id)
         if not file.approved_by:
-            raise refuse("This file was not approved.")
+            raise file_refusal("This file was not approved.")
         if file.content is None:
-            raise refuse("The content of this file was erased with the data of a user.")
+            raise file_refusal("The content of this file was erased with the data of a user.")
         content = bytes(file.content)
         if hashlib.sha256(content).digest() != bytes(file.sha256):
             raise errors.Inconsistent("a bank file has another hash than its content")
         mark_sent(file, by)
-        record(file, by, TAKEN)
+        record_on_file(file, by, TAKEN)
     return file, content
 
 
@@ -310,10 +311,8 @@ DISCARDED: Final = gettext_noop("Bank file discarded")
 TAKEN: Final = gettext_noop("Bank file downloaded")
 ANSWERED: Final = gettext_noop("Answer of the bank imported")
 
-Recorder = Callable[[BankFile, By, str], None]
 
-
-def record(file: BankFile, by: By, words: str) -> None:
+def record_on_file(file: BankFile, by: By, words: str) -> None:
     """Record what a member of staff did to a file; what the system does needs no record."""
     if by.actor.startswith(STAFF):
         note_about(file, int(by.actor.removeprefix(STAFF)), words)

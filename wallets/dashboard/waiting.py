@@ -107,9 +107,13 @@ def pending_reviews(user: Any, now: datetime) -> Iterator[Tile]:
 
 
 def pending_cash_outs(user: Any, now: datetime) -> Iterator[Tile]:
-    """Pending cash-outs: those to send to the bank, and those of which it has said nothing."""
+    """Pending cash-outs: those to send to the bank, and those of which it has said nothing.
+
+    Those in a file that waits for its approval are shown with the file.
+    """
     found = list(
         Movement.objects.filter(status=Movement.Status.PENDING)
+        .exclude(sent_at=None, bank_file__isnull=False)
         .annotate(is_unsent=IsNull(F("sent_at"), True))
         .values_list("currency", "is_unsent")
         .annotate(Count("id"), Min("created_at"), Min("sent_at"), Sum("amount"))

@@ -626,6 +626,14 @@ class Migration(migrations.Migration):
                 fields=("file", "sha256"), name="bank_report_is_imported_once"
             ),
         ),
+        migrations.AddIndex(
+            model_name="movement",
+            index=models.Index(
+                condition=models.Q(("bank_file__isnull", False)),
+                fields=["id"],
+                name="movement_in_a_file",
+            ),
+        ),
         migrations.RunSQL(WRITTEN_ONCE % ONE_FILE, WRITTEN_ONCE % ""),
         migrations.RunSQL(BUILT_ONCE, NOT_BUILT_ONCE),
         migrations.RunSQL(LABELS % ERASED, LABELS % ""),

@@ -47,6 +47,7 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | the bank lines of a wallet | `bank_outcome_of_wallet` |
 | the decisions that wait for a second person | `bank_decision_open` |
 | the payments of a bank file; the files of a cash-out | `bank_payment_is_once_…`, `…_of_movement` |
+| the cash-outs in bank files, by id | `movement_in_a_file` |
 | the bank files to approve and to send | `bank_file_unsent` |
 | a used key; the key that created an object | the primary key of `users_key`; `key_of_made` |
 | the events of an object | `event_of_subject` |

@@ -313,6 +313,9 @@ class Movement(Signed, models.Model):
             ),
             models.Index(fields=["id"], condition=~Q(status="SUCCESS"), name="movement_unsettled"),
             models.Index(
+                fields=["id"], condition=Q(bank_file__isnull=False), name="movement_in_a_file"
+            ),
+            models.Index(
                 fields=["wallet", "type", "created_at", "id"],
                 condition=~Q(type="TRANSFER"),
                 name="movement_of_type_in_wallet",

@@ -8,8 +8,9 @@ from tests.support import bank_files, people
 from tests.support.bank_files import an_answer, build, payment_of, say, send, some_cash_outs, states
 from tests.support.cash_outs import end, money_of
 from wallets.bank import answers
+from wallets.bank.answers import Imported
 from wallets.bank.messages.xml import Unreadable
-from wallets.models import BankReport
+from wallets.models import BankFile, BankReport
 from wallets.orders.bank_files import SettleByBank
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +37,11 @@ def file(built, members):
     return send(built, members[1])
 
 
+def say_of(file: BankFile, level: str, status: str) -> Imported:
+    """Import what the bank says of a whole file, or of its only batch."""
+    return say(file, group=status) if level == "group" else say(file, batch=status)
+
+
 @pytest.mark.parametrize("code", ["ACTC", "ACCP", "ACSP", "ACWC"])
 def test_accepted_file_settles_nothing(file, cash_outs, code):
     say(file, group=code)
@@ -55,7 +61,7 @@ def test_received_file_stays_sent(file, cash_outs, code):
 
 @pytest.mark.parametrize("level", ["group", "batch"])
 def test_rejected_file_or_batch_rejects_all_cash_outs(file, cash_outs, alices, level):
-    say(file, **{level: "RJCT AC04"})
+    say_of(file, level, "RJCT AC04")
     file.refresh_from_db()
     assert file.state == "REJECTED"
     assert states(cash_outs) == ["ERROR"] * 3
@@ -74,7 +80,7 @@ def test_rejected_payment_rejects_its_cash_out_only(file, cash_outs, alices):
 
 @pytest.mark.parametrize("level", ["group", "batch"])
 def test_settled_file_or_batch_settles_all_cash_outs(file, cash_outs, alices, level):
-    found = say(file, **{level: "ACSC"})
+    found = say_of(file, level, "ACSC")
     assert found.report.settled == 3
     assert {*found.user_ids} == {alices.user_id}
     assert states(cash_outs) == ["SUCCESS"] * 3
@@ -117,16 +123,26 @@ def test_rejection_of_a_settled_cash_out_is_a_contradiction(file, cash_outs, ali
     say(file, payments={cash_outs[0]: "ACSC"})
     found = say(file, payments={cash_outs[0]: "RJCT AC04"}, message_id="ANSWER-2")
     assert found.report.conflicts == 1
-    assert payment_of(cash_outs[0]).conflict == "movement_not_pending"
+    assert payment_of(cash_outs[0]).conflict == "RJCT AC04"
+    assert payment_of(cash_outs[0]).status == "ACSC"
     assert states(cash_outs)[0] == "SUCCESS"
     assert money_of(alices) == (90_00, 50_00)
+
+
+def test_settlement_of_a_rejected_cash_out_is_a_contradiction(file, cash_outs, alices):
+    say(file, group="RJCT AC04")
+    assert say(file, group="ACSC", message_id="ANSWER-2").report.conflicts == 3
+    file.refresh_from_db()
+    assert file.state == "REJECTED"
+    assert (payment_of(cash_outs[0]).status, payment_of(cash_outs[0]).conflict) == ("RJCT", "ACSC")
+    assert money_of(alices) == (100_00, 0)
 
 
 @pytest.mark.parametrize("level", ["group", "batch"])
 @pytest.mark.parametrize("code", ["AM05", "DU01", "DUPL"])
 def test_duplicate_is_not_rejected(file, cash_outs, level, code):
     """The bank may have accepted the first of the two."""
-    found = say(file, **{level: f"RJCT {code}"})
+    found = say_of(file, level, f"RJCT {code}")
     assert found.report.conflicts == 3
     assert states(cash_outs) == ["SENT"] * 3
     assert payment_of(cash_outs[0]).conflict == "duplicate"

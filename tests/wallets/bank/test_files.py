@@ -16,7 +16,7 @@ from tests.support.bank_files import approve, build, some_cash_outs, states
 from tests.support.cash_outs import end
 from wallets import posting
 from wallets.bank import files
-from wallets.models import BankFile
+from wallets.models import BankFile, Wallet
 from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, RejectCashOut, SettleCashOut
 from wallets.orders.users import BlockUser
 
@@ -45,7 +45,7 @@ def cash_outs(alices):
     return some_cash_outs(alices, 10_00, 20_00, 30_00)
 
 
-def block_owner(wallet):
+def block_owner(wallet: Wallet) -> None:
     order = BlockUser(
         client_id=wallet.client_id, by=people.BY, user_id=wallet.user_id, reason="OTHER"
     )
@@ -61,15 +61,16 @@ def test_file_has_the_selected_cash_outs_with_their_sum(account, members, cash_o
 
 def test_content_names_each_cash_out_by_its_id(account, members, cash_outs):
     file = build(account, cash_outs, members[0])
-    found = etree.fromstring(bytes(file.content)).iter("{*}EndToEndId")
+    found = etree.fromstring(bank_files.content_of(file)).iter("{*}EndToEndId")
     assert [each.text for each in found] == [each.id.hex for each in cash_outs]
-    assert hashlib.sha256(bytes(file.content)).hexdigest() == file.hash
+    assert hashlib.sha256(bank_files.content_of(file)).hexdigest() == file.hash
 
 
 def test_payee_without_a_holder_name_is_the_user(account, members, cash_outs):
     file = build(account, cash_outs[:1], members[0])
     names = [
-        each.text for each in etree.fromstring(bytes(file.content)).iterfind(".//{*}Cdtr/{*}Nm")
+        each.text
+        for each in etree.fromstring(bank_files.content_of(file)).iterfind(".//{*}Cdtr/{*}Nm")
     ]
     assert names == [cash_outs[0].wallet.user.display_name]
 
@@ -83,7 +84,7 @@ def test_same_form_builds_one_file(account, members, cash_outs):
 
 def test_cash_out_in_a_file_is_in_no_other(account, members, cash_outs):
     build(account, cash_outs[:2], members[0])
-    built = files.build(
+    built = files.build_file(
         file_id=uuid4(),
         account=account,
         ids=[each.id for each in cash_outs],
@@ -161,7 +162,7 @@ def test_builder_does_not_approve(account, members, cash_outs):
 def test_approval_needs_the_hash_of_the_file(account, members, cash_outs):
     file = build(account, cash_outs, members[0])
     with pytest.raises(errors.InvalidFields):
-        files.approve(file_id=file.id, sha256="0" * 64, by=members[1])
+        files.approve_file(file_id=file.id, sha256="0" * 64, by=members[1])
     assert states(cash_outs) == ["IN A FILE"] * 3
 
 
@@ -186,7 +187,7 @@ def test_file_with_a_blocked_user_is_discarded_at_approval(
 
 def test_discarded_file_returns_its_cash_outs(account, members, cash_outs):
     file = build(account, cash_outs, members[0])
-    file = files.discard(file_id=file.id, reason="Wrong account", by=members[0])
+    file = files.discard_file(file_id=file.id, reason="Wrong account", by=members[0])
     assert (file.state, file.reason) == ("DISCARDED", "Wrong account")
     assert states(cash_outs) == ["QUEUED"] * 3
     end(CancelCashOut, cash_outs[0])
@@ -196,22 +197,22 @@ def test_discarded_file_returns_its_cash_outs(account, members, cash_outs):
 def test_approved_file_is_not_discarded(account, members, cash_outs):
     file = approve(build(account, cash_outs, members[0]), members[1])
     with pytest.raises(errors.InvalidFields):
-        files.discard(file_id=file.id, reason="Late", by=members[0])
+        files.discard_file(file_id=file.id, reason="Late", by=members[0])
     assert states(cash_outs) == ["SENT"] * 3
 
 
 def test_file_is_taken_only_after_its_approval(account, members, cash_outs):
     file = build(account, cash_outs, members[0])
     with pytest.raises(errors.InvalidFields):
-        files.take(file_id=file.id, by=members[0])
+        files.take_file(file_id=file.id, by=members[0])
     approve(file, members[1])
-    taken, content = files.take(file_id=file.id, by=members[0])
+    taken, content = files.take_file(file_id=file.id, by=members[0])
     assert hashlib.sha256(content).hexdigest() == taken.hash
     assert (taken.state, taken.sent_by) == ("SENT", members[0].actor)
 
 
 def test_file_can_be_taken_again(account, members, cash_outs):
     file = bank_files.send(build(account, cash_outs, members[0]), members[1])
-    again, content = files.take(file_id=file.id, by=members[0])
+    again, content = files.take_file(file_id=file.id, by=members[0])
     assert (again.sent_by, again.sent_at) == (file.sent_by, file.sent_at)
-    assert content == bytes(file.content)
+    assert content == bank_files.content_of(file)

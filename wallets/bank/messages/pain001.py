@@ -74,14 +74,14 @@ def write(
     Raises:
         ValueError: there is no transfer, an id is too long, or a payee needs an address.
     """
-    check(message_id, transfers)
+    check_transfers(message_id, transfers)
     root = etree.Element("Document", nsmap={None: NAMESPACE})
-    message = add(root, "CstmrCdtTrfInitn")
-    head = add(message, "GrpHdr")
-    add(head, "MsgId", message_id)
-    add(head, "CreDtTm", created_at.replace(microsecond=0).isoformat())
+    message = add_element(root, "CstmrCdtTrfInitn")
+    head = add_element(message, "GrpHdr")
+    add_element(head, "MsgId", message_id)
+    add_element(head, "CreDtTm", created_at.replace(microsecond=0).isoformat())
     add_sums(head, transfers)
-    add(add(head, "InitgPty"), "Nm", name_of(debtor.name))
+    add_element(add_element(head, "InitgPty"), "Nm", spelled_name(debtor.name))
     batches = groupby(sorted(transfers, key=batch_of), key=batch_of)
     for number, (_batch, some) in enumerate(batches, 1):
         add_batch(message, batch_id(message_id, number), debtor, [*some])
@@ -94,7 +94,7 @@ def batch_id(message_id: str, number: int) -> str:
     return f"{message_id[:30]}-{number}"
 
 
-def check(message_id: str, transfers: Sequence[CreditTransfer]) -> None:
+def check_transfers(message_id: str, transfers: Sequence[CreditTransfer]) -> None:
     if not transfers:
         raise ValueError("a message has transfers")
     ids = [message_id, *(each.end_to_end_id for each in transfers)]
@@ -115,42 +115,42 @@ def batch_of(transfer: CreditTransfer) -> tuple[date, str]:
 def add_batch(message: Any, name: str, debtor: Debtor, transfers: list[CreditTransfer]) -> None:
     """Add a batch; each of its payments is booked by itself, so that it is found in statements."""
     day, currency = batch_of(transfers[0])
-    batch = add(message, "PmtInf")
-    add(batch, "PmtInfId", name)
-    add(batch, "PmtMtd", "TRF")
-    add(batch, "BtchBookg", "false")
+    batch = add_element(message, "PmtInf")
+    add_element(batch, "PmtInfId", name)
+    add_element(batch, "PmtMtd", "TRF")
+    add_element(batch, "BtchBookg", "false")
     add_sums(batch, transfers)
     if currency == "EUR":
-        add(add(add(batch, "PmtTpInf"), "SvcLvl"), "Cd", "SEPA")
-    add(add(batch, "ReqdExctnDt"), "Dt", day.isoformat())
-    add(add(batch, "Dbtr"), "Nm", name_of(debtor.name))
-    account = add(batch, "DbtrAcct")
-    add(add(account, "Id"), "IBAN", debtor.iban)
-    add(account, "Ccy", currency)
-    agent = add(add(batch, "DbtrAgt"), "FinInstnId")
+        add_element(add_element(add_element(batch, "PmtTpInf"), "SvcLvl"), "Cd", "SEPA")
+    add_element(add_element(batch, "ReqdExctnDt"), "Dt", day.isoformat())
+    add_element(add_element(batch, "Dbtr"), "Nm", spelled_name(debtor.name))
+    account = add_element(batch, "DbtrAcct")
+    add_element(add_element(account, "Id"), "IBAN", debtor.iban)
+    add_element(account, "Ccy", currency)
+    agent = add_element(add_element(batch, "DbtrAgt"), "FinInstnId")
     if debtor.bic:
-        add(agent, "BICFI", debtor.bic)
+        add_element(agent, "BICFI", debtor.bic)
     else:
-        add(add(agent, "Othr"), "Id", "NOTPROVIDED")
-    add(batch, "ChrgBr", "SLEV")
+        add_element(add_element(agent, "Othr"), "Id", "NOTPROVIDED")
+    add_element(batch, "ChrgBr", "SLEV")
     for transfer in transfers:
         add_transfer(batch, transfer)
 
 
 def add_transfer(batch: Any, transfer: CreditTransfer) -> None:
-    payment = add(batch, "CdtTrfTxInf")
-    add(add(payment, "PmtId"), "EndToEndId", transfer.end_to_end_id)
-    amount = add(add(payment, "Amt"), "InstdAmt", f"{transfer.amount:f}")
+    payment = add_element(batch, "CdtTrfTxInf")
+    add_element(add_element(payment, "PmtId"), "EndToEndId", transfer.end_to_end_id)
+    amount = add_element(add_element(payment, "Amt"), "InstdAmt", f"{transfer.amount:f}")
     amount.set("Ccy", transfer.currency)
-    add(add(payment, "Cdtr"), "Nm", name_of(transfer.name))
-    add(add(add(payment, "CdtrAcct"), "Id"), "IBAN", transfer.iban)
+    add_element(add_element(payment, "Cdtr"), "Nm", spelled_name(transfer.name))
+    add_element(add_element(add_element(payment, "CdtrAcct"), "Id"), "IBAN", transfer.iban)
     if text := spell(transfer.text, MOST_CHARACTERS_OF_A_TEXT):
-        add(add(payment, "RmtInf"), "Ustrd", text)
+        add_element(add_element(payment, "RmtInf"), "Ustrd", text)
 
 
 def add_sums(parent: Any, transfers: Sequence[CreditTransfer]) -> None:
-    add(parent, "NbOfTxs", str(len(transfers)))
-    add(parent, "CtrlSum", f"{control_sum(each.amount for each in transfers):f}")
+    add_element(parent, "NbOfTxs", str(len(transfers)))
+    add_element(parent, "CtrlSum", f"{control_sum(each.amount for each in transfers):f}")
 
 
 def control_sum(amounts: Iterable[Decimal]) -> Decimal:
@@ -158,11 +158,11 @@ def control_sum(amounts: Iterable[Decimal]) -> Decimal:
     return sum(amounts, Decimal(0))
 
 
-def name_of(name: str) -> str:
+def spelled_name(name: str) -> str:
     return spell(name, MOST_CHARACTERS_OF_A_NAME) or "NOTPROVIDED"
 
 
-def add(parent: Any, tag: str, text: str | None = None) -> Any:
+def add_element(parent: Any, tag: str, text: str | None = None) -> Any:
     element = etree.SubElement(parent, tag)
     element.text = text
     return element

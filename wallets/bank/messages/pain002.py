@@ -91,7 +91,7 @@ class StatusReport:
         return None
 
 
-def read(content: bytes) -> StatusReport:
+def read_report(content: bytes) -> StatusReport:
     """Read a message.
 
     Raises:
@@ -110,17 +110,17 @@ def read(content: bytes) -> StatusReport:
         original_id=required(group, "OrgnlMsgId"),
         original_name=text_at(group, "OrgnlMsgNmId"),
         count=whole(text_at(group, "OrgnlNbOfTxs")),
-        control_sum=number(text_at(group, "OrgnlCtrlSum")),
+        control_sum=decimal_of_text(text_at(group, "OrgnlCtrlSum")),
         group=status_of(group, "GrpSts"),
         batches=dict(batches_of(found)),
-        payments=by_id(payments_of(found)),
+        payments=by_end_to_end_id(payments_of(found)),
     )
     check_known(report)
     check_consistent(report)
     return report
 
 
-def by_id(payments: Iterable[PaymentStatus]) -> dict[str, PaymentStatus]:
+def by_end_to_end_id(payments: Iterable[PaymentStatus]) -> dict[str, PaymentStatus]:
     """The payments by their ids.
 
     Raises:
@@ -152,7 +152,7 @@ def payments_of(report: Element) -> Iterator[PaymentStatus]:
             required(payment, "OrgnlEndToEndId"),
             batch_id,
             status_of(payment, "TxSts"),
-            number(amount.text) if amount is not None else None,
+            decimal_of_text(amount.text) if amount is not None else None,
             amount.get("Ccy", "") if amount is not None else "",
         )
 
@@ -225,7 +225,7 @@ def whole(text: str) -> int | None:
     return int(text)
 
 
-def number(text: str | None) -> Decimal | None:
+def decimal_of_text(text: str | None) -> Decimal | None:
     """An amount or a control sum.
 
     Raises:

@@ -36,7 +36,7 @@ DUPLICATES: Final = frozenset({"AM05", "DU01", "DU02", "DU03", "DU04", "DU05", "
 """The bank has it already. It says nothing of what became of the first one."""
 
 
-def in_words(code: str) -> str:
+def reason_in_words(code: str) -> str:
     """The reason of a rejection, for the client: the code with its meaning, if it is known."""
     if not code:
         return "Rejected by the bank."

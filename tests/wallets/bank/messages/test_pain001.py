@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -25,8 +26,8 @@ def schema():
     return etree.XMLSchema(etree.parse(SCHEMAS / "pain.001.001.09.xsd"))
 
 
-def a_transfer(**values):
-    facts = {
+def a_transfer(**values: Any) -> CreditTransfer:
+    facts: dict[str, Any] = {
         "end_to_end_id": uuid4().hex,
         "amount": Decimal("12.50"),
         "currency": "EUR",
@@ -38,7 +39,7 @@ def a_transfer(**values):
     return CreditTransfer(**facts | values)
 
 
-def written(*transfers, debtor=DEBTOR, message_id="0" * 32):
+def written(*transfers: CreditTransfer, debtor: Debtor = DEBTOR, message_id: str = "0" * 32) -> Any:
     content = pain001.write(
         message_id=message_id, created_at=AT, debtor=debtor, transfers=transfers
     )
@@ -59,7 +60,12 @@ def test_message_is_valid(schema, debtor, text, currency):
 
 def test_same_arguments_give_the_same_bytes():
     transfers = [a_transfer(), a_transfer()]
-    values = {"message_id": "m", "created_at": AT, "debtor": DEBTOR, "transfers": transfers}
+    values: dict[str, Any] = {
+        "message_id": "m",
+        "created_at": AT,
+        "debtor": DEBTOR,
+        "transfers": transfers,
+    }
     assert pain001.write(**values) == pain001.write(**values)
 
 
