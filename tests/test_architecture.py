@@ -28,7 +28,16 @@ from users.models import (
     TaskChange,
     WebhookStream,
 )
-from wallets.models import ClosingPayment, DormancyNotice, Hold, Movement, Wallet
+from wallets.models import (
+    BankOutcome,
+    BankStatementFile,
+    ClosingPayment,
+    DormancyNotice,
+    Hold,
+    Movement,
+    SafeguardingSignature,
+    Wallet,
+)
 
 MONEY = frozenset({"Wallet", "Movement", "Hold"})
 BALANCE = frozenset(
@@ -230,6 +239,7 @@ def test_every_model_is_in_the_back_office_except_fourteen():
     notices. The streams of a webhook endpoint are numbers of the worker."""
     missing = {model for model in own_models() if not admin.site.is_registered(model)}
     shown_with_another = {CaseEntry, CaseSubject, ClosingPayment, DormancyNotice, TaskChange}
+    shown_with_another |= {BankOutcome, BankStatementFile, SafeguardingSignature}
     hidden = {
         *(Barrier, DutyState, Key, KycDocument, PhoneUse, Preferences, RecoveryCode, Sandbox),
         WebhookStream,

@@ -163,13 +163,13 @@ class ImportForm(forms.Form):
 
 
 @pages.page("bank/import/", name="bank-import", permission=IMPORT)
-def import_page(request: HttpRequest) -> HttpResponse:
+def statement_import_page(request: HttpRequest) -> HttpResponse:
     """The form for a file, and what came of it."""
     form = ImportForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         file = form.cleaned_data["file"]
         try:
-            stored = importing.store(file.read(), name=file.name, actor=by(request).actor)
+            stored = importing.store_file(file.read(), name=file.name, actor=by(request).actor)
         except Unreadable as unreadable:
             form.add_error("file", errors.translated(unreadable.words, gettext))
         else:

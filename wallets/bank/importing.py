@@ -46,7 +46,7 @@ class StoredFile:
     known_lines: int = 0
 
 
-def store(content: bytes, *, name: str, actor: str) -> StoredFile:
+def store_file(content: bytes, *, name: str, actor: str) -> StoredFile:
     """Store a file with its statements and lines; what was stored before is not stored again.
 
     Raises:

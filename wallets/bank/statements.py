@@ -34,7 +34,7 @@ def import_statement(content: bytes, *, name: str, actor: str) -> ImportReport:
     Raises:
         Unreadable: it can't be read, or is about an account that is not the institution's.
     """
-    imported = importing.store(content, name=name, actor=actor)
+    imported = importing.store_file(content, name=name, actor=actor)
     accounts = BankAccount.objects.filter(id__in=imported.accounts)
     later = 0 if imported.is_known else booking.retry([*accounts])[booking.BOOKED]
     return ImportReport(imported, booking.book([*accounts]), later)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import DatabaseError, connection, transaction
 
@@ -29,11 +31,11 @@ def line(account):
     return BankLine.objects.select_related("account").get()
 
 
-def ask(line, kind, **values):
+def ask(line: BankLine, kind: str, **values: Any) -> BankDecision:
     return decisions.ask_for_decision(line, kind, by=ANA, reason="Told on the phone", **values)
 
 
-def approve(decision, by=BEN):
+def approve(decision: BankDecision, by: By = BEN) -> BankDecision:
     return decisions.answer_decision(decision, by=by, is_approved=True)
 
 
@@ -205,7 +207,8 @@ def test_rows_of_the_bank_are_written_once(line, statement, constraint):
         connection.cursor() as cursor,
     ):
         cursor.execute(statement)
-    assert caught.value.__cause__.diag.constraint_name == constraint
+    cause: Any = caught.value.__cause__
+    assert cause.diag.constraint_name == constraint
 
 
 def test_outcome_is_never_changed(line):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -24,16 +25,16 @@ def account(client_demo):
     return bank.an_account(client_demo)
 
 
-def only():
+def only() -> safeguarding.SafeguardingPosition:
     (position,) = safeguarding.safeguarding_positions()
     return position
 
 
-def is_right():
+def is_right() -> bool:
     return only().is_right(clock.now())
 
 
-def decide(line, kind, **values):
+def decide(line: BankLine, kind: str, **values: Any) -> None:
     asked = decisions.ask_for_decision(line, kind, by=By("staff:1"), reason="Fee", **values)
     decisions.answer_decision(asked, by=By("staff:2"), is_approved=True)
 

@@ -105,7 +105,7 @@ def read_statement(
     found = [read_entry(each, place, end or created) for place, each in enumerate(elements)]
     entries = [each for each in found if each]
     currency = currency_of(element, entries)
-    entries = numbered(entries, (account, currency), counts)
+    entries = count_equal_entries(entries, (account, currency), counts)
     opening, _ = read_balance(element, OPENING, currency)
     closing, closed = read_balance(element, CLOSING, currency)
     statement = ReadStatement(
@@ -130,7 +130,7 @@ def read_statement(
     return statement
 
 
-def numbered(
+def count_equal_entries(
     entries: list[BookedEntry], account: tuple[str, str], counts: Counter[tuple[object, ...]]
 ) -> list[BookedEntry]:
     """Tell equal entries of an account apart: `counts` has how many of each there were."""

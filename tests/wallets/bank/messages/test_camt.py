@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
 from tests.support.camt import IBAN, Line, Part, Statement, incoming, outgoing
 from wallets.bank.messages import camt
+from wallets.bank.messages.camt_entries import BookedEntry
 from wallets.bank.messages.xml import Unreadable
 
 
-def read_one(*lines: Line, **fields):
+def read_one(*lines: Line, **fields: Any) -> camt.ReadStatement:
     return camt.read_statements(Statement(lines=lines, **fields).xml())[0]
 
 
-def read_entry(line: Line):
+def read_entry(line: Line) -> BookedEntry:
     return read_one(line).entries[0]
 
 
