@@ -31,7 +31,7 @@ OUTCOMES: Final = {
 }
 """The outcome of a line by the decision, if it moves no money of wallets."""
 
-EXPLAINED: Final = "This line is explained already."
+EXPLAINED: Final = errors.Message("This line is explained already.")
 
 
 def ask_for_decision(
@@ -66,7 +66,9 @@ def ask_for_decision(
         with single_transaction():
             decision.save(force_insert=True)
     except IntegrityError:
-        raise not_possible("Another decision about this line waits for its approval.") from None
+        raise not_possible(
+            errors.Message("Another decision about this line waits for its approval.")
+        ) from None
     return decision
 
 
@@ -81,9 +83,9 @@ def answer_decision(decision: BankDecision, *, by: By, is_approved: bool) -> Ban
     with single_transaction():
         locked = BankDecision.objects.locked().get(id=decision.id)
         if locked.answered_at is not None:
-            raise not_possible("This decision was answered already.")
+            raise not_possible(errors.Message("This decision was answered already."))
         if locked.asked_by == by.actor:
-            raise not_possible("Another person must answer: you have asked for it.")
+            raise not_possible(errors.Message("Another person must answer: you have asked for it."))
         locked.answered_by, locked.answered_at = by.actor, clock.now()
         locked.is_approved = is_approved
         locked.save(update_fields=["answered_by", "answered_at", "is_approved"])
@@ -163,22 +165,30 @@ def check_assignment(decision: BankDecision, line: BankLine) -> None:
     """Refuse a wallet or a movement that the line can't be about (InvalidFields)."""
     wallet, movement = decision.wallet, decision.movement
     if wallet is None or not line.account.clients.filter(id=wallet.client_id).exists():
-        raise not_possible("The money of this wallet is not in the account of the line.", "wallet")
+        raise not_possible(
+            errors.Message("The money of this wallet is not in the account of the line."), "wallet"
+        )
     if wallet.currency != line.currency:
-        raise not_possible("The wallet has another currency than the line.", "wallet")
+        raise not_possible(
+            errors.Message("The wallet has another currency than the line."), "wallet"
+        )
     if movement is not None:
         check_movement(movement, wallet, line)
     elif line.sign < 0:
-        raise not_possible("A debit needs the payment out that it pays.", "movement")
+        raise not_possible(
+            errors.Message("A debit needs the payment out that it pays."), "movement"
+        )
     elif wallet.client.cash_ins != Client.CashIns.BANK:
         words = "This client orders its cash-ins over the API: name the cash-in of the line."
-        raise not_possible(words, "movement")
+        raise not_possible(errors.Message(words), "movement")
 
 
 def check_movement(movement: Movement, wallet: Wallet, line: BankLine) -> None:
     """Refuse a movement that the line can't be (InvalidFields)."""
     if movement.wallet_id != wallet.id or movement.counterparty_id is not None:
-        raise not_possible("This is no movement of the wallet from or to the outside.", "movement")
+        raise not_possible(
+            errors.Message("This is no movement of the wallet from or to the outside."), "movement"
+        )
     is_return = movement.type == Movement.Type.CASH_OUT and line.sign > 0
     if is_return:  # the ledger counts what was returned of it before
         return
@@ -191,9 +201,9 @@ def check_movement(movement: Movement, wallet: Wallet, line: BankLine) -> None:
         )
         raise not_possible(words, "movement")
     if movement.status not in {Movement.Status.SUCCESS, Movement.Status.PENDING}:
-        raise not_possible("The movement was rejected or cancelled.", "movement")
+        raise not_possible(errors.Message("The movement was rejected or cancelled."), "movement")
     if BankOutcome.objects.filter(movement=movement).exists():
-        raise not_possible("The movement belongs to another line.", "movement")
+        raise not_possible(errors.Message("The movement belongs to another line."), "movement")
 
 
 def check_parts(amounts: Sequence[int], line: BankLine) -> None:
@@ -215,14 +225,20 @@ def check_return(pair: BankLine | None, line: BankLine) -> None:
     """Refuse a return that is not one (InvalidFields): a debit names the credit that it returns."""
     if line.sign > 0:
         if pair is not None:
-            raise not_possible("Only a debit names the credit that it returns.", "pair")
+            raise not_possible(
+                errors.Message("Only a debit names the credit that it returns."), "pair"
+            )
         return
     if pair is None or pair.account_id != line.account_id or pair.signed_amount != line.amount:
-        raise not_possible("Name the returned credit: of this account, with this amount.", "pair")
+        raise not_possible(
+            errors.Message("Name the returned credit: of this account, with this amount."), "pair"
+        )
     if not BankOutcome.objects.filter(line=pair, status=Status.RETURNED).exists():
-        raise not_possible("The credit has not been returned. Decide that first.", "pair")
+        raise not_possible(
+            errors.Message("The credit has not been returned. Decide that first."), "pair"
+        )
     if BankOutcome.objects.filter(pair=pair).exists():
-        raise not_possible("Another debit has returned this credit.", "pair")
+        raise not_possible(errors.Message("Another debit has returned this credit."), "pair")
 
 
 def not_possible(words: str, field: str = "line") -> errors.InvalidFields:

@@ -302,4 +302,6 @@ def sign_report(report: SafeguardingReport, by: By) -> SafeguardingSignature:
             return SafeguardingSignature.objects.create(report=report, place=place, actor=by.actor)
     except IntegrityError:
         words = "This report is signed by two people, or you have signed it."
-        raise errors.InvalidFields(errors.FieldError("report", "refused", words)) from None
+        raise errors.InvalidFields(
+            errors.FieldError("report", "refused", errors.Message(words))
+        ) from None
