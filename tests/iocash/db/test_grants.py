@@ -86,6 +86,18 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_taskchange": (ERASED, ""),
     "wallets_bankaccount": (KEPT, "bic, closed_at, holder_name"),
     "wallets_bankaccount_clients": (ERASED, ""),
+    "wallets_bankfile": (
+        KEPT,
+        (
+            "approved_at, approved_by, discarded_by, ended_at, placed_at, reason, sent_at,"
+            " sent_by, state"
+        ),
+    ),
+    "wallets_bankpayment": (
+        KEPT,
+        "answered_at, conflict, information, reason_code, status, verification",
+    ),
+    "wallets_bankreport": (KEPT, ""),
     "wallets_closing": (KEPT, "ended_at, ended_by, holder_name, iban, state"),
     "wallets_closingpayment": (KEPT, ""),
     "wallets_dormancynotice": (KEPT, "note"),
