@@ -27,9 +27,7 @@ class MockBank:
 
     def ask(self, method: str, path: str, body: bytes = b"") -> Any:
         """Return an answer; that to a file that was rejected outright has an error's status."""
-        request = urllib.request.Request(
-            self.address + path, data=body or None, method=method
-        )
+        request = urllib.request.Request(self.address + path, data=body or None, method=method)
         try:
             with urllib.request.urlopen(request, timeout=20) as response:
                 return json.load(response)
