@@ -30,6 +30,8 @@ from users.models import (
 )
 from wallets.models import (
     BankOutcome,
+    BankPayment,
+    BankReport,
     BankStatementFile,
     ClosingPayment,
     DormancyNotice,
@@ -230,16 +232,19 @@ def own_models() -> list[Any]:
     ]
 
 
-def test_every_model_is_in_the_back_office_except_fourteen():
+def test_every_model_is_in_the_back_office_except_sixteen():
     """A key has a composite primary key, which Django's admin can't show. A KYC document is seen
     in its user's review only, which records the access. The use of a phone contains no number.
     Recovery codes are secret. A sandbox, the barrier and the numbers of duties are not changed by
     staff. Preferences are changed in one's account. The page of a case shows its entries and
-    subjects, that of a task its changes, that of a closing its payments, and that of a wallet its
-    notices. The streams of a webhook endpoint are numbers of the worker."""
+    subjects, that of a task its changes, that of a closing its payments, that of a wallet its
+    notices, and that of a bank file its payments and answers. The streams of a webhook endpoint
+    are numbers of the worker."""
     missing = {model for model in own_models() if not admin.site.is_registered(model)}
-    shown_with_another = {CaseEntry, CaseSubject, ClosingPayment, DormancyNotice, TaskChange}
-    shown_with_another |= {BankOutcome, BankStatementFile, SafeguardingSignature}
+    shown_with_another = {
+        *(BankPayment, BankReport, CaseEntry, CaseSubject, ClosingPayment, DormancyNotice),
+        *(BankOutcome, BankStatementFile, SafeguardingSignature, TaskChange),
+    }
     hidden = {
         *(Barrier, DutyState, Key, KycDocument, PhoneUse, Preferences, RecoveryCode, Sandbox),
         WebhookStream,

@@ -17,7 +17,8 @@ from django.test import Client as Browser
 from django.urls import reverse
 from uuid_utils.compat import uuid7
 
-from tests.support import people
+from tests.support import bank, people
+from tests.support.camt import incoming
 from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import IBAN
 from tests.support.kyc import send_one
@@ -38,14 +39,17 @@ from tests.support.webhooks import a_failed_delivery, an_attempt, an_endpoint
 from users import pages
 from users.actions import WithActions
 from users.kyc import Kind
-from users.models import ApiKey, Case, Event, Review, SigningKey
-from wallets.models import Closing, Movement
+from users.models import ApiKey, Case, Client, Event, Review, SigningKey
+from users.models.events import By
+from wallets.bank import decisions, safeguarding
+from wallets.models import BankLine, Closing, Movement
 
 pytestmark = pytest.mark.django_db
 
 NOBODY: Final[frozenset[str]] = frozenset()
 EVERYBODY: Final = frozenset(ROLES)
 MONEY_READERS: Final = frozenset({VIEWER, OPERATOR, REVIEWER, SUPERVISOR})
+BANK_READERS: Final = frozenset({VIEWER, OPERATOR, SUPERVISOR, ADMINISTRATOR})
 OPERATORS: Final = frozenset({OPERATOR, SUPERVISOR})
 REVIEWERS: Final = frozenset({OPERATOR, REVIEWER, SUPERVISOR})
 SUPERVISORS: Final = frozenset({SUPERVISOR})
@@ -76,6 +80,10 @@ LISTS: Final = {
     "wallets.audit": EVERYBODY,
     "wallets.closing": MONEY_READERS,
     "wallets.externalaccount": MONEY_READERS,
+    "wallets.bankdecision": BANK_READERS,
+    "wallets.bankline": BANK_READERS,
+    "wallets.bankstatement": BANK_READERS,
+    "wallets.safeguardingreport": BANK_READERS,
     "wallets.hold": MONEY_READERS,
     "wallets.movement": MONEY_READERS,
     "wallets.scheduledoperation": MONEY_READERS,
@@ -115,6 +123,7 @@ ACTIONS: Final = {
     "users.case/owner": REVIEWERS,
     "users.case/reopen": REVIEWERS,
     "users.client/activate": KEEPERS,
+    "users.client/cash-ins": KEEPERS,
     "users.client/contact": KEEPERS,
     "users.client/issue-key": KEEPERS,
     "users.client/register-key": KEEPERS,
@@ -141,6 +150,15 @@ ACTIONS: Final = {
     "users.webhookendpoint/enable": KEEPERS,
     "users.webhookendpoint/ping": KEEPERS,
     "users.webhookendpoint/replay": KEEPERS,
+    "wallets.bankdecision/approve": SUPERVISORS,
+    "wallets.bankdecision/refuse": SUPERVISORS,
+    "wallets.bankline/assign": OPERATORS,
+    "wallets.bankline/return": OPERATORS,
+    "wallets.bankline/set-apart": OPERATORS,
+    "wallets.bankline/split": OPERATORS,
+    "wallets.safeguardingreport/csv": BANK_READERS,
+    "wallets.safeguardingreport/json": BANK_READERS,
+    "wallets.safeguardingreport/sign": SUPERVISORS,
     "wallets.closing/again": SUPERVISORS,
     "wallets.closing/finish": SUPERVISORS,
     "wallets.closing/stop": SUPERVISORS,
@@ -169,6 +187,7 @@ ACTIONS: Final = {
 
 PAGES: Final = {
     "account": EVERYBODY,
+    "bank-import": OPERATORS,
     "dormant_wallets": MONEY_READERS,
     "export": MONEY_READERS,
     "failed-log-ins": KEEPERS,
@@ -211,10 +230,25 @@ def rows(alices: Any, bobs: Any, client_demo: Any, api: Any) -> dict[str, Any]:
         "wallets.closing": Closing.objects.create(
             client=client_demo, user=alices.user, iban=IBAN, actor="staff:1"
         ),
+        **bank_rows(client_demo),
         "wallets.hold": people.place(alices, bobs, 1_00),
         "wallets.movement": Movement.objects.get(pk=a_cash_out(alices, 30_00).pk),
         "wallets.scheduledoperation": scheduled(alices, bobs),
         "wallets.wallet": alices,
+    }
+
+
+def bank_rows(client: Client) -> dict[str, Any]:
+    """A line in suspense, a decision about another, and a report of safeguarding."""
+    bank.an_account(client)
+    bank.receive(incoming("1.00", "R1"), incoming("2.00", "R2"), opening="0.00", closing="3.00")
+    first, second = BankLine.objects.select_related("account").order_by("reference")
+    decision = decisions.ask_for_decision(first, "IGNORE", by=By("staff:0"), reason="Fee")
+    report = safeguarding.make_report()
+    return {
+        "wallets.bankdecision": decision,
+        "wallets.bankline": second,
+        "wallets.safeguardingreport": report,
     }
 
 

@@ -9,7 +9,23 @@ from django.apps import apps
 
 from tests.support.api_operations import ALL, EXPECTED, Operation
 from tests.support.resources import ENDPOINTS, MODELS, things
-from wallets.models import Audit, Closing, ClosingPayment, DormancyNotice
+from wallets.models import (
+    Audit,
+    BankAccount,
+    BankDecision,
+    BankFile,
+    BankLine,
+    BankOutcome,
+    BankPayment,
+    BankReport,
+    BankStatement,
+    BankStatementFile,
+    Closing,
+    ClosingPayment,
+    DormancyNotice,
+    SafeguardingReport,
+    SafeguardingSignature,
+)
 
 OF_CLIENTS = [each for each in ALL if "/public/" not in each.route and each.route != "api/v1"]
 """Without ioCash's own addresses, which repeat these, and the root."""
@@ -21,9 +37,24 @@ def test_every_operation_has_a_line():
 
 
 def test_every_model_of_wallets_has_a_line():
-    assert {*MODELS, Audit, Closing, ClosingPayment, DormancyNotice} == {
-        *apps.get_app_config("wallets").get_models()
-    }
+    assert {
+        *MODELS,
+        Audit,
+        BankAccount,
+        BankDecision,
+        BankFile,
+        BankLine,
+        BankOutcome,
+        BankPayment,
+        BankReport,
+        BankStatement,
+        BankStatementFile,
+        Closing,
+        ClosingPayment,
+        DormancyNotice,
+        SafeguardingReport,
+        SafeguardingSignature,
+    } == {*apps.get_app_config("wallets").get_models()}
 
 
 @pytest.mark.parametrize("operation", OF_CLIENTS, ids=str)

@@ -13,7 +13,18 @@ from django.utils import timezone
 from tests.support import backoffice, people
 from tests.support.backoffice import Office
 from tests.support.resources import MADE, MODELS, make_each
-from wallets.models import ClosingPayment, DormancyNotice, Hold, Movement, Wallet
+from wallets.models import (
+    BankOutcome,
+    BankPayment,
+    BankReport,
+    BankStatementFile,
+    ClosingPayment,
+    DormancyNotice,
+    Hold,
+    Movement,
+    SafeguardingSignature,
+    Wallet,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +43,15 @@ def alices(alices: Wallet, bobs: Wallet) -> Wallet:
 
 def test_every_model_has_its_pages():
     models = {*apps.get_app_config("wallets").get_models()}
-    assert models - {*admin.site._registry} == {ClosingPayment, DormancyNotice}
+    assert models - {*admin.site._registry} == {
+        BankOutcome,
+        BankPayment,
+        BankReport,
+        BankStatementFile,
+        ClosingPayment,
+        DormancyNotice,
+        SafeguardingSignature,
+    }
 
 
 @pytest.mark.parametrize("model", MODELS)

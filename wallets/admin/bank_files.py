@@ -68,9 +68,9 @@ def discard_from_page(request: HttpRequest, file: BankFile, values: dict[str, An
 def rehearse_approval(request: HttpRequest, file: BankFile, values: dict[str, Any]) -> Facts:
     """What is confirmed: the account, the sum, the hash, and who has built it."""
     if file.created_by == by(request).actor:
-        raise files.file_refusal("You have built this file. Somebody else must approve it.")
+        raise files.file_refusal(files.OWN_FILE)
     if values["sha256"] != file.hash:
-        raise files.file_refusal("The file is another one than the page showed.")
+        raise files.file_refusal(files.OTHER_FILE)
     text = gettext("All its payments are sent. Their clients can't cancel them any more.")
     return [*file_facts(file), (_("What will happen"), text)]
 

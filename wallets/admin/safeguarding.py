@@ -6,13 +6,12 @@ import json
 from typing import Any, Final
 
 from django.contrib import admin
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from users import menu, pages
+from users import menu
 from users.actions import Action, Facts, WithActions, by
 from users.change_lists.columns import NAMES
 from users.history import actor_in_words, names_of
@@ -49,12 +48,24 @@ NAMES["wallets.safeguardingreport"] = lambda report: (
 
 
 class SignForm(LedgerForm):
-    """The input of a signature: nothing."""
+    """The input of a signature, or of a download: nothing."""
 
 
 def sign_off(request: HttpRequest, report: SafeguardingReport, values: dict[str, Any]) -> str:
     safeguarding.sign_report(report, by(request))
     return gettext("Signed off.")
+
+
+def download(kind: str, media: str) -> Any:
+    """Answer a report as a file."""
+
+    def run(request: HttpRequest, report: SafeguardingReport, values: Any) -> HttpResponse:
+        content = report.content if kind == "json" else safeguarding.as_csv(report)
+        name = f"safeguarding-{report.day.isoformat()}.{kind}"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return HttpResponse(content, content_type=media, headers=headers)
+
+    return run
 
 
 def figures_of(position: dict[str, Any]) -> Facts:
@@ -77,7 +88,7 @@ class SafeguardingReportAdmin(WithActions):
     list_filter = ("is_right",)
     ordering = ("-day",)
     csv_columns = (("day", "day"), ("is_right", "is_right"), ("sha256", "digest"))
-    fields = ("day", "result", "figures", "files", "digest", "signed_by", "created_at")
+    fields = ("day", "result", "figures", "digest", "signed_by", "created_at")
     page_actions = (
         Action(
             name="sign",
@@ -87,6 +98,20 @@ class SafeguardingReportAdmin(WithActions):
             do=sign_off,
             is_available=lambda report: report.signatures.count() < 2,
             effect=lambda report: gettext("You confirm that you have checked the report."),
+        ),
+        Action(
+            name="json",
+            label=_("Download as JSON"),
+            permission=VIEW,
+            form=SignForm,
+            do=download("json", "application/json"),
+        ),
+        Action(
+            name="csv",
+            label=_("Download as CSV"),
+            permission=VIEW,
+            form=SignForm,
+            do=download("csv", "text/csv; charset=utf-8"),
         ),
     )
 
@@ -109,27 +134,6 @@ class SafeguardingReportAdmin(WithActions):
         rows = [fact for position in positions for fact in figures_of(position)]
         return format_html_join("", "<p>{}: {}</p>", rows)
 
-    @admin.display(description=_("files"))
-    def files(self, report: SafeguardingReport) -> Any:
-        links = [
-            (reverse("admin:safeguarding-file", args=[report.pk, kind]), kind.upper())
-            for kind in ("json", "csv")
-        ]
-        return format_html_join(" ", '<a href="{}">{}</a>', links)
-
     @admin.display(description="SHA-256")
     def digest(self, report: SafeguardingReport) -> Any:
         return format_html("<code>{}</code>", report.digest)
-
-
-@pages.page("safeguarding/<uuid:report_id>/<slug:kind>/", name="safeguarding-file", permission=VIEW)
-def report_file(request: HttpRequest, report_id: Any, kind: str) -> HttpResponse:
-    """A report as a file."""
-    report = SafeguardingReport.objects.filter(pk=report_id).first()
-    if report is None or kind not in {"json", "csv"}:
-        raise Http404
-    content = report.content if kind == "json" else safeguarding.as_csv(report)
-    media = {"json": "application/json", "csv": "text/csv; charset=utf-8"}[kind]
-    name = f"safeguarding-{report.day.isoformat()}.{kind}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(content, content_type=media, headers=headers)

@@ -39,6 +39,10 @@ OTHER_ACCOUNT: Final = "other_account"
 NO_ADDRESS: Final = "address_needed"
 
 
+OWN_FILE: Final = errors.Message("You have built this file. Somebody else must approve it.")
+OTHER_FILE: Final = errors.Message("The file is another one than the page showed.")
+
+
 @dataclass(frozen=True, slots=True)
 class Built:
     """A file that was built, and the selected cash-outs that are not in it."""
@@ -47,7 +51,7 @@ class Built:
     left_out: Sequence[LeftOut]
 
 
-def file_refusal(words: str) -> errors.InvalidFields:
+def file_refusal(words: errors.Message) -> errors.InvalidFields:
     """A refusal in the words of staff."""
     return errors.InvalidFields(errors.FieldError("file", "refused", words))
 
@@ -74,14 +78,14 @@ def build_file(
         account = BankAccount.objects.select_for_update(no_key=True).get(id=account.id)
         now = clock.now()
         if not account.is_open:
-            raise file_refusal("The bank account is closed.")
+            raise file_refusal(errors.Message("The bank account is closed."))
         if execution_date < now.date():
-            raise file_refusal("The execution date has passed.")
+            raise file_refusal(errors.Message("The execution date has passed."))
         chosen, left_out = choose(account, ids, file_id, by)
         if not chosen:
             if known := BankFile.objects.filter(id=file_id).first():  # the same form, meanwhile
                 return Built(known, [])
-            raise file_refusal("None of the selected payments can be in a file.")
+            raise file_refusal(errors.Message("None of the selected payments can be in a file."))
         content = pain001.write(
             message_id=file_id.hex,
             created_at=now,
@@ -186,9 +190,9 @@ def approve_file(*, file_id: UUID, sha256: str, by: By) -> BankFile:
         file = locked(file_id)
         require_built(file)
         if file.created_by == by.actor:
-            raise file_refusal("You have built this file. Somebody else must approve it.")
+            raise file_refusal(OWN_FILE)
         if file.hash != sha256:
-            raise file_refusal("The file is another one than the page showed.")
+            raise file_refusal(OTHER_FILE)
         if refused := change_all_or_none(file, SendInFile, by):
             return end_file(file, reason_to_discard(refused), by)
         file.state, file.approved_by = BankFile.State.APPROVED, by.actor
@@ -270,7 +274,7 @@ def locked(file_id: UUID) -> BankFile:
 
 def require_built(file: BankFile) -> None:
     if not file.is_built:
-        raise file_refusal("This file does not wait for approval any more.")
+        raise file_refusal(errors.Message("This file does not wait for approval any more."))
 
 
 # --- Handing over ---------------------------------------------------------------------------------
@@ -285,9 +289,10 @@ def take_file(*, file_id: UUID, by: By) -> tuple[BankFile, bytes]:
     with single_transaction():
         file = locked(file_id)
         if not file.approved_by:
-            raise file_refusal("This file was not approved.")
+            raise file_refusal(errors.Message("This file was not approved."))
         if file.content is None:
-            raise file_refusal("The content of this file was erased with the data of a user.")
+            words = "The content of this file was erased with the data of a user."
+            raise file_refusal(errors.Message(words))
         content = bytes(file.content)
         if hashlib.sha256(content).digest() != bytes(file.sha256):
             raise errors.Inconsistent("a bank file has another hash than its content")

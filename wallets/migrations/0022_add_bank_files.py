@@ -169,11 +169,7 @@ ERASED = """
         SELECT file_id FROM wallets_bankpayment WHERE wallet_id = erased
     );"""
 
-VIEW = (
-    "wallets.view_bankfile",
-    "wallets.view_bankpayment",
-    "wallets.view_bankreport",
-)
+VIEW = ("wallets.view_bankfile",)
 WORK = (*VIEW, "wallets.add_bankfile", "wallets.send_bankfile")
 APPROVE = (*WORK, "wallets.approve_bankfile", "wallets.add_bankreport")
 GROUPS = {"viewer": VIEW, "operator": WORK, "supervisor": APPROVE}
