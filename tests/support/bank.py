@@ -11,7 +11,6 @@ from users.models import Client
 from wallets import posting
 from wallets.bank.statements import ImportReport, import_statement
 from wallets.models import BankAccount, BankLine, BankOutcome, Wallet
-from wallets.models.bank_lines import OPENING
 from wallets.orders.ibans import CreateIban
 
 
@@ -45,7 +44,7 @@ def receive(*lines: Line, name: str = "STATEMENT-1", **values: Any) -> ImportRep
 def states() -> Counter[str]:
     """How many lines are in which state, or in suspense for which reason."""
     explained = dict(BankOutcome.objects.values_list("line", "status"))
-    rows = BankLine.objects.exclude(reference=OPENING)
+    rows = BankLine.objects.all()
     return Counter(explained.get(row.id) or row.reason or "NEW" for row in rows)
 
 

@@ -9,7 +9,7 @@ from wallets.models import BankDecision, BankOutcome, BankPayment, Closing
 
 
 def test_every_table_of_clients_is_compared_with_its_events():
-    """A closing is staff's, and what concerns the bank the institution's: what they order has events."""
+    """A closing is staff's, and those of the bank the institution's: their orders have events."""
     models = apps.get_app_config("wallets").get_models()
     tables = {
         model._meta.db_table

@@ -26,6 +26,7 @@ FIGURES: Final = (
     ("suspense", _("Lines in suspense")),
     ("returned", _("Returned to payers, not yet debited")),
     ("setApart", _("Lines set apart")),
+    ("opening", _("Before the first statement")),
     ("mustBeInBank", _("Must be in the bank")),
     ("inBank", _("Is in the bank")),
     ("difference", _("Difference")),
@@ -56,7 +57,7 @@ def sign_off(request: HttpRequest, report: SafeguardingReport, values: dict[str,
     return gettext("Signed off.")
 
 
-def download(kind: str, media: str) -> Any:
+def report_download(kind: str, media: str) -> Any:
     """Answer a report as a file."""
 
     def run(request: HttpRequest, report: SafeguardingReport, values: Any) -> HttpResponse:
@@ -104,14 +105,14 @@ class SafeguardingReportAdmin(WithActions):
             label=_("Download as JSON"),
             permission=VIEW,
             form=SignForm,
-            do=download("json", "application/json"),
+            do=report_download("json", "application/json"),
         ),
         Action(
             name="csv",
             label=_("Download as CSV"),
             permission=VIEW,
             form=SignForm,
-            do=download("csv", "text/csv; charset=utf-8"),
+            do=report_download("csv", "text/csv; charset=utf-8"),
         ),
     )
 

@@ -27,7 +27,7 @@ from wallets.models import (
     BankStatement,
     BankStatementFile,
 )
-from wallets.models.bank_lines import OPENING, Suspense
+from wallets.models.bank_lines import Suspense
 
 BATCH: Final = 1_000
 """The most lines of one INSERT."""
@@ -64,9 +64,8 @@ def store_file(content: bytes, *, name: str, actor: str) -> StoredFile:
         new, known_lines = 0, 0
         for place, each in enumerate(statements):
             account = accounts[each.account, each.currency]
-            has_history = BankStatement.objects.of_account(account).exists()
             row = store_statement(file, place, each, account)
-            added, found = store_lines(row, each, has_history=has_history)
+            added, found = store_lines(row, each)
             new, known_lines = new + added, known_lines + found
     ids = frozenset(each.id for each in accounts.values())
     return StoredFile(file=file, is_known=False, accounts=ids, lines=new, known_lines=known_lines)
@@ -115,9 +114,7 @@ def store_statement(
     )
 
 
-def store_lines(
-    statement: BankStatement, read: camt.ReadStatement, *, has_history: bool
-) -> tuple[int, int]:
+def store_lines(statement: BankStatement, read: camt.ReadStatement) -> tuple[int, int]:
     """Store the lines that are new. Return how many entries were new, and how many known.
 
     A camt.053 confirms what it has. A camt.054 is read only if it books, and a camt.052 never.
@@ -133,8 +130,6 @@ def store_lines(
     new = [each for each in read.entries if identity_of_entry(each) not in known]
     reason = Suspense.NOT_NOTIFIED if notifies and confirms else Suspense.NEW
     lines = [line for each in new for line in lines_of_entry(statement, each, reason)]
-    if confirms and not has_history and read.opening:
-        lines.insert(0, opening_line(statement, read.opening))
     BankLine.objects.bulk_create(lines, batch_size=BATCH)
     if confirms:
         entries = [known[name] for name in map(identity_of_entry, read.entries) if name in known]
@@ -212,20 +207,3 @@ def paid_by_file(account: BankAccount, detail: Detail) -> tuple[Detail, ...]:
         if sum(each.amount for each in details) == detail.amount:
             return tuple(details)
     return ()
-
-
-def opening_line(statement: BankStatement, opening: int) -> BankLine:
-    """The line that stands for what the account had before its first statement: for staff."""
-    return BankLine(
-        account=statement.account,
-        statement=statement,
-        confirmed_by=statement,
-        reference=OPENING,
-        booking_date=statement.start or statement.day,
-        entry_amount=abs(opening),
-        sign=1 if opening > 0 else -1,
-        index=0,
-        amount=abs(opening),
-        currency=statement.account.currency,
-        reason=Suspense.OPENING,
-    )

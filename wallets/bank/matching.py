@@ -19,7 +19,7 @@ from iocash import money
 from users.models import Client
 from users.models.events import By
 from wallets.models import BankLine, BankOutcome, Movement, Wallet
-from wallets.models.bank_lines import OPENING, Suspense
+from wallets.models.bank_lines import Suspense
 from wallets.orders.bank_lines import BANK, ExplainLine, key_of_line
 
 ID: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}(?![0-9a-f])")
@@ -55,8 +55,6 @@ def match(lines: Sequence[BankLine]) -> list[Answer]:
 
 def answer_of(line: BankLine, found: Found) -> Answer:
     """What explains a line: an order, or the reason why nothing does."""
-    if line.reference == OPENING:
-        return Suspense.OPENING
     if line.index:
         return Suspense.REPEATED
     if line.sign < 0:
@@ -238,9 +236,13 @@ def hex_of(text: str) -> str:
 
 
 def named_ids(line: BankLine) -> list[str]:
-    """The ids that a line names, as hex: the end-to-end reference, and in its texts."""
+    """The ids that a line names, as hex: the end-to-end reference, and in its texts.
+
+    Banks cut texts into lines anywhere, so they are also read without spaces.
+    """
     words = f"{line.end_to_end} {line.remittance} {line.text}".lower()
-    return [each.replace("-", "") for each in ID.findall(words)][:MOST_CANDIDATES]
+    found = [*ID.findall(words), *ID.findall(words.replace(" ", ""))]
+    return [*dict.fromkeys(each.replace("-", "") for each in found)][:MOST_CANDIDATES]
 
 
 def named_ibans(line: BankLine) -> list[str]:

@@ -2,8 +2,8 @@
 
 For the accounts of a currency that hold the money of the same clients:
 
-    wallets + suspense + returned + set apart - movements without a line
-        = closing balance + lines that no statement has yet
+    wallets + suspense + returned + set apart + what was there before the first statement
+        - movements without a line = closing balance + lines that no statement has yet
 
 Pending cash-outs are in the wallets until they settle. Settled cash-outs without a debit, and all
 other movements from or to the outside without a line, are counted and dated by their type.
@@ -16,7 +16,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
@@ -57,7 +57,8 @@ BALANCES: Final = """
     WHERE client_id = ANY(%s) AND currency = %s
 """
 WITHOUT_LINE: Final = """
-    SELECT movement.type, sum(movement.amount)::bigint, count(*), min(movement.settled_at)
+    SELECT movement.type, sum(movement.amount)::bigint, count(*), min(movement.settled_at),
+           min(movement.settled_at) FILTER (WHERE movement.settled_at >= %s)
     FROM wallets_movement AS movement
     WHERE movement.client_id = ANY(%s) AND movement.currency = %s
       AND movement.counterparty_id IS NULL AND movement.status = 'SUCCESS'
@@ -80,19 +81,26 @@ ELSEWHERE: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """The movements of a type without a line: their sum, number, and the time of the oldest."""
+    """The movements of a type without a line: their sum, number, and the time of the oldest.
+
+    `waiting_since` is that of the oldest since the first statement: a line can come for it.
+    """
 
     type: str
     amount: int
     count: int
     oldest: datetime
+    waiting_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """An account: the closing balance and its day, and what its lines add up to."""
+    """An account: the balance before its first statement, the closing balance and its day, and what
+    its lines add up to."""
 
     account: BankAccount
+    first_day: date | None
+    opening: int
     closing: int | None
     day: Any
     lines: int
@@ -100,7 +108,7 @@ class Balance:
 
     @property
     def is_right(self) -> bool:
-        return self.closing == self.lines
+        return self.closing == self.opening + self.lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +128,13 @@ class SafeguardingPosition:
     def held(self) -> int:
         """What must be in the bank."""
         without = sum(each.amount for each in self.unmatched)
-        return self.wallets + self.suspense + self.returned + self.apart - without
+        own = self.suspense + self.returned + self.apart + self.opening
+        return self.wallets + own - without
+
+    @property
+    def opening(self) -> int:
+        """What the accounts had before their first statements."""
+        return sum(each.opening for each in self.balances)
 
     @property
     def banked(self) -> int:
@@ -133,7 +147,7 @@ class SafeguardingPosition:
 
     def is_right(self, now: datetime) -> bool:
         """Whether the equation holds, and nothing has waited for longer than PATIENCE."""
-        waiting = [each.oldest for each in self.unmatched]
+        waiting = [each.waiting_since for each in self.unmatched if each.waiting_since]
         waiting += [self.oldest_suspense] if self.oldest_suspense else []
         is_late = any(now - each > PATIENCE for each in waiting)
         return not self.difference and not is_late and all(each.is_right for each in self.balances)
@@ -165,17 +179,18 @@ def position_of(accounts: Sequence[BankAccount], clients: Sequence[UUID]) -> Saf
     lines = {row[0]: row[1:] for row in fetch_rows(LINES, [[each.id for each in accounts]])}
     sums = {state: amount for state, (amount, *_) in lines.items()}
     ((wallets,),) = fetch_rows(BALANCES, [[*clients], currency])
+    balances = tuple(bank_balance(each) for each in accounts)
+    first = min(filter(None, (each.first_day for each in balances)), default=date.max)
+    values = [datetime.combine(first, time.min, UTC), [*clients], currency]
     return SafeguardingPosition(
         currency=currency,
-        balances=tuple(bank_balance(each) for each in accounts),
+        balances=balances,
         wallets=wallets,
         suspense=sums.get("suspense", 0),
         returned=sums.get("returned", 0),
         apart=sums.get("apart", 0),
         oldest_suspense=lines["suspense"][2] if "suspense" in lines else None,
-        unmatched=tuple(
-            Unmatched(*row) for row in fetch_rows(WITHOUT_LINE, [[*clients], currency])
-        ),
+        unmatched=tuple(Unmatched(*row) for row in fetch_rows(WITHOUT_LINE, values)),
     )
 
 
@@ -183,9 +198,11 @@ def bank_balance(account: BankAccount) -> Balance:
     """The latest closing balance of an account, and what its lines add up to."""
     statements = BankStatement.objects.of_account(account).filter(closing__isnull=False)
     latest = statements.first()
+    first = BankStatement.objects.of_account(account).order_by("day", "page", "created_at").first()
     ((lines, unconfirmed),) = fetch_rows(BOOKED, [account.id])
     closing, day = (latest.closing, latest.day) if latest else (None, None)
-    return Balance(account, closing, day, lines, unconfirmed)
+    first_day, opening = (first.start or first.day, first.opening or 0) if first else (None, 0)
+    return Balance(account, first_day, opening, closing, day, lines, unconfirmed)
 
 
 def fetch_rows(statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
@@ -256,12 +273,14 @@ def position_as_json(position: SafeguardingPosition, now: datetime) -> dict[str,
             }
             for each in position.unmatched
         ],
+        "opening": text(position.opening),
         "mustBeInBank": text(position.held),
         "inBank": text(position.banked),
         "difference": text(position.difference),
         "accounts": [
             {
                 "iban": each.account.iban,
+                "openingBalance": text(each.opening),
                 "closingBalance": text(each.closing),
                 "statementDay": each.day.isoformat() if each.day else None,
                 "linesAddUpTo": text(each.lines),
@@ -279,7 +298,7 @@ def as_csv(report: SafeguardingReport) -> str:
     rows.writerow(["day", "currency", "accounts", "figure", "amount"])
     for each in json.loads(report.content)["positions"]:
         accounts = " ".join(account["iban"] for account in each["accounts"])
-        figures = "wallets", "suspense", "returned", "setApart", "mustBeInBank", "inBank"
+        figures = "wallets", "suspense", "returned", "setApart", "opening", "mustBeInBank", "inBank"
         pairs = [(name, each[name]) for name in (*figures, "difference")]
         pairs += [
             (f"movementsWithoutLine {found['type']}", found["amount"])

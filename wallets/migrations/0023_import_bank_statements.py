@@ -271,7 +271,6 @@ class Migration(migrations.Migration):
                             ("reversed", "The bank has reversed an earlier entry"),
                             ("repeated", "The same entry is in the statement more than once"),
                             ("not_notified", "The statement has it, but no notification had it"),
-                            ("opening", "What the account had before its first statement"),
                             ("taken", "The movement belongs to another line"),
                             ("part", "A part of a line that was split"),
                             ("wallet_not_ready", "The wallet is blocked or closed"),

@@ -21,9 +21,6 @@ from wallets.models.bank_statements import BankStatement
 from wallets.models.movements import Movement
 from wallets.models.wallets import Wallet
 
-OPENING = "OPENING-BALANCE"
-"""The reference of the line that stands for what an account had before its first statement."""
-
 
 class Suspense(models.TextChoices):
     """Why a line is in suspense."""
@@ -40,7 +37,6 @@ class Suspense(models.TextChoices):
     REVERSED = "reversed", _("The bank has reversed an earlier entry")
     REPEATED = "repeated", _("The same entry is in the statement more than once")
     NOT_NOTIFIED = "not_notified", _("The statement has it, but no notification had it")
-    OPENING = "opening", _("What the account had before its first statement")
     TAKEN = "taken", _("The movement belongs to another line")
     PART = "part", _("A part of a line that was split")
     WALLET_NOT_READY = "wallet_not_ready", _("The wallet is blocked or closed")

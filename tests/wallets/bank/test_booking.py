@@ -255,14 +255,6 @@ def test_notification_after_its_statement_changes_nothing(client_demo, bobs, iba
     assert bank.states() == {"not_notified": 1}
 
 
-def test_opening_balance_of_the_first_statement_is_a_line(account):
-    bank.receive(incoming("1.00", "R1"), opening="50.00", closing="51.00")
-    bank.receive(incoming("2.00", "R2"), name="2", opening="51.00", closing="53.00")
-    opening = BankLine.objects.get(reference="OPENING-BALANCE")
-    assert (opening.amount, opening.reason) == (50_00, "opening")
-    assert sum(each.signed_amount for each in BankLine.objects.all()) == 53_00
-
-
 def test_line_of_a_client_of_the_api_is_matched_and_never_booked(client_demo, bobs):
     bank.an_account(client_demo, cash_ins="API")
     iban = bank.an_iban(bobs)

@@ -111,11 +111,14 @@ def test_notified_lines_are_in_the_bank_before_their_statement(client_demo, bobs
     assert is_right()
 
 
-def test_opening_balance_waits_for_two_people(account):
-    bank.receive(incoming("1.00", "R1"), opening="50.00", closing="51.00")
-    assert (only().suspense, only().difference) == (51_00, 0)
-    decide(BankLine.objects.select_related("account").get(reason="opening"), "IGNORE")
-    assert (only().suspense, only().apart, only().difference) == (1_00, 50_00, 0)
+def test_what_an_account_had_before_its_first_statement_is_counted(account, bobs):
+    """Whatever statement is imported first."""
+    later = {"name": "2", "day": "2026-11-26", "opening": "51.00", "closing": "53.00"}
+    bank.receive(incoming("2.00", "R2"), **later)
+    first = {"name": "1", "day": "2026-11-25", "opening": "50.00", "closing": "51.00"}
+    bank.receive(incoming("1.00", "R1"), **first)
+    assert (only().opening, only().suspense, only().difference) == (50_00, 3_00, 0)
+    assert is_right()
 
 
 def test_accounts_of_the_same_client_have_one_equation(account, client_demo, bobs):
