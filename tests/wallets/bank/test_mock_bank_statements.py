@@ -15,15 +15,15 @@ import pytest
 
 from iocash.db import clock
 from tests.support import bank as our_bank
-from tests.support import bank_files, mock_bank
+from tests.support import bank_files, mock_bank, people
 from tests.support.bank_files import build, content_of, send
-from tests.support.cash_outs import a_cash_out
 from tests.support.mock_bank import ACME, ELSEWHERE, MockBank
 from wallets import posting
 from wallets.bank import booking, safeguarding
 from wallets.bank.messages import camt
 from wallets.bank.statements import import_statement
 from wallets.models import BankAccount, BankLine, BankOutcome, Movement, Wallet
+from wallets.orders.cash_outs import CashOut
 
 pytestmark = [pytest.mark.django_db, pytest.mark.ci]
 
@@ -56,7 +56,9 @@ def arrives(bank: MockBank, amount: int, note: str) -> None:
 def paid_out(bank: MockBank, account: BankAccount, source: Wallet, *amounts: int) -> list[Movement]:
     """Cash-outs that are in a file which the bank has."""
     members = bank_files.two_members()
-    cash_outs = [a_cash_out(source, amount) for amount in amounts]
+    about = {**people.about(source), "iban": ELSEWHERE, "holder_name": "Zoë Müller"}
+    orders = [CashOut(**about, amount=people.decimal(amount)) for amount in amounts]
+    cash_outs = [Movement.objects.get(id=posting.submit(each).id) for each in orders]
     file = build(account, cash_outs, members[0], execution_date=monday())
     send(file, members[1])
     bank.receive(content_of(file))
@@ -71,7 +73,7 @@ def days(bank: MockBank, account: BankAccount, wallets: tuple[Wallet, Wallet]) -
     """Five days of business: the statements of the bank, and its notifications."""
     alices, bobs = wallets
     ibans = [our_bank.an_iban(each) for each in wallets]
-    bank.behave(ELSEWHERE, behaviour="return-later", parameters={"days": 2})
+    bank.behave("ACME", behaviour="return-later", parameters={"days": 2})
     found: list[bytes] = []
     for day in range(5):
         arrives(bank, 10_00 + day, f"Invoice {day} {ibans[day % 2]}")
@@ -122,6 +124,7 @@ def test_days_of_a_bank_are_explained_to_the_cent(bank, account, alices, bobs, m
     assert position.difference == 0
     assert all(each.is_right for each in position.balances)
     assert {each.type for each in position.unmatched} == {"CASH_IN"}  # of the stage
+    assert Movement.objects.filter(type="REVERSAL").count() == 2
     states = our_bank.states()
     assert states.keys() == {"MATCHED", "no_wallet"}
     explained = BankOutcome.objects.values_list("movement", flat=True)
