@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iocash.worker import add_duties
 from wallets.duties.audits import AuditLedger, WriteAnchor
+from wallets.duties.bank_files import PlaceBankFiles
 from wallets.duties.erasure import EraseUsers
 from wallets.duties.holds import ExpireOverdueHolds
 from wallets.duties.schedules import RunSchedules, RunTriggers
@@ -15,4 +16,5 @@ add_duties(
     EraseUsers(),
     AuditLedger(),
     WriteAnchor(),
+    PlaceBankFiles(),
 )
