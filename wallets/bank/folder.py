@@ -5,8 +5,8 @@
 3. The file is marked as sent.
 
 A process may be killed anywhere. While the hidden file is there, it was not renamed; if it is gone
-although `placed_at` is set, it was. So the software of the bank may take a file away at once, and no
-file is put there twice.
+although `placed_at` is set, it was. So the software of the bank may take a file away at once, and
+no file is put there twice.
 """
 
 from __future__ import annotations
