@@ -17,7 +17,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from uuid_utils.compat import uuid7
 
-from tests.support import people
+from tests.support import bank_files, people
 from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import IBAN
 from tests.support.kyc import send_one
@@ -51,6 +51,7 @@ REVIEWERS: Final = frozenset({OPERATOR, REVIEWER, SUPERVISOR})
 SUPERVISORS: Final = frozenset({SUPERVISOR})
 KEEPERS: Final = frozenset({SUPERVISOR, ADMINISTRATOR})
 ADMINISTRATORS: Final = frozenset({ADMINISTRATOR})
+BANK_READERS: Final = frozenset({VIEWER, OPERATOR, SUPERVISOR})
 
 LISTS: Final = {
     "auth.user": KEEPERS,
@@ -74,6 +75,8 @@ LISTS: Final = {
     "users.webhookdelivery": EVERYBODY,
     "users.webhookendpoint": EVERYBODY,
     "wallets.audit": EVERYBODY,
+    "wallets.bankaccount": BANK_READERS | ADMINISTRATORS,
+    "wallets.bankfile": BANK_READERS,
     "wallets.closing": MONEY_READERS,
     "wallets.externalaccount": MONEY_READERS,
     "wallets.hold": MONEY_READERS,
@@ -90,6 +93,7 @@ ADDING: Final = {
     "users.client": KEEPERS,
     "users.rejectionreason": SUPERVISORS,
     "users.task": REVIEWERS,
+    "wallets.bankaccount": ADMINISTRATORS,
     "wallets.movement": OPERATORS,
 }
 """Who may add; others have no page to add."""
@@ -141,6 +145,10 @@ ACTIONS: Final = {
     "users.webhookendpoint/enable": KEEPERS,
     "users.webhookendpoint/ping": KEEPERS,
     "users.webhookendpoint/replay": KEEPERS,
+    "wallets.bankaccount/change": ADMINISTRATORS,
+    "wallets.bankaccount/close": ADMINISTRATORS,
+    "wallets.bankfile/approve": SUPERVISORS,
+    "wallets.bankfile/discard": OPERATORS,
     "wallets.closing/again": SUPERVISORS,
     "wallets.closing/finish": SUPERVISORS,
     "wallets.closing/stop": SUPERVISORS,
@@ -169,6 +177,7 @@ ACTIONS: Final = {
 
 PAGES: Final = {
     "account": EVERYBODY,
+    "bank-report-import": SUPERVISORS,
     "dormant_wallets": MONEY_READERS,
     "export": MONEY_READERS,
     "failed-log-ins": KEEPERS,
@@ -179,7 +188,12 @@ PAGES: Final = {
     "staff-activity": KEEPERS,
 }
 """Who may open each page of our own: the export is that of users."""
-POSTED: Final = {"payments-out-act": MONEY_READERS, "payments-out-confirm": MONEY_READERS}
+POSTED: Final = {
+    "bank-file-build": OPERATORS,
+    "bank-file-download": OPERATORS,
+    "payments-out-act": MONEY_READERS,
+    "payments-out-confirm": MONEY_READERS,
+}
 """Who may post to each page that is not opened; what a post does needs its own permission."""
 OWN_SECOND_FACTOR: Final = frozenset({"recovery-codes", "replace-second-factor"})
 """Pages for those who have verified their second factor; see `test_recovery_codes.py`."""
@@ -194,6 +208,7 @@ def rows(alices: Any, bobs: Any, client_demo: Any, api: Any) -> dict[str, Any]:
         client=client_demo, label="Shop", kid="demo-1", scopes=[], public_key=pem(PRIVATE)
     )
     endpoint, event = an_endpoint(client_demo), Event.objects.latest("position")
+    file = bank_files.a_file(alices)
     return {
         "auth.user": get_user_model().objects.create_user("colleague", is_staff=True),
         "users.apikey": ApiKey.objects.get(),
@@ -208,6 +223,8 @@ def rows(alices: Any, bobs: Any, client_demo: Any, api: Any) -> dict[str, Any]:
         "users.webhookattempt": an_attempt(endpoint, event.id),
         "users.webhookdelivery": a_failed_delivery(endpoint, event),
         "users.webhookendpoint": endpoint,
+        "wallets.bankaccount": file.account,
+        "wallets.bankfile": file,
         "wallets.closing": Closing.objects.create(
             client=client_demo, user=alices.user, iban=IBAN, actor="staff:1"
         ),
@@ -285,7 +302,11 @@ def test_role_opens_exactly_its_own_pages(role):
         for name in PAGES
     }
     assert statuses == {name: 200 if role in may else 403 for name, may in PAGES.items()}
-    posted = {name: browser.post(reverse(f"admin:{name}")).status_code for name in POSTED}
+    args = {"bank-file-download": [people.unknown_id()]}
+    posted = {
+        name: browser.post(reverse(f"admin:{name}", args=args.get(name, []))).status_code
+        for name in POSTED
+    }
     for name, may in POSTED.items():
         assert (posted[name] == 403) is (role not in may), name
 

@@ -97,7 +97,7 @@ def read_report(content: bytes) -> StatusReport:
     Raises:
         Unreadable: it is no such message, lacks an id, or contradicts itself.
     """
-    root, namespace = xml.read(content)
+    root, namespace = xml.read_document(content)
     found = next((each for each in root.iter() if each.tag in REPORTS), None)
     if found is None:
         raise Unreadable(Message("This is no message pain.002: it has no status report."))

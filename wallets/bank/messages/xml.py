@@ -26,7 +26,7 @@ class Unreadable(Exception):
         self.words = words
 
 
-def read(content: bytes) -> tuple[Element, str]:
+def read_document(content: bytes) -> tuple[Element, str]:
     """Return the root of a document, with namespaces taken off all tags, and its namespace.
 
     The namespace is that of the first element that has one; blank: none has.
@@ -39,14 +39,14 @@ def read(content: bytes) -> tuple[Element, str]:
     content = content.lstrip()
     if not content:
         raise Unreadable(Message("The file is empty."))
-    root = parse(content)
+    root = parse_document(content)
     if root.getroottree().docinfo.internalDTD is not None:
         words = "The file has a document type (DTD), which messages of banks never have."
         raise Unreadable(Message(words))
     return root, strip_namespaces(root)
 
 
-def parse(content: bytes) -> Element:
+def parse_document(content: bytes) -> Element:
     """Parse a document; one that is not in the encoding that it declares is read as FALLBACK.
 
     Raises:

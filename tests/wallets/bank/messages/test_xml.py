@@ -17,24 +17,26 @@ SECRET = b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><a>&x;</a>'
 
 
 def test_tags_lose_their_namespace():
-    root, namespace = xml.read(b'<x:a xmlns:x="urn:one"><x:b>1</x:b><!-- no --><?no no?></x:a>')
+    root, namespace = xml.read_document(
+        b'<x:a xmlns:x="urn:one"><x:b>1</x:b><!-- no --><?no no?></x:a>'
+    )
     assert (root.tag, root[0].tag, len(root), namespace) == ("a", "b", 1, "urn:one")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"])
 def test_declared_encoding_is_read(encoding):
     text = f'<?xml version="1.0" encoding="{encoding.removesuffix("-sig")}"?><a>é</a>'
-    assert xml.read(text.encode(encoding))[0].text == "é"
+    assert xml.read_document(text.encode(encoding))[0].text == "é"
 
 
 def test_utf_16_is_read_when_it_declares_utf_8():
     text = '<?xml version="1.0" encoding="UTF-8"?><a>é</a>'
-    assert xml.read(text.encode("utf-16"))[0].text == "é"
+    assert xml.read_document(text.encode("utf-16"))[0].text == "é"
 
 
 def test_latin_1_is_read_when_it_declares_utf_8():
     text = '\n<?xml version="1.0" encoding="UTF-8"?><a>é</a>'
-    assert xml.read(text.encode("latin-1"))[0].text == "é"
+    assert xml.read_document(text.encode("latin-1"))[0].text == "é"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_latin_1_is_read_when_it_declares_utf_8():
 def test_hostile_or_broken_file_is_refused(content):
     began = time.monotonic()
     with pytest.raises(xml.Unreadable) as caught:
-        xml.read(content)
+        xml.read_document(content)
     assert str(caught.value).endswith(".")
     assert time.monotonic() - began < 2
 
@@ -70,5 +72,5 @@ def test_hostile_or_broken_file_is_refused(content):
 def test_file_of_50_mb_is_refused_unread():
     began = time.monotonic()
     with pytest.raises(xml.Unreadable, match="larger than 32 MiB"):
-        xml.read(b"<a>" + b"<b/>" * 13_000_000 + b"</a>")
+        xml.read_document(b"<a>" + b"<b/>" * 13_000_000 + b"</a>")
     assert time.monotonic() - began < 1
