@@ -17,7 +17,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from uuid_utils.compat import uuid7
 
-from tests.support import bank, people
+from tests.support import bank, bank_files, people
 from tests.support.camt import incoming
 from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import IBAN
@@ -49,12 +49,13 @@ pytestmark = pytest.mark.django_db
 NOBODY: Final[frozenset[str]] = frozenset()
 EVERYBODY: Final = frozenset(ROLES)
 MONEY_READERS: Final = frozenset({VIEWER, OPERATOR, REVIEWER, SUPERVISOR})
-BANK_READERS: Final = frozenset({VIEWER, OPERATOR, SUPERVISOR, ADMINISTRATOR})
+LINE_READERS: Final = frozenset({VIEWER, OPERATOR, SUPERVISOR, ADMINISTRATOR})
 OPERATORS: Final = frozenset({OPERATOR, SUPERVISOR})
 REVIEWERS: Final = frozenset({OPERATOR, REVIEWER, SUPERVISOR})
 SUPERVISORS: Final = frozenset({SUPERVISOR})
 KEEPERS: Final = frozenset({SUPERVISOR, ADMINISTRATOR})
 ADMINISTRATORS: Final = frozenset({ADMINISTRATOR})
+BANK_READERS: Final = frozenset({VIEWER, OPERATOR, SUPERVISOR})
 
 LISTS: Final = {
     "auth.user": KEEPERS,
@@ -78,12 +79,14 @@ LISTS: Final = {
     "users.webhookdelivery": EVERYBODY,
     "users.webhookendpoint": EVERYBODY,
     "wallets.audit": EVERYBODY,
+    "wallets.bankaccount": BANK_READERS | ADMINISTRATORS,
+    "wallets.bankfile": BANK_READERS,
     "wallets.closing": MONEY_READERS,
     "wallets.externalaccount": MONEY_READERS,
-    "wallets.bankdecision": BANK_READERS,
-    "wallets.bankline": BANK_READERS,
-    "wallets.bankstatement": BANK_READERS,
-    "wallets.safeguardingreport": BANK_READERS,
+    "wallets.bankdecision": LINE_READERS,
+    "wallets.bankline": LINE_READERS,
+    "wallets.bankstatement": LINE_READERS,
+    "wallets.safeguardingreport": LINE_READERS,
     "wallets.hold": MONEY_READERS,
     "wallets.movement": MONEY_READERS,
     "wallets.scheduledoperation": MONEY_READERS,
@@ -98,6 +101,7 @@ ADDING: Final = {
     "users.client": KEEPERS,
     "users.rejectionreason": SUPERVISORS,
     "users.task": REVIEWERS,
+    "wallets.bankaccount": ADMINISTRATORS,
     "wallets.movement": OPERATORS,
 }
 """Who may add; others have no page to add."""
@@ -150,14 +154,18 @@ ACTIONS: Final = {
     "users.webhookendpoint/enable": KEEPERS,
     "users.webhookendpoint/ping": KEEPERS,
     "users.webhookendpoint/replay": KEEPERS,
+    "wallets.bankaccount/change": ADMINISTRATORS,
+    "wallets.bankaccount/close": ADMINISTRATORS,
+    "wallets.bankfile/approve": SUPERVISORS,
+    "wallets.bankfile/discard": OPERATORS,
     "wallets.bankdecision/approve": SUPERVISORS,
     "wallets.bankdecision/refuse": SUPERVISORS,
     "wallets.bankline/assign": OPERATORS,
     "wallets.bankline/return": OPERATORS,
     "wallets.bankline/set-apart": OPERATORS,
     "wallets.bankline/split": OPERATORS,
-    "wallets.safeguardingreport/csv": BANK_READERS,
-    "wallets.safeguardingreport/json": BANK_READERS,
+    "wallets.safeguardingreport/csv": LINE_READERS,
+    "wallets.safeguardingreport/json": LINE_READERS,
     "wallets.safeguardingreport/sign": SUPERVISORS,
     "wallets.closing/again": SUPERVISORS,
     "wallets.closing/finish": SUPERVISORS,
@@ -187,6 +195,7 @@ ACTIONS: Final = {
 
 PAGES: Final = {
     "account": EVERYBODY,
+    "bank-report-import": SUPERVISORS,
     "bank-import": OPERATORS,
     "dormant_wallets": MONEY_READERS,
     "export": MONEY_READERS,
@@ -198,7 +207,12 @@ PAGES: Final = {
     "staff-activity": KEEPERS,
 }
 """Who may open each page of our own: the export is that of users."""
-POSTED: Final = {"payments-out-act": MONEY_READERS, "payments-out-confirm": MONEY_READERS}
+POSTED: Final = {
+    "bank-file-build": OPERATORS,
+    "bank-file-download": OPERATORS,
+    "payments-out-act": MONEY_READERS,
+    "payments-out-confirm": MONEY_READERS,
+}
 """Who may post to each page that is not opened; what a post does needs its own permission."""
 OWN_SECOND_FACTOR: Final = frozenset({"recovery-codes", "replace-second-factor"})
 """Pages for those who have verified their second factor; see `test_recovery_codes.py`."""
@@ -213,6 +227,7 @@ def rows(alices: Any, bobs: Any, client_demo: Any, api: Any) -> dict[str, Any]:
         client=client_demo, label="Shop", kid="demo-1", scopes=[], public_key=pem(PRIVATE)
     )
     endpoint, event = an_endpoint(client_demo), Event.objects.latest("position")
+    file = bank_files.a_file(alices)
     return {
         "auth.user": get_user_model().objects.create_user("colleague", is_staff=True),
         "users.apikey": ApiKey.objects.get(),
@@ -227,6 +242,8 @@ def rows(alices: Any, bobs: Any, client_demo: Any, api: Any) -> dict[str, Any]:
         "users.webhookattempt": an_attempt(endpoint, event.id),
         "users.webhookdelivery": a_failed_delivery(endpoint, event),
         "users.webhookendpoint": endpoint,
+        "wallets.bankaccount": file.account,
+        "wallets.bankfile": file,
         "wallets.closing": Closing.objects.create(
             client=client_demo, user=alices.user, iban=IBAN, actor="staff:1"
         ),
@@ -319,7 +336,11 @@ def test_role_opens_exactly_its_own_pages(role):
         for name in PAGES
     }
     assert statuses == {name: 200 if role in may else 403 for name, may in PAGES.items()}
-    posted = {name: browser.post(reverse(f"admin:{name}")).status_code for name in POSTED}
+    args = {"bank-file-download": [people.unknown_id()]}
+    posted = {
+        name: browser.post(reverse(f"admin:{name}", args=args.get(name, []))).status_code
+        for name in POSTED
+    }
     for name, may in POSTED.items():
         assert (posted[name] == 403) is (role not in may), name
 

@@ -53,6 +53,12 @@ def build(account: BankAccount, movements: Iterable[Movement], by: By, **values:
     return files.build_file(account=account, ids=ids, by=by, **facts | values).file
 
 
+def a_file(source: Wallet) -> BankFile:
+    """A file with a cash-out of 1.00, which waits for its approval."""
+    account = an_account(source.client)
+    return build(account, some_cash_outs(source, 1_00), by_member("file-builder"))
+
+
 def approve(file: BankFile, by: By) -> BankFile:
     return files.approve_file(file_id=file.id, sha256=file.hash, by=by)
 

@@ -28,9 +28,9 @@ from users.models import Event, RejectionReason, SigningKey, WebhookEndpoint
 from wallets.admin.tabs import TABS
 from wallets.models import Audit, ExternalAccount, Hold, Movement, ScheduledRun, Wallet
 
-POSTED = frozenset({"payments-out-act", "payments-out-confirm"})
+POSTED = frozenset({"bank-file-build", "payments-out-act", "payments-out-confirm"})
 """Pages that are shown after a form only."""
-FILES = frozenset({"export"})
+FILES = frozenset({"bank-file-download", "export"})
 LOST = "/admin/nowhere/"
 
 Rows = dict[str, Model]

@@ -41,7 +41,10 @@ class HolderForm(ActionForm):
 
     holder_name = forms.CharField(label=_("Account holder"), max_length=70)
     bic = forms.CharField(
-        label="BIC", max_length=11, required=False, help_text=_("8 or 11 characters, or nothing.")
+        label=_("BIC"),
+        max_length=11,
+        required=False,
+        help_text=_("8 or 11 characters, or nothing."),
     )
     clients = forms.ModelMultipleChoiceField(
         Client.objects.order_by("name"),
@@ -151,7 +154,7 @@ ADD_ONE = Action(
 @admin.register(BankAccount)
 class BankAccountAdmin(WithActions):
     list_display = ("iban", "currency", "holder_name", "purpose_in_words", "state_of", "short")
-    list_filter = ("purpose", "currency")
+    list_filter = ("purpose",)
     ordering = ("-id",)
     fields = (
         "iban",

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
+from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
+from iocash.http import problems
 from users import menu, pages
 from users.actions import Action, Facts, Searched, WithActions, address_of, by
 from users.change_lists.columns import NAMES
@@ -23,6 +26,7 @@ from users.history import actor_name, name_actors
 from users.models.ids import as_id
 from wallets.admin.facts import with_currency
 from wallets.admin.forms import LedgerForm
+from wallets.admin.refusals import explain_refusal
 from wallets.admin.states import state_of
 from wallets.bank import files
 from wallets.models import BankFile, BankPayment
@@ -49,9 +53,19 @@ class DiscardForm(LedgerForm):
     reason = forms.CharField(label=_("Reason"), max_length=140)
 
 
+@contextmanager
+def explained_to_staff(request: HttpRequest) -> Iterator[None]:
+    """Let a database that does not answer be a refusal, as for single orders."""
+    try:
+        yield
+    except DatabaseError as error:
+        raise problems.refusal(error, request) from error
+
+
 def approve_from_page(request: HttpRequest, file: BankFile, values: dict[str, Any]) -> HttpResponse:
     """Approve a file; it is discarded instead if one of its payments can't be sent."""
-    file = files.approve_file(file_id=file.id, sha256=values["sha256"], by=by(request))
+    with explained_to_staff(request):
+        file = files.approve_file(file_id=file.id, sha256=values["sha256"], by=by(request))
     if file.state == BankFile.State.DISCARDED:
         text = gettext("The file was discarded: %(reason)s. Its payments are in the queue again.")
         messages.error(request, text % {"reason": file.reason})
@@ -61,7 +75,8 @@ def approve_from_page(request: HttpRequest, file: BankFile, values: dict[str, An
 
 
 def discard_from_page(request: HttpRequest, file: BankFile, values: dict[str, Any]) -> str:
-    files.discard_file(file_id=file.id, reason=values["reason"], by=by(request))
+    with explained_to_staff(request):
+        files.discard_file(file_id=file.id, reason=values["reason"], by=by(request))
     return gettext("Discarded. Its payments are in the queue again.")
 
 
@@ -229,10 +244,14 @@ def download(request: HttpRequest, file_id: Any) -> HttpResponse:
     if request.method != "POST":
         return page
     try:
-        file, content = files.take_file(file_id=file_id, by=by(request))
+        with explained_to_staff(request):
+            file, content = files.take_file(file_id=file_id, by=by(request))
     except errors.InvalidFields as refused:
         for wrong in refused.errors:
             messages.error(request, errors.translated(wrong.detail, gettext))
+        return page
+    except errors.Refused as refused:
+        messages.error(request, explain_refusal(refused)[1])
         return page
     response = HttpResponse(content, content_type="application/xml")
     response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'

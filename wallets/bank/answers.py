@@ -164,19 +164,8 @@ def apply_report(
             note_status(payment, status)
             counts["noted"] += 1
     settled = post_ends(ends, digest, by, counts)
-    BankPayment.objects.bulk_update(changed, NOTED, batch_size=1_000)
+    BankPayment.objects.write_notes(changed)
     return settled, counts
-
-
-NOTED: Final = (
-    "status",
-    "reason_code",
-    "information",
-    "verification",
-    "conflict",
-    "answered_at",
-)
-"""What an answer changes of a payment."""
 
 
 def note_status(payment: BankPayment, status: Status) -> None:

@@ -290,15 +290,26 @@ def take_file(*, file_id: UUID, by: By) -> tuple[BankFile, bytes]:
         file = locked(file_id)
         if not file.approved_by:
             raise file_refusal(errors.Message("This file was not approved."))
-        if file.content is None:
-            words = "The content of this file was erased with the data of a user."
-            raise file_refusal(errors.Message(words))
-        content = bytes(file.content)
-        if hashlib.sha256(content).digest() != bytes(file.sha256):
-            raise errors.Inconsistent("a bank file has another hash than its content")
+        content = content_for_bank(file)
         mark_sent(file, by)
         record_on_file(file, by, TAKEN)
     return file, content
+
+
+def content_for_bank(file: BankFile) -> bytes:
+    """The content of a file, exactly as it was approved.
+
+    Raises:
+        InvalidFields: it was erased.
+        Inconsistent: it has another hash.
+    """
+    if file.content is None:
+        words = "The content of this file was erased with the data of a user."
+        raise file_refusal(errors.Message(words))
+    content = bytes(file.content)
+    if hashlib.sha256(content).digest() != bytes(file.sha256):
+        raise errors.Inconsistent("a bank file has another hash than its content")
+    return content
 
 
 def mark_sent(file: BankFile, by: By) -> None:

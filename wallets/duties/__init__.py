@@ -5,6 +5,7 @@ from __future__ import annotations
 from iocash.worker import add_duties
 from wallets.duties.audits import AuditLedger, WriteAnchor
 from wallets.duties.bank import BookBankLines, RetryBankLines
+from wallets.duties.bank_files import PlaceBankFiles
 from wallets.duties.erasure import EraseUsers
 from wallets.duties.holds import ExpireOverdueHolds
 from wallets.duties.safeguarding import ReportSafeguarding
@@ -20,4 +21,5 @@ add_duties(
     EraseUsers(),
     AuditLedger(),
     WriteAnchor(),
+    PlaceBankFiles(),
 )

@@ -474,26 +474,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="bankfile",
             constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "state__in",
-                        [
-                            "BUILT",
-                            "APPROVED",
-                            "SENT",
-                            "ACCEPTED",
-                            "PARTIALLY_ACCEPTED",
-                            "REJECTED",
-                            "DISCARDED",
-                        ],
-                    )
-                ),
-                name="bank_file_state_is_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bankfile",
-            constraint=models.CheckConstraint(
                 condition=models.Q(("created_by__regex", "^staff:[0-9]+$")),
                 name="bank_file_is_built_by_staff",
             ),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final, Self
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
+from iocash.db.transactions import as_array, as_rows
 from users.models import Client
 from wallets.models.bank_accounts import BankAccount
 from wallets.models.movements import Movement
@@ -87,20 +89,6 @@ class BankFile(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["message_id"], name="bank_file_has_its_own_message_id"),
             models.CheckConstraint(
-                name="bank_file_state_is_known",
-                condition=Q(
-                    state__in=[
-                        "BUILT",
-                        "APPROVED",
-                        "SENT",
-                        "ACCEPTED",
-                        "PARTIALLY_ACCEPTED",
-                        "REJECTED",
-                        "DISCARDED",
-                    ]
-                ),
-            ),
-            models.CheckConstraint(
                 name="bank_file_is_built_by_staff", condition=Q(created_by__regex=AS_STAFF)
             ),
             models.CheckConstraint(
@@ -172,10 +160,35 @@ class BankFile(models.Model):
         return f"pain.001-{self.message_id}.xml"
 
 
+NOTED: Final = {
+    "id": "uuid",
+    "status": "text",
+    "reason_code": "text",
+    "information": "text",
+    "verification": "text",
+    "conflict": "text",
+    "answered_at": "timestamptz",
+}
+"""What an answer can change of a payment, and its id."""
+COLUMNS: Final = ", ".join(f"{name} {kind}" for name, kind in NOTED.items())
+WRITE_NOTES: Final = f"""
+    UPDATE wallets_bankpayment AS payment
+    SET {", ".join(f"{name} = new.{name}" for name in NOTED if name != "id")}
+    FROM json_to_recordset(%s) AS new ({COLUMNS})
+    WHERE payment.id = new.id AND payment.id = ANY(%s)
+"""  # noqa: S608
+
+
 class BankPaymentQuerySet(models.QuerySet["BankPayment"]):
     def of(self, file: BankFile) -> Self:
         """The payments of a file, in its order, with their cash-outs."""
         return self.filter(file=file).order_by("number").select_related("movement")
+
+    def write_notes(self, payments: Iterable[BankPayment]) -> None:
+        """Write what answers can change of these payments, in one statement."""
+        values = [{name: getattr(each, name) for name in NOTED} for each in payments]
+        with connection.cursor() as cursor:
+            cursor.execute(WRITE_NOTES, [as_rows(values), as_array(each["id"] for each in values)])
 
 
 class BankPayment(models.Model):

@@ -146,6 +146,14 @@ def test_cash_out_in_a_sent_file_is_not_changed_by_hand(account, members, cash_o
     assert states(cash_outs) == ["SENT"] * 3
 
 
+def test_client_does_not_cancel_what_is_in_a_file(account, members, cash_outs, api, alices):
+    build(account, cash_outs, members[0])
+    path = f"wallets/{alices.id}/movements/{cash_outs[0].id}"
+    answer = api.patch(path, {"status": "CANCELLED"})
+    assert (answer.status, answer.json["code"]) == (409, "cash_out_in_file")
+    assert answer.json["conflict"] == {"movementId": str(cash_outs[0].id)}
+
+
 def test_approval_by_a_second_person_sends_all_cash_outs(account, members, cash_outs):
     file = approve(build(account, cash_outs, members[0]), members[1])
     assert (file.state, file.approved_by) == ("APPROVED", members[1].actor)
@@ -176,7 +184,8 @@ def test_second_approval_is_refused(account, members, cash_outs):
 def test_file_with_a_blocked_user_is_discarded_at_approval(
     account, members, cash_outs, alices, bobs
 ):
-    of_bob = some_cash_outs(bobs, 5_00) if bobs.balance else []
+    people.cash_in(bobs, 5_00)
+    of_bob = some_cash_outs(bobs, 5_00)
     file = build(account, [*cash_outs, *of_bob], members[0])
     block_owner(alices)
     file = approve(file, members[1])

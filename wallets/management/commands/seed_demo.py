@@ -33,7 +33,7 @@ from users.models.clients import SCOPES
 from users.models.events import By
 from users.models.sandbox import advance_clock, make_sandbox
 from wallets import posting
-from wallets.management.demo import dormant, history, tasks
+from wallets.management.demo import bank_files, dormant, history, tasks
 from wallets.management.demo.plan import Planner
 from wallets.models import Wallet
 from wallets.orders.cash_outs import CashOut
@@ -174,6 +174,7 @@ def make_history(staff: list[By]) -> None:
         Planner.of(made).plan()
         made.run()
         tasks.add_tasks(client.id, staff)
+        bank_files.make_bank_files(client.id, staff)
 
 
 @contextmanager
