@@ -93,10 +93,28 @@ def rehearse_answer(request: HttpRequest, decision: BankDecision, values: Any) -
     return decision_facts(decision)
 
 
+class AnswerFilter(admin.SimpleListFilter):
+    title = _("answer")
+    parameter_name = "answer"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [
+            ("none", _("Waits for another person")),
+            ("yes", _("Approved")),
+            ("no", _("Refused")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        known = {"none": None, "yes": True, "no": False}
+        if self.value() not in known:
+            return queryset
+        return queryset.filter(is_approved=known[str(self.value())])
+
+
 @admin.register(BankDecision)
 class BankDecisionAdmin(WithActions):
     list_display = ("asked_at", "kind_shown", "line", "reason", "asker", "answer_shown", "short")
-    list_filter = ("is_approved",)
+    list_filter = (AnswerFilter,)
     list_select_related = ("line__account",)
     ordering = ("-asked_at", "-id")
     csv_columns = (
