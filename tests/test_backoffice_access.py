@@ -18,7 +18,7 @@ from django.urls import reverse
 from uuid_utils.compat import uuid7
 
 from tests.support import bank, bank_files, people
-from tests.support.camt import incoming
+from tests.support.camt import Statement, incoming
 from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import IBAN
 from tests.support.kyc import send_one
@@ -41,7 +41,7 @@ from users.actions import WithActions
 from users.kyc import Kind
 from users.models import ApiKey, Case, Client, Event, Review, SigningKey
 from users.models.events import By
-from wallets.bank import decisions, safeguarding
+from wallets.bank import decisions, safeguarding, uploads
 from wallets.models import BankLine, Closing, Movement
 
 pytestmark = pytest.mark.django_db
@@ -86,6 +86,7 @@ LISTS: Final = {
     "wallets.bankdecision": LINE_READERS,
     "wallets.bankline": LINE_READERS,
     "wallets.bankstatement": LINE_READERS,
+    "wallets.bankupload": LINE_READERS,
     "wallets.safeguardingreport": LINE_READERS,
     "wallets.hold": MONEY_READERS,
     "wallets.movement": MONEY_READERS,
@@ -158,10 +159,13 @@ ACTIONS: Final = {
     "wallets.bankaccount/close": ADMINISTRATORS,
     "wallets.bankfile/approve": SUPERVISORS,
     "wallets.bankfile/discard": OPERATORS,
+    "wallets.bankupload/refuse": SUPERVISORS,
+    "wallets.bankupload/release": SUPERVISORS,
     "wallets.bankdecision/approve": SUPERVISORS,
     "wallets.bankdecision/refuse": SUPERVISORS,
     "wallets.bankline/assign": OPERATORS,
     "wallets.bankline/return": OPERATORS,
+    "wallets.bankline/same": OPERATORS,
     "wallets.bankline/set-apart": OPERATORS,
     "wallets.bankline/split": OPERATORS,
     "wallets.safeguardingreport/csv": LINE_READERS,
@@ -262,7 +266,10 @@ def bank_rows(client: Client) -> dict[str, Any]:
     first, second = BankLine.objects.select_related("account").order_by("reference")
     decision = decisions.ask_for_decision(first, "IGNORE", by=By("staff:0"), reason="Fee")
     report = safeguarding.make_report()
+    content = Statement(lines=(incoming("3.00", "R3"),)).xml()
+    upload = uploads.store_upload(content, kind="STATEMENT", name="a.xml", by=By("staff:0"))
     return {
+        "wallets.bankupload": upload,
         "wallets.bankdecision": decision,
         "wallets.bankline": second,
         "wallets.safeguardingreport": report,

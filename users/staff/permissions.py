@@ -53,9 +53,7 @@ SENTENCES: Final = {
     "wallets.add_bankfile": _("Can make bank files of payments out, and discard them."),
     "wallets.approve_bankfile": _("Can approve bank files that somebody else has made."),
     "wallets.send_bankfile": _("Can download approved bank files, to take them to the bank."),
-    "wallets.add_bankreport": _(
-        "Can import the answers of the bank: settles and rejects payments out."
-    ),
+    "wallets.add_bankreport": _("Can upload the answers of the bank to bank files."),
     "wallets.view_bankaccount": _("Can see the bank accounts of the institution."),
     "wallets.add_bankaccount": _("Can add bank accounts of the institution."),
     "wallets.change_bankaccount": _("Can change and close bank accounts of the institution."),
@@ -67,7 +65,11 @@ SENTENCES: Final = {
     "wallets.view_dormancynotice": _("Can see the notices to the owners of dormant wallets."),
     "wallets.add_dormancynotice": _("Can record notices to the owners of dormant wallets."),
     "wallets.view_bankstatement": _("Can see the statements of banks."),
-    "wallets.import_statement": _("Can import statements of banks: books what they bring."),
+    "wallets.import_statement": _("Can upload statements of banks."),
+    "wallets.view_bankupload": _("Can see the uploaded files of banks."),
+    "wallets.release_bankupload": _(
+        "Can release files of banks that somebody else has uploaded: books what they bring."
+    ),
     "wallets.view_bankline": _("Can see the lines of statements of banks."),
     "wallets.view_bankdecision": _("Can see the decisions about bank lines in suspense."),
     "wallets.add_bankdecision": _("Can ask for decisions about bank lines in suspense."),

@@ -64,7 +64,7 @@ def decision_facts(decision: BankDecision) -> Facts:
         shown = [with_currency(each, line.currency) for each in decision.amounts]
         facts.append((_("Amounts"), ", ".join(shown)))
     if decision.pair:
-        facts.append((_("Returned credit"), line_name(decision.pair)))
+        facts.append((_("Other line"), line_name(decision.pair)))
     return [
         *facts,
         (_("Reason"), decision.reason),

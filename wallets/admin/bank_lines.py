@@ -127,19 +127,27 @@ class SplitForm(DecisionForm):
         return found
 
 
-class ReturnForm(DecisionForm):
-    pair = forms.UUIDField(
-        label=_("Returned credit"),
-        required=False,
-        help_text=_("For a debit: the id of the credit that it has returned."),
-    )
-
+class PairForm(DecisionForm):
     def clean_pair(self) -> BankLine | None:
         named = self.cleaned_data["pair"]
         line = BankLine.objects.filter(id=named).first() if named else None
         if named and line is None:
             raise forms.ValidationError(_("This line does not exist."))
         return line
+
+
+class ReturnForm(PairForm):
+    pair = forms.UUIDField(
+        label=_("Returned credit"),
+        required=False,
+        help_text=_("For a debit: the id of the credit that it has returned."),
+    )
+
+
+class SameForm(PairForm):
+    pair = forms.UUIDField(
+        label=_("Other line"), help_text=_("The id of the line that has this payment already.")
+    )
 
 
 def asking(kind: str) -> Any:
@@ -253,6 +261,7 @@ class BankLineAdmin(WithActions):
         decision_action(Kind.ASSIGN, "assign", _("Assign to a wallet"), AssignLineForm),
         decision_action(Kind.SPLIT, "split", _("Split"), SplitForm),
         decision_action(Kind.RETURN, "return", _("Return to the payer"), ReturnForm),
+        decision_action(Kind.SAME, "same", _("The same as another line"), SameForm),
         decision_action(Kind.IGNORE, "set-apart", _("Set apart"), DecisionForm),
     )
 

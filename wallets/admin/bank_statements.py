@@ -1,4 +1,4 @@
-"""The pages of bank statements, and the one that imports a file."""
+"""The pages of bank statements, and the one that uploads a file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -16,17 +16,16 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
 from users import menu, pages
-from users.actions import ReadOnly, by
+from users.actions import ReadOnly, address_of
 from users.change_lists.columns import NAMES
 from users.menu import MenuSection
+from wallets.admin.bank_uploads import uploaded_or_refused
 from wallets.admin.facts import with_currency
-from wallets.bank import booking, importing
-from wallets.bank.messages.xml import MOST_BYTES, Unreadable
-from wallets.models import BankAccount, BankStatement
+from wallets.bank.messages.xml import MOST_BYTES
+from wallets.models import BankStatement, BankUpload
 
 IMPORT: Final = "wallets.import_statement"
-MOST_AT_ONCE: Final = 500
-"""The most new entries that are booked while somebody waits; the worker books others."""
+Kind = BankUpload.Kind
 
 menu.add(
     MenuSection.BANK,
@@ -35,11 +34,11 @@ menu.add(
     permission="wallets.view_bankstatement",
     order=10,
 )
-menu.add(MenuSection.BANK, _("Import a statement"), "bank-import", permission=IMPORT, order=15)
+menu.add(MenuSection.BANK, _("Upload a statement"), "bank-import", permission=IMPORT, order=15)
 menu.describe(
     {
         "wallets_bankstatement_changelist": _(
-            "The statements of banks that were imported. Import a file to add one."
+            "The statements of banks that were imported. Upload a file to add one."
         )
     }
 )
@@ -164,38 +163,13 @@ class ImportForm(forms.Form):
 
 @pages.page("bank/import/", name="bank-import", permission=IMPORT)
 def statement_import_page(request: HttpRequest) -> HttpResponse:
-    """The form for a file, and what came of it."""
+    """The form for a file, which waits for a second person."""
     form = ImportForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
-        file = form.cleaned_data["file"]
-        try:
-            stored = importing.store_file(file.read(), name=file.name, actor=by(request).actor)
-        except Unreadable as unreadable:
-            form.add_error("file", errors.translated(unreadable.words, gettext))
-        else:
-            messages.success(request, stored_in_words(stored))
-            return HttpResponseRedirect(reverse("admin:wallets_bankstatement_changelist"))
+        upload = uploaded_or_refused(request, form.cleaned_data["file"], Kind.STATEMENT)
+        if upload:
+            return HttpResponseRedirect(address_of(upload))
+        return HttpResponseRedirect(request.path)
     return pages.render(
-        request, "admin/bank_import.html", title=gettext("Import a statement"), form=form
+        request, "admin/bank_import.html", title=gettext("Upload a statement"), form=form
     )
-
-
-def stored_in_words(stored: importing.StoredFile) -> str:
-    """What was stored, and how many lines are booked; many lines are left to the worker."""
-    if stored.lines > MOST_AT_ONCE:
-        text = gettext("%(lines)s new entries are stored. The worker books them now.")
-        return text % {"lines": stored.lines}
-    booked = booking.book([*BankAccount.objects.filter(id__in=stored.accounts)])
-    values = {
-        "lines": stored.lines,
-        "known": stored.known_lines,
-        "booked": booked[booking.BOOKED],
-        "suspense": booked.total() - booked[booking.BOOKED],
-    }
-    if stored.is_known:
-        return gettext("This file was imported before. %(booked)s lines are booked now.") % values
-    text = gettext(
-        "%(lines)s new entries, %(known)s known ones. "
-        "%(booked)s lines are booked, %(suspense)s are in suspense."
-    )
-    return text % values

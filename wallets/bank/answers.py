@@ -26,8 +26,9 @@ from wallets.bank.messages import pain001, pain002
 from wallets.bank.messages.pain002 import PaymentStatus, Status, StatusReport
 from wallets.bank.messages.reasons import DUPLICATES, reason_in_words
 from wallets.bank.messages.xml import Unreadable
-from wallets.models import BankFile, BankPayment, BankReport
+from wallets.models import BankFile, BankPayment, BankReport, BankUpload
 from wallets.orders.bank_files import RejectByBank, SettleByBank
+from wallets.orders.bank_lines import BANK
 from wallets.orders.base import Order, Outcome
 
 KEY: Final = f"{OWN_KEY}bank-"
@@ -50,8 +51,11 @@ class Imported:
     user_ids: Sequence[UUID] = ()
 
 
-def import_status(*, content: bytes, by: By) -> Imported:
+def import_status(*, content: bytes, by: By, upload: BankUpload | None = None) -> Imported:
     """Import an answer of the bank.
+
+    `upload` is an answer that staff have uploaded and released: the database requires it of staff.
+    The actor of the orders is the bank.
 
     A payment that is rejected as a duplicate is not rejected here: the bank may have accepted the
     first one. What contradicts an earlier end of a cash-out is noted with the payment.
@@ -67,9 +71,11 @@ def import_status(*, content: bytes, by: By) -> Imported:
             return Imported(known, is_new=False)
         payments = list(BankPayment.objects.of(file).select_related("movement__wallet"))
         require_same_payments(file, payments, said)
-        settled, counts = apply_report(payments, said, digest, by)
+        settled, counts = apply_report(payments, said, digest)
         report = BankReport.objects.create(
             file=file,
+            upload=upload,
+            content=content,
             message_id=said.message_id[:35],
             sha256=digest,
             status=said.group.code,
@@ -137,7 +143,7 @@ def decimal_of(minor: int, currency: str) -> Decimal:
 
 
 def apply_report(
-    payments: Sequence[BankPayment], said: StatusReport, digest: bytes, by: By
+    payments: Sequence[BankPayment], said: StatusReport, digest: bytes
 ) -> tuple[list[UUID], dict[str, int]]:
     """Note what the bank said of each payment, and end the cash-outs that it rejects or settles.
 
@@ -147,15 +153,11 @@ def apply_report(
     counts = {"settled": 0, "rejected": 0, "noted": 0, "conflicts": 0}
     ends: list[tuple[BankPayment, Status]] = []
     changed = []
-    batch = pain001.batch_id(said.original_id, 1)
-    for payment in payments:
-        status = said.of_payment(payment.end_to_end_id, batch)
-        if status is None:
-            continue
+    for payment, status in said_of_payments(payments, said):
         changed.append(payment)
         payment.answered_at = now
         payment.verification = status.verification or payment.verification
-        if status.is_rejected and status.reason_code in DUPLICATES:
+        if is_duplicate(status):
             payment.conflict = DUPLICATE
             counts["conflicts"] += 1
         elif status.is_rejected or status.is_settled:
@@ -163,9 +165,34 @@ def apply_report(
         else:
             note_status(payment, status)
             counts["noted"] += 1
-    settled = post_ends(ends, digest, by, counts)
+    settled = post_ends(ends, digest, counts)
     BankPayment.objects.write_notes(changed)
     return settled, counts
+
+
+def said_of_payments(
+    payments: Sequence[BankPayment], said: StatusReport
+) -> list[tuple[BankPayment, Status]]:
+    """The payments that an answer says something of, and what."""
+    batch = pain001.batch_id(said.original_id, 1)
+    pairs = [(each, said.of_payment(each.end_to_end_id, batch)) for each in payments]
+    return [(payment, status) for payment, status in pairs if status is not None]
+
+
+def is_duplicate(status: Status) -> bool:
+    """Whether a payment is rejected since the bank has it already."""
+    return status.is_rejected and status.reason_code in DUPLICATES
+
+
+def ends_by_report(
+    payments: Sequence[BankPayment], said: StatusReport
+) -> list[tuple[BankPayment, Status]]:
+    """The payments that an answer rejects or settles."""
+    return [
+        (payment, status)
+        for payment, status in said_of_payments(payments, said)
+        if (status.is_rejected or status.is_settled) and not is_duplicate(status)
+    ]
 
 
 def note_status(payment: BankPayment, status: Status) -> None:
@@ -177,14 +204,14 @@ def note_status(payment: BankPayment, status: Status) -> None:
 
 
 def post_ends(
-    ends: Sequence[tuple[BankPayment, Status]], digest: bytes, by: By, counts: dict[str, int]
+    ends: Sequence[tuple[BankPayment, Status]], digest: bytes, counts: dict[str, int]
 ) -> list[UUID]:
     """Post the orders that end cash-outs; return the users whose cash-outs were settled.
 
     A cash-out that had this end before, by the statement of the bank, is no contradiction. One that
     had the other end keeps it: what the bank says now is noted as a contradiction.
     """
-    answers = posting.submit_within([order_for(*each, digest, by) for each in ends])
+    answers = posting.submit_within([order_for(*each, digest) for each in ends])
     settled = []
     for (payment, status), answer in zip(ends, answers, strict=True):
         wanted = "SUCCESS" if status.is_settled else "ERROR"
@@ -199,18 +226,18 @@ def post_ends(
     return settled
 
 
-def order_for(payment: BankPayment, status: Status, digest: bytes, by: By) -> Order:
+def order_for(payment: BankPayment, status: Status, digest: bytes) -> Order:
     """The order that ends a cash-out as the bank has said."""
-    values = bank_order_values(payment, digest, by)
+    values = bank_order_values(payment, digest)
     if status.is_settled:
         return SettleByBank(**values)
     return RejectByBank(reason=reason_in_words(status.reason_code), **values)
 
 
-def bank_order_values(payment: BankPayment, digest: bytes, by: By) -> dict[str, Any]:
+def bank_order_values(payment: BankPayment, digest: bytes) -> dict[str, Any]:
     return {
         "client_id": payment.client_id,
-        "by": by,
+        "by": BANK,
         "key": f"{KEY}{digest.hex()}-{payment.end_to_end_id}",
         "wallet_id": payment.wallet_id,
         "movement_id": payment.movement_id,

@@ -17,8 +17,8 @@ from iocash.db.transactions import single_transaction
 from users.models import Client
 from users.models.events import By
 from wallets import posting
-from wallets.bank import booking, matching
-from wallets.models import BankDecision, BankLine, BankOutcome, Movement, Wallet
+from wallets.bank import booking, matching, repeated
+from wallets.models import BankAccount, BankDecision, BankLine, BankOutcome, Movement, Wallet
 from wallets.models.bank_lines import Suspense
 from wallets.orders.bank_lines import ExplainLine
 
@@ -28,8 +28,12 @@ OUTCOMES: Final = {
     Kind.RETURN: Status.RETURNED,
     Kind.IGNORE: Status.IGNORED,
     Kind.SPLIT: Status.SPLIT,
+    Kind.SAME: Status.SAME,
 }
 """The outcome of a line by the decision, if it moves no money of wallets."""
+
+DOUBTED: Final = frozenset({Suspense.NOT_NOTIFIED, Suspense.REPEATED, Suspense.UNDATED})
+"""Why a line can be a payment that another line has."""
 
 EXPLAINED: Final = errors.Message("This line is explained already.")
 
@@ -81,6 +85,8 @@ def answer_decision(decision: BankDecision, *, by: By, is_approved: bool) -> Ban
         Refused: the ledger does not allow it. It stays open.
     """
     with single_transaction():
+        # As imports do: a notification of the same payment is stored before or after, not beside.
+        BankAccount.objects.select_for_update(no_key=True).get(lines=decision.line_id)
         locked = BankDecision.objects.locked().get(id=decision.id)
         if locked.answered_at is not None:
             raise not_possible(errors.Message("This decision was answered already."))
@@ -104,8 +110,10 @@ def carry_out(decision: BankDecision, by: By) -> None:
         Refused: the ledger does not allow it.
     """
     if decision.kind == Kind.ASSIGN:
-        posting.submit(order_of_assignment(decision, by))
+        posting.submit(order_of_assignment(decision))
         return
+    if decision.kind == Kind.SAME and decision.pair:
+        confirm_pair(decision.pair, decision.line)
     try:
         BankOutcome.objects.create(
             line=decision.line,
@@ -120,9 +128,15 @@ def carry_out(decision: BankDecision, by: By) -> None:
     BankLine.objects.bulk_create(lines_of_parts(decision))
 
 
-def order_of_assignment(decision: BankDecision, by: By) -> ExplainLine:
-    """The order of an ASSIGN."""
-    about: dict[str, Any] = {"by": by, "decision_id": decision.id, "reason": decision.reason}
+def confirm_pair(pair: BankLine, line: BankLine) -> None:
+    """Note on a line that a statement has it, since the line that is the same is of one."""
+    rows = BankLine.objects.filter(id=pair.id, confirmed_by=None)
+    rows.update(confirmed_by=line.confirmed_by_id)
+
+
+def order_of_assignment(decision: BankDecision) -> ExplainLine:
+    """The order of an ASSIGN. Its actor is the bank, and its decision has the two members."""
+    about: dict[str, Any] = {"decision_id": decision.id, "reason": decision.reason}
     line, movement, wallet = decision.line, decision.movement, decision.wallet
     if movement is not None:
         settles = movement.status == Movement.Status.PENDING
@@ -159,6 +173,10 @@ def check_decision(decision: BankDecision) -> None:
         check_parts(decision.amounts, line)
     elif decision.kind == Kind.RETURN:
         check_return(decision.pair, line)
+    elif decision.kind == Kind.SAME:
+        check_same(decision.pair, line)
+    if decision.kind in {Kind.ASSIGN, Kind.SPLIT}:
+        check_no_twin(line)
 
 
 def check_assignment(decision: BankDecision, line: BankLine) -> None:
@@ -239,6 +257,34 @@ def check_return(pair: BankLine | None, line: BankLine) -> None:
         )
     if BankOutcome.objects.filter(pair=pair).exists():
         raise not_possible(errors.Message("Another debit has returned this credit."), "pair")
+
+
+def check_same(pair: BankLine | None, line: BankLine) -> None:
+    """Refuse a pair that can't be the same payment, or is no payment of its own (InvalidFields)."""
+    if line.reason not in DOUBTED:
+        words = errors.Message("Only a line that the bank may have stated before can be the same.")
+        raise not_possible(words)
+    if pair is None or not repeated.twins(line).filter(id=pair.id).exists():
+        words = "Name the other line: of this account, with this amount, and near this date."
+        raise not_possible(errors.Message(words), "pair")
+    if BankOutcome.objects.filter(pair=pair, status=Status.SAME).exists():
+        raise not_possible(errors.Message("Another line is the same as this one already."), "pair")
+
+
+def check_no_twin(line: BankLine) -> None:
+    """Refuse to book a line while another one can be the same payment (InvalidFields).
+
+    One of the two is notified, and no statement has it; the other is of a statement, and was not
+    notified.
+    """
+    entry = line.parent or line
+    twin = repeated.rivals(entry).first() if entry.reason in DOUBTED else None
+    if twin is not None:
+        words = errors.Message(
+            "The line {id} can be this payment. Decide first whether the two are the same.",
+            id=twin.id,
+        )
+        raise not_possible(words)
 
 
 def not_possible(words: str, field: str = "line") -> errors.InvalidFields:

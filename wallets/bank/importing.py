@@ -7,32 +7,37 @@ the next import, or the worker, books.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from iocash.db import clock
 from iocash.errors import Message
 from wallets.bank.messages import camt
 from wallets.bank.messages.camt_entries import BookedEntry, Detail
 from wallets.bank.messages.xml import Unreadable
+from wallets.bank.repeated import Identity, new_and_known, stated_payments
 from wallets.models import (
     BankAccount,
     BankLine,
     BankPayment,
     BankStatement,
     BankStatementFile,
+    BankUpload,
 )
 from wallets.models.bank_lines import Suspense
 
 BATCH: Final = 1_000
 """The most lines of one INSERT."""
 
-Identity = tuple[str, date, int, int, int]
+AHEAD: Final = timedelta(days=1)
+BOOKED_AHEAD: Final = timedelta(days=7)
+"""How far in the future a statement, and an entry, can be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,29 +51,53 @@ class StoredFile:
     known_lines: int = 0
 
 
-def store_file(content: bytes, *, name: str, actor: str) -> StoredFile:
+def store_file(
+    content: bytes, *, name: str, actor: str, upload: BankUpload | None = None
+) -> StoredFile:
     """Store a file with its statements and lines; what was stored before is not stored again.
 
+    `upload` is a file that staff have uploaded and released: the database requires it of staff.
+
     Raises:
-        Unreadable: it can't be read, or is about an account that is not the institution's.
+        Unreadable: it can't be read, is of the future, or is about an account that is not the
+            institution's.
     """
     statements, digest = camt.read_statements(content), sha256(content).digest()
+    require_past(statements)
     with transaction.atomic():
         accounts = lock_accounts(statements)
         if known := BankStatementFile.objects.filter(sha256=digest).first():
             ids = frozenset(each.id for each in accounts.values())
             return StoredFile(file=known, is_known=True, accounts=ids)
         file = BankStatementFile.objects.create(
-            name=name[-200:], content=content, sha256=digest, actor=actor
+            name=name[-200:], content=content, sha256=digest, actor=actor, upload=upload
         )
         new, known_lines = 0, 0
         for place, each in enumerate(statements):
-            account = accounts[each.account, each.currency]
-            row = store_statement(file, place, each, account)
+            row = statement_of(file, place, each, accounts[each.account, each.currency])
+            row.save(force_insert=True)
             added, found = store_lines(row, each)
             new, known_lines = new + added, known_lines + found
     ids = frozenset(each.id for each in accounts.values())
     return StoredFile(file=file, is_known=False, accounts=ids, lines=new, known_lines=known_lines)
+
+
+def require_past(statements: Sequence[camt.ReadStatement]) -> None:
+    """Require that no statement is of a day after tomorrow: it would be the latest one for ever.
+
+    An entry can be booked for the next day on which the bank works.
+
+    Raises:
+        Unreadable: one is, or an entry is booked too far in the future.
+    """
+    today = clock.today()
+    for each in statements:
+        said = each.end or each.created
+        if said and said > today + AHEAD:
+            raise Unreadable(Message("The statement is of the future: {day}.", day=str(said)))
+        booked = max((entry.booking_date for entry in each.entries), default=today)
+        if booked > today + BOOKED_AHEAD:
+            raise Unreadable(Message("An entry is booked in the future: {day}.", day=str(booked)))
 
 
 def lock_accounts(statements: Sequence[camt.ReadStatement]) -> dict[tuple[str, str], BankAccount]:
@@ -77,10 +106,21 @@ def lock_accounts(statements: Sequence[camt.ReadStatement]) -> dict[tuple[str, s
     Raises:
         Unreadable: an account is not the institution's.
     """
+    rows = BankAccount.objects.order_by("id").select_for_update(no_key=True)
+    return accounts_of(statements, rows)
+
+
+def accounts_of(
+    statements: Sequence[camt.ReadStatement], rows: QuerySet[BankAccount]
+) -> dict[tuple[str, str], BankAccount]:
+    """The bank accounts of the statements, among these.
+
+    Raises:
+        Unreadable: an account is not the institution's.
+    """
     named = {(each.account, each.currency) for each in statements}
-    rows = BankAccount.objects.filter(iban__in=[iban for iban, _ in named])
     found = {
-        (row.iban, row.currency): row for row in rows.order_by("id").select_for_update(no_key=True)
+        (row.iban, row.currency): row for row in rows.filter(iban__in=[iban for iban, _ in named])
     }
     for iban, currency in sorted(named - found.keys()):
         words = "The institution has no bank account {account} in {currency}. Add it first."
@@ -88,12 +128,12 @@ def lock_accounts(statements: Sequence[camt.ReadStatement]) -> dict[tuple[str, s
     return {name: found[name] for name in named}
 
 
-def store_statement(
-    file: BankStatementFile, place: int, read: camt.ReadStatement, account: BankAccount
+def statement_of(
+    file: BankStatementFile | None, place: int, read: camt.ReadStatement, account: BankAccount
 ) -> BankStatement:
-    """Store what a file says about one account, without its lines."""
+    """What a file says about one account, without its lines; not saved."""
     booked = [each.booking_date for each in read.entries]
-    return BankStatement.objects.create(
+    return BankStatement(
         file=file,
         place=place,
         account=account,
@@ -115,39 +155,50 @@ def store_statement(
 
 
 def store_lines(statement: BankStatement, read: camt.ReadStatement) -> tuple[int, int]:
-    """Store the lines that are new. Return how many entries were new, and how many known.
+    """Store the lines that are new. Return how many entries were new, and how many known."""
+    if not brings_lines(statement):
+        return 0, 0
+    new, known = new_and_known(statement, read.entries)
+    BankLine.objects.bulk_create(lines_of_entries(statement, new), batch_size=BATCH)
+    if statement.is_booked:
+        confirm_lines(statement, known)
+    return len(new), len(known)
 
-    A camt.053 confirms what it has. A camt.054 is read only if it books, and a camt.052 never.
-    """
+
+def brings_lines(statement: BankStatement) -> bool:
+    """Whether lines are read from it: a camt.054 only if it books, and a camt.052 never."""
     account = statement.account
     if account.purpose != BankAccount.Purpose.SAFEGUARDING:
-        return 0, 0
+        return False
+    return statement.is_booked or is_notice(statement)
+
+
+def is_notice(statement: BankStatement) -> bool:
+    """Whether it is a camt.054 of an account that is booked by them."""
+    notifies = statement.account.booked_by == BankAccount.BookedBy.NOTIFICATION
+    return notifies and statement.kind == BankStatement.Kind.NOTIFICATION
+
+
+def lines_of_entries(statement: BankStatement, entries: Sequence[BookedEntry]) -> list[BankLine]:
+    """The lines of new entries; not saved. They say what keeps them from being booked at once.
+
+    A camt.053 has lines that no camt.054 had, or the other way round: they can be the same
+    payment with another reference, so two people look at the later one.
+    """
+    account, stated = statement.account, set[tuple[int, int]]()
     notifies = account.booked_by == BankAccount.BookedBy.NOTIFICATION
-    confirms = statement.kind == BankStatement.Kind.STATEMENT
-    if not confirms and not (notifies and statement.kind == BankStatement.Kind.NOTIFICATION):
-        return 0, 0
-    known = known_entries(account, {each.booking_date for each in read.entries})
-    new = [each for each in read.entries if identity_of_entry(each) not in known]
-    reason = Suspense.NOT_NOTIFIED if notifies and confirms else Suspense.NEW
-    lines = [line for each in new for line in lines_of_entry(statement, each, reason)]
-    BankLine.objects.bulk_create(lines, batch_size=BATCH)
-    if confirms:
-        entries = [known[name] for name in map(identity_of_entry, read.entries) if name in known]
-        confirm_lines(statement, entries)
-    return len(new), len(read.entries) - len(new)
-
-
-def identity_of_entry(entry: BookedEntry) -> Identity:
-    return *entry.identity, entry.index
-
-
-def known_entries(account: BankAccount, days: Iterable[date]) -> dict[Identity, Identity]:
-    """The entries of these days that are stored, by what identifies them."""
-    rows = BankLine.objects.filter(
-        account=account, booking_date__in=sorted(days), part=1, parent=None
-    )
-    names = "reference", "booking_date", "entry_amount", "sign", "index"
-    return {row: row for row in rows.values_list(*names)}
+    if is_notice(statement):
+        stated = stated_payments(account, [each.booking_date for each in entries])
+    found = []
+    for each in entries:
+        reason = Suspense.NEW if each.is_dated else Suspense.UNDATED
+        if each.is_dated and notifies and statement.is_booked:
+            reason = Suspense.NOT_NOTIFIED
+        for line in lines_of_entry(statement, each, reason):
+            if not line.reason and (line.amount, line.sign) in stated:
+                line.reason = Suspense.REPEATED
+            found.append(line)
+    return found
 
 
 def confirm_lines(statement: BankStatement, entries: Sequence[Identity]) -> None:
@@ -164,7 +215,6 @@ def confirm_lines(statement: BankStatement, entries: Sequence[Identity]) -> None
 
 def lines_of_entry(statement: BankStatement, entry: BookedEntry, reason: str) -> Iterator[BankLine]:
     """The lines of an entry: one for each detail, or one for the whole."""
-    confirms = statement.kind == BankStatement.Kind.STATEMENT
     details = entry.details or (Detail(amount=entry.amount, payment=entry.batch),)
     if entry.sign < 0 and len(details) == 1 and not details[0].end_to_end:
         details = paid_by_file(statement.account, details[0]) or details
@@ -172,7 +222,7 @@ def lines_of_entry(statement: BankStatement, entry: BookedEntry, reason: str) ->
         yield BankLine(
             account=statement.account,
             statement=statement,
-            confirmed_by=statement if confirms else None,
+            confirmed_by=statement if statement.is_booked else None,
             reference=entry.reference,
             booking_date=entry.booking_date,
             value_date=entry.value_date,

@@ -44,7 +44,8 @@ class Found:
     movements: dict[str, Movement] = field(default_factory=dict)
     """The cash-outs, by id as hex."""
     cash_ins: dict[str, list[Movement]] = field(default_factory=lambda: defaultdict(list))
-    """The cash-ins without a line, of clients that order them over the API, by reference."""
+    """The cash-ins without a line, by reference: ordered over the API, or before the bank was the
+    source of the client's cash-ins."""
 
 
 def match(lines: Sequence[BankLine]) -> list[Answer]:
@@ -60,9 +61,9 @@ def answer_of(line: BankLine, found: Found) -> Answer:
     if line.sign < 0:
         return Suspense.REVERSED if line.is_reversal or line.is_return else debit(line, found)
     cash_out = named_cash_out(line, found)
-    if line.is_return or line.is_reversal or (cash_out and cash_out.status == "SUCCESS"):
+    if line.is_return or line.is_reversal or cash_out:
         return returned(line, cash_out)
-    return credit(line, found)
+    return Suspense.RETURNED if tells_of_cash_out(line, found) else credit(line, found)
 
 
 def debit(line: BankLine, found: Found) -> Answer:
@@ -85,7 +86,8 @@ def returned(line: BankLine, cash_out: Movement | None) -> Answer:
 
 
 def credit(line: BankLine, found: Found) -> Answer:
-    """A cash-in to the wallet that a credit names; for clients of the API, the cash-in it pays."""
+    """The cash-in that a credit pays, if there is one; else a new one to the wallet that it names,
+    unless the client orders its cash-ins over the API."""
     clients = found.clients[line.account_id]
     named = [
         wallet
@@ -100,11 +102,11 @@ def credit(line: BankLine, found: Found) -> Answer:
     if len(wallets) > 1:
         return Suspense.SEVERAL_WALLETS
     wallet = next(iter(wallets.values()), None)
-    if wallet is not None and clients[wallet.client_id].cash_ins == Client.CashIns.BANK:
-        return cash_in(line, wallet)
     paid = cash_in_of(line, found, wallet)
     if paid is not None:
         return explained_by(line, paid)
+    if wallet is not None and clients[wallet.client_id].cash_ins == Client.CashIns.BANK:
+        return cash_in(line, wallet)
     has_callers = any(each.cash_ins == Client.CashIns.API for each in clients.values())
     return Suspense.NO_CASH_IN if wallet or has_callers else Suspense.NO_WALLET
 
@@ -191,6 +193,16 @@ def named_cash_out(line: BankLine, found: Found) -> Movement | None:
     return movement if is_own else None
 
 
+def tells_of_cash_out(line: BankLine, found: Found) -> bool:
+    """Whether the texts of a credit name a cash-out: the bank gives it back in its own words."""
+    clients = found.clients[line.account_id]
+    return any(
+        found.movements[name].client_id in clients
+        for name in named_ids(line)
+        if name in found.movements
+    )
+
+
 def find_named(lines: Sequence[BankLine]) -> Found:
     """Read what a batch of lines names."""
     found = Found()
@@ -206,16 +218,11 @@ def find_named(lines: Sequence[BankLine]) -> Found:
     for wallet in wallets.filter(id__in=ids) if ids else ():
         found.wallets[wallet.id.hex].append(wallet)
     named = [UUID(name) for line in lines if (name := hex_of(line.end_to_end))]
+    named += [UUID(name) for name in ids]
     cash_outs = Movement.objects.filter(client__in=clients, id__in=named, type="CASH_OUT")
     found.movements = {each.id.hex: each for each in cash_outs} if named else {}
-    callers = [
-        client.id
-        for each in found.clients.values()
-        for client in each.values()
-        if client.cash_ins == Client.CashIns.API
-    ]
-    names = {name for line in incoming for name in named_references(line)} if callers else ()
-    for movement in unexplained_cash_ins(callers, names) if names else ():
+    names = {name for line in incoming for name in named_references(line)}
+    for movement in unexplained_cash_ins(clients, names) if names else ():
         found.cash_ins[movement.reference or ""].append(movement)
     return found
 

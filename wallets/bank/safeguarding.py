@@ -5,6 +5,9 @@ For the accounts of a currency that hold the money of the same clients:
     wallets + suspense + returned + set apart + what was there before the first statement
         - movements without a line = closing balance + lines that no statement has yet
 
+A notified line counts as money in the bank until the statement of its day: if that does not have
+it, the equation is wrong until people have found out why.
+
 Pending cash-outs are in the wallets until they settle. Settled cash-outs without a debit, and all
 other movements from or to the outside without a line, are counted and dated by their type.
 """
@@ -45,12 +48,21 @@ LINES: Final = """
            sum(line.sign * line.amount)::bigint, count(*), min(line.created_at)
     FROM wallets_bankline AS line
     LEFT JOIN wallets_bankoutcome AS outcome ON outcome.line_id = line.id
-    WHERE line.account_id = ANY(%s) GROUP BY state
+    WHERE line.account_id = ANY(%s) AND outcome.status IS DISTINCT FROM 'SAME' GROUP BY state
 """
 BOOKED: Final = """
     SELECT coalesce(sum(sign * amount) FILTER (WHERE confirmed_by_id IS NOT NULL), 0)::bigint,
-           coalesce(sum(sign * amount) FILTER (WHERE confirmed_by_id IS NULL), 0)::bigint
-    FROM wallets_bankline WHERE account_id = %s AND parent_id IS NULL
+           coalesce(sum(sign * amount) FILTER (
+               WHERE confirmed_by_id IS NULL AND booking_date > %s
+           ), 0)::bigint,
+           coalesce(sum(sign * amount) FILTER (
+               WHERE confirmed_by_id IS NULL AND booking_date <= %s
+           ), 0)::bigint,
+           min(created_at) FILTER (WHERE confirmed_by_id IS NULL)
+    FROM wallets_bankline AS line WHERE account_id = %s AND parent_id IS NULL AND NOT EXISTS (
+        SELECT FROM wallets_bankoutcome AS outcome
+        WHERE outcome.line_id = line.id AND outcome.status = 'SAME'
+    )
 """
 BALANCES: Final = """
     SELECT coalesce(sum(balance), 0)::bigint FROM wallets_wallet
@@ -96,7 +108,12 @@ class Unmatched:
 @dataclass(frozen=True, slots=True)
 class Balance:
     """An account: the balance before its first statement, the closing balance and its day, and what
-    its lines add up to."""
+    its lines add up to.
+
+    `unconfirmed` are notified lines that a statement can still have. `missing` are those of a day
+    whose statement does not have them: they are not in the bank. `oldest_unconfirmed` is when the
+    first of both was imported.
+    """
 
     account: BankAccount
     first_day: date | None
@@ -105,10 +122,12 @@ class Balance:
     day: Any
     lines: int
     unconfirmed: int
+    missing: int = 0
+    oldest_unconfirmed: datetime | None = None
 
     @property
     def is_right(self) -> bool:
-        return self.closing == self.opening + self.lines
+        return self.closing == self.opening + self.lines and not self.missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +168,7 @@ class SafeguardingPosition:
         """Whether the equation holds, and nothing has waited for longer than PATIENCE."""
         waiting = [each.waiting_since for each in self.unmatched if each.waiting_since]
         waiting += [self.oldest_suspense] if self.oldest_suspense else []
+        waiting += [each.oldest_unconfirmed for each in self.balances if each.oldest_unconfirmed]
         is_late = any(now - each > PATIENCE for each in waiting)
         return not self.difference and not is_late and all(each.is_right for each in self.balances)
 
@@ -199,10 +219,12 @@ def bank_balance(account: BankAccount) -> Balance:
     statements = BankStatement.objects.of_account(account).filter(closing__isnull=False)
     latest = statements.first()
     first = BankStatement.objects.of_account(account).order_by("day", "page", "created_at").first()
-    ((lines, unconfirmed),) = fetch_rows(BOOKED, [account.id])
     closing, day = (latest.closing, latest.day) if latest else (None, None)
+    until = day or date.min
+    ((lines, unconfirmed, missing, oldest),) = fetch_rows(BOOKED, [until, until, account.id])
     first_day, opening = (first.start or first.day, first.opening or 0) if first else (None, 0)
-    return Balance(account, first_day, opening, closing, day, lines, unconfirmed)
+    about = first_day, opening, closing, day, lines, unconfirmed, missing, oldest
+    return Balance(account, *about)
 
 
 def fetch_rows(statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
@@ -285,6 +307,7 @@ def position_as_json(position: SafeguardingPosition, now: datetime) -> dict[str,
                 "statementDay": each.day.isoformat() if each.day else None,
                 "linesAddUpTo": text(each.lines),
                 "notInStatementYet": text(each.unconfirmed),
+                "missingInStatement": text(each.missing),
             }
             for each in position.balances
         ],

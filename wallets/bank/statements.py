@@ -53,7 +53,7 @@ def day_and_page(path: Path) -> tuple[Any, ...]:
     """The day, the page and the name of a file."""
     try:
         statements = camt.read_statements(path.read_bytes())
-    except Unreadable:
+    except (Unreadable, OSError):
         return date.max, 0, path.name
     first = min(statements, key=lambda each: (each.end or each.created or date.max, each.page))
     return first.end or first.created or date.max, first.page, path.name

@@ -330,6 +330,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("message_id", models.CharField(max_length=35, verbose_name="message id")),
+                ("content", models.BinaryField()),
                 ("sha256", models.BinaryField(max_length=32)),
                 ("status", models.CharField(blank=True, max_length=4, verbose_name="status")),
                 (

@@ -90,7 +90,7 @@ BEGIN
           AND NEW.movement_id = coalesce(decision.movement_id, NEW.movement_id) IS NOT FALSE
           AND NEW.status = CASE decision.kind
               WHEN 'ASSIGN' THEN 'ASSIGNED' WHEN 'SPLIT' THEN 'SPLIT'
-              WHEN 'RETURN' THEN 'RETURNED' ELSE 'IGNORED' END
+              WHEN 'RETURN' THEN 'RETURNED' WHEN 'SAME' THEN 'SAME' ELSE 'IGNORED' END
     ) THEN
         RAISE EXCEPTION 'a decision about a bank line needs a second person'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'bank_outcome_is_decided_by_two';
@@ -101,8 +101,58 @@ $$;
 CREATE TRIGGER bank_outcome_is_decided_by_two
     BEFORE INSERT ON wallets_bankoutcome
     FOR EACH ROW EXECUTE FUNCTION bank_outcome_is_decided_by_two();
+
+CREATE FUNCTION bank_upload_is_answered_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'an uploaded file is never removed'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'bank_upload_is_never_removed';
+    END IF;
+    IF (NEW.id, NEW.kind, NEW.name, NEW.content, NEW.sha256, NEW.uploaded_by, NEW.uploaded_at)
+       IS DISTINCT FROM
+       (OLD.id, OLD.kind, OLD.name, OLD.content, OLD.sha256, OLD.uploaded_by, OLD.uploaded_at)
+       OR OLD.answered_at IS NOT NULL
+    THEN
+        RAISE EXCEPTION 'an uploaded file is released or refused once, and not changed'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'bank_upload_is_answered_once';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER bank_upload_is_answered_once
+    BEFORE UPDATE OR DELETE ON wallets_bankupload
+    FOR EACH ROW EXECUTE FUNCTION bank_upload_is_answered_once();
+
+CREATE FUNCTION bank_import_is_released_by_two() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.upload_id IS NULL AND NEW.actor LIKE 'system:%' OR EXISTS (
+        SELECT FROM wallets_bankupload AS upload
+        WHERE upload.id = NEW.upload_id AND upload.is_released
+          AND upload.sha256 = NEW.sha256 AND upload.answered_by = NEW.actor
+    ) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'a file that staff upload is imported when a second person has released it'
+        USING ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+END
+$$;
+CREATE TRIGGER bank_statement_file_is_released_by_two
+    BEFORE INSERT ON wallets_bankstatementfile
+    FOR EACH ROW EXECUTE FUNCTION bank_import_is_released_by_two();
+CREATE TRIGGER bank_report_is_released_by_two
+    BEFORE INSERT ON wallets_bankreport
+    FOR EACH ROW EXECUTE FUNCTION bank_import_is_released_by_two();
+CREATE TRIGGER bank_report_is_written_once
+    BEFORE UPDATE OR DELETE ON wallets_bankreport
+    FOR EACH ROW EXECUTE FUNCTION bank_row_is_written_once();
 """
 NOT_WRITTEN_ONCE = """
+DROP TRIGGER bank_report_is_written_once ON wallets_bankreport;
+DROP TRIGGER bank_report_is_released_by_two ON wallets_bankreport;
+DROP TRIGGER bank_statement_file_is_released_by_two ON wallets_bankstatementfile;
+DROP FUNCTION bank_import_is_released_by_two();
+DROP TRIGGER bank_upload_is_answered_once ON wallets_bankupload;
+DROP FUNCTION bank_upload_is_answered_once();
 DROP TRIGGER bank_outcome_is_decided_by_two ON wallets_bankoutcome;
 DROP FUNCTION bank_outcome_is_decided_by_two();
 DROP TRIGGER bank_decision_is_answered_once ON wallets_bankdecision;
@@ -122,9 +172,15 @@ READ = (
     "wallets.view_bankline",
     "wallets.view_bankdecision",
     "wallets.view_safeguardingreport",
+    "wallets.view_bankupload",
 )
 WORK = (*READ, "wallets.import_statement", "wallets.add_bankdecision")
-ANSWER = (*WORK, "wallets.answer_bankdecision", "wallets.add_safeguardingsignature")
+ANSWER = (
+    *WORK,
+    "wallets.answer_bankdecision",
+    "wallets.add_safeguardingsignature",
+    "wallets.release_bankupload",
+)
 GROUPS = {"viewer": READ, "operator": WORK, "supervisor": ANSWER, "administrator": READ}
 
 
@@ -180,6 +236,7 @@ class Migration(migrations.Migration):
                             ("SPLIT", "Split"),
                             ("RETURN", "Return to the payer"),
                             ("IGNORE", "Set apart"),
+                            ("SAME", "The same as another line"),
                         ],
                         max_length=6,
                         verbose_name="decision",
@@ -269,8 +326,9 @@ class Migration(migrations.Migration):
                             ("returned", "A returned payment that names no payment out"),
                             ("no_cash_in", "No cash-in of the client has its reference and amount"),
                             ("reversed", "The bank has reversed an earlier entry"),
-                            ("repeated", "The same entry is in the statement more than once"),
+                            ("repeated", "The same entry is in a statement more than once"),
                             ("not_notified", "The statement has it, but no notification had it"),
+                            ("undated", "The bank gives no date of its own for it"),
                             ("taken", "The movement belongs to another line"),
                             ("part", "A part of a line that was split"),
                             ("wallet_not_ready", "The wallet is blocked or closed"),
@@ -318,6 +376,7 @@ class Migration(migrations.Migration):
                             ("RETURNED", "Returned"),
                             ("IGNORED", "Set apart"),
                             ("SPLIT", "Split"),
+                            ("SAME", "The same as another line"),
                         ],
                         max_length=8,
                         verbose_name="state",
@@ -389,7 +448,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "bank statement",
                 "verbose_name_plural": "bank statements",
-                "permissions": [("import_statement", "Can import statements of banks")],
+                "permissions": [("import_statement", "Can upload statements of banks")],
             },
         ),
         migrations.CreateModel(
@@ -604,7 +663,7 @@ class Migration(migrations.Migration):
             name="pair",
             field=models.ForeignKey(
                 db_index=False,
-                help_text="The line that this one returns.",
+                help_text="The line that this one returns, or is the same as.",
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
@@ -748,6 +807,12 @@ class Migration(migrations.Migration):
                     ),
                     models.Q(("kind", "RETURN"), ("movement", None), ("wallet", None)),
                     models.Q(
+                        ("kind", "SAME"),
+                        ("movement", None),
+                        ("pair__isnull", False),
+                        ("wallet", None),
+                    ),
+                    models.Q(
                         ("kind__in", ["SPLIT", "IGNORE"]),
                         ("movement", None),
                         ("pair", None),
@@ -784,7 +849,7 @@ class Migration(migrations.Migration):
             model_name="bankoutcome",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("pair__isnull", False)),
-                fields=("pair",),
+                fields=("pair", "status"),
                 name="bank_outcome_returns_a_line_once",
             ),
         ),
@@ -820,7 +885,7 @@ class Migration(migrations.Migration):
                         ("client", None),
                         ("decision_id__isnull", False),
                         ("movement", None),
-                        ("status__in", ["RETURNED", "IGNORED", "SPLIT"]),
+                        ("status__in", ["RETURNED", "IGNORED", "SPLIT", "SAME"]),
                         ("wallet", None),
                         models.Q(("reason", ""), _negated=True),
                     ),
@@ -833,9 +898,11 @@ class Migration(migrations.Migration):
             model_name="bankoutcome",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("pair", None),
+                    models.Q(("pair", None), models.Q(("status", "SAME"), _negated=True)),
                     models.Q(
-                        ("status", "RETURNED"), models.Q(("pair", models.F("line")), _negated=True)
+                        ("pair__isnull", False),
+                        ("status__in", ["RETURNED", "SAME"]),
+                        models.Q(("pair", models.F("line")), _negated=True),
                     ),
                     _connector="OR",
                 ),
@@ -957,6 +1024,151 @@ class Migration(migrations.Migration):
                 name="safeguarding_is_signed_by_staff",
             ),
         ),
+        migrations.CreateModel(
+            name="BankUpload",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("STATEMENT", "Statement"), ("ANSWER", "Answer to a bank file")],
+                        max_length=9,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="file")),
+                ("content", models.BinaryField()),
+                ("sha256", models.BinaryField(max_length=32)),
+                ("uploaded_by", models.CharField(max_length=60)),
+                (
+                    "uploaded_at",
+                    models.DateTimeField(
+                        db_default=iocash.db.clock.Now(), editable=False, verbose_name="uploaded"
+                    ),
+                ),
+                ("answered_by", models.CharField(blank=True, max_length=60)),
+                ("answered_at", models.DateTimeField(null=True, verbose_name="answered")),
+                ("is_released", models.BooleanField(null=True, verbose_name="released")),
+            ],
+            options={
+                "verbose_name": "uploaded file",
+                "verbose_name_plural": "uploaded files",
+                "permissions": [
+                    (
+                        "release_bankupload",
+                        "Can release files of the bank that somebody else has uploaded",
+                    )
+                ],
+            },
+        ),
+        migrations.AddIndex(
+            model_name="bankupload",
+            index=models.Index(
+                condition=models.Q(("answered_at", None)),
+                fields=["uploaded_at", "id"],
+                name="bank_upload_waiting",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="bankupload",
+            index=models.Index(fields=["-uploaded_at", "-id"], name="bank_upload_page"),
+        ),
+        migrations.AddConstraint(
+            model_name="bankupload",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("answered_at", None)),
+                fields=("kind", "sha256"),
+                name="bank_upload_waits_once",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="bankupload",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["STATEMENT", "ANSWER"])),
+                name="bank_upload_kind_is_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="bankupload",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "sha256",
+                        models.Func(
+                            models.F("content"),
+                            function="sha256",
+                            output_field=models.BinaryField(),
+                        ),
+                    )
+                ),
+                name="bank_upload_has_its_hash",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="bankupload",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("uploaded_by__regex", "^staff:[0-9]+$"),
+                    models.Q(
+                        models.Q(("answered_at", None), ("answered_by", ""), ("is_released", None)),
+                        models.Q(
+                            ("answered_at__isnull", False),
+                            ("answered_by__regex", "^staff:[0-9]+$"),
+                            ("is_released__isnull", False),
+                            models.Q(("answered_by", models.F("uploaded_by")), _negated=True),
+                        ),
+                        _connector="OR",
+                    ),
+                ),
+                name="bank_upload_is_released_by_another",
+            ),
+        ),
+        migrations.AddField(
+            model_name="bankreport",
+            name="upload",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="wallets.bankupload",
+            ),
+        ),
+        migrations.AddField(
+            model_name="bankstatementfile",
+            name="upload",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="wallets.bankupload",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="bankreport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "sha256",
+                        models.Func(
+                            models.F("content"),
+                            function="sha256",
+                            output_field=models.BinaryField(),
+                        ),
+                    )
+                ),
+                name="bank_report_has_its_hash",
+            ),
+        ),
         migrations.RunSQL(WRITTEN_ONCE, NOT_WRITTEN_ONCE),
         migrations.RunPython(make_groups, take_back),
         Grant(
@@ -973,5 +1185,8 @@ class Migration(migrations.Migration):
         Grant("SELECT, INSERT, UPDATE (confirmed_by_id, is_open, reason)", "wallets_bankline"),
         Grant(
             "SELECT, INSERT, UPDATE (answered_at, answered_by, is_approved)", "wallets_bankdecision"
+        ),
+        Grant(
+            "SELECT, INSERT, UPDATE (answered_at, answered_by, is_released)", "wallets_bankupload"
         ),
     ]

@@ -41,6 +41,7 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | a file of a bank by its hash | `bank_statement_file_is_stored_once` |
 | the latest statements of a bank account | `bank_statement_of_account` |
 | the statements of banks, page by page | `bank_statement_page` |
+| the uploaded files that wait; page by page | `bank_upload_waiting`, `bank_upload_page` |
 | the lines of a bank account | `bank_line_of_account` |
 | the lines in suspense; those that nobody has looked at | `bank_line_open`, `bank_line_new` |
 | the bank line of a movement | `bank_outcome_names_a_movement_once` |
@@ -60,6 +61,7 @@ from wallets.models.bank_decisions import BankDecision
 from wallets.models.bank_files import BankFile, BankPayment, BankReport
 from wallets.models.bank_lines import BankLine, BankOutcome
 from wallets.models.bank_statements import BankStatement, BankStatementFile
+from wallets.models.bank_uploads import BankUpload
 from wallets.models.closings import Closing, ClosingPayment
 from wallets.models.holds import Hold, HoldQuerySet
 from wallets.models.movement_querysets import MovementQuerySet
@@ -80,6 +82,7 @@ __all__ = [
     "BankReport",
     "BankStatement",
     "BankStatementFile",
+    "BankUpload",
     "Closing",
     "ClosingPayment",
     "DormancyNotice",

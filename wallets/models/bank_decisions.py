@@ -32,8 +32,9 @@ class BankDecision(models.Model):
     """What is asked about a line, by whom and why; and the answer of somebody else.
 
     An ASSIGN names the movement that the line explains, or a wallet for a new cash-in. `amounts`
-    are those of the parts of a SPLIT, in minor units. A RETURN of a debit names the
-    credit that it has returned: its `pair`. No setting and no role disables the second person.
+    are those of the parts of a SPLIT, in minor units. A RETURN of a debit names the credit that it
+    has returned: its `pair`. A SAME names the line that states its payment too. No setting and no
+    role disables the second person.
     """
 
     class Kind(models.TextChoices):
@@ -41,6 +42,7 @@ class BankDecision(models.Model):
         SPLIT = "SPLIT", _("Split")
         RETURN = "RETURN", _("Return to the payer")
         IGNORE = "IGNORE", _("Set apart")
+        SAME = "SAME", _("The same as another line")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     line = models.ForeignKey(
@@ -94,6 +96,7 @@ class BankDecision(models.Model):
                 name="bank_decision_has_what_its_kind_needs",
                 condition=Q(kind="ASSIGN", client__isnull=False, wallet__isnull=False, pair=None)
                 | Q(kind="RETURN", wallet=None, movement=None)
+                | Q(kind="SAME", wallet=None, movement=None, pair__isnull=False)
                 | Q(kind__in=["SPLIT", "IGNORE"], wallet=None, movement=None, pair=None),
             ),
         ]

@@ -14,6 +14,7 @@ from iocash.db.clock import Now
 from iocash.db.transactions import as_array, as_rows
 from users.models import Client
 from wallets.models.bank_accounts import BankAccount
+from wallets.models.bank_uploads import BankUpload
 from wallets.models.movements import Movement
 from wallets.models.wallets import Wallet
 
@@ -251,11 +252,18 @@ class BankPayment(models.Model):
 
 
 class BankReport(models.Model):
-    """A message pain.002 that was imported: what the bank said of a file."""
+    """A message pain.002 that was imported: what the bank said of a file.
+
+    `content` is the message as received. `upload` is that of a message which staff have released.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     file = models.ForeignKey(BankFile, models.PROTECT, related_name="reports", db_index=False)
+    upload = models.ForeignKey(
+        BankUpload, models.PROTECT, related_name="+", null=True, db_index=False
+    )
     message_id = models.CharField(_("message id"), max_length=35)
+    content = models.BinaryField()
     sha256 = models.BinaryField(max_length=32)
     status = models.CharField(_("status"), max_length=4, blank=True)
     reason_code = models.CharField(_("reason code"), max_length=35, blank=True)
@@ -270,7 +278,13 @@ class BankReport(models.Model):
         verbose_name = _("answer of the bank")
         verbose_name_plural = _("answers of the bank")
         constraints = [
-            models.UniqueConstraint(fields=["file", "sha256"], name="bank_report_is_imported_once")
+            models.UniqueConstraint(fields=["file", "sha256"], name="bank_report_is_imported_once"),
+            models.CheckConstraint(
+                name="bank_report_has_its_hash",
+                condition=Q(
+                    sha256=Func(F("content"), function="sha256", output_field=models.BinaryField())
+                ),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -35,8 +35,9 @@ class Suspense(models.TextChoices):
     RETURNED = "returned", _("A returned payment that names no payment out")
     NO_CASH_IN = "no_cash_in", _("No cash-in of the client has its reference and amount")
     REVERSED = "reversed", _("The bank has reversed an earlier entry")
-    REPEATED = "repeated", _("The same entry is in the statement more than once")
+    REPEATED = "repeated", _("The same entry is in a statement more than once")
     NOT_NOTIFIED = "not_notified", _("The statement has it, but no notification had it")
+    UNDATED = "undated", _("The bank gives no date of its own for it")
     TAKEN = "taken", _("The movement belongs to another line")
     PART = "part", _("A part of a line that was split")
     WALLET_NOT_READY = "wallet_not_ready", _("The wallet is blocked or closed")
@@ -185,7 +186,8 @@ class BankOutcome(models.Model):
 
     class Status(models.TextChoices):
         """MATCHED: with a movement, by what the line says. ASSIGNED: to a wallet, by staff.
-        RETURNED: to the payer. IGNORED: set apart, with a reason. SPLIT: into parts.
+        RETURNED: to the payer. IGNORED: set apart, with a reason. SPLIT: into parts. SAME: the bank
+        has stated the payment of another line again; it counts once.
         """
 
         MATCHED = "MATCHED", _("Matched")
@@ -193,6 +195,7 @@ class BankOutcome(models.Model):
         RETURNED = "RETURNED", _("Returned")
         IGNORED = "IGNORED", _("Set apart")
         SPLIT = "SPLIT", _("Split")
+        SAME = "SAME", _("The same as another line")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     client = models.ForeignKey(
@@ -212,7 +215,7 @@ class BankOutcome(models.Model):
         related_name="+",
         null=True,
         db_index=False,
-        help_text="The line that this one returns.",
+        help_text="The line that this one returns, or is the same as.",
     )
     decision_id = models.UUIDField(null=True)
     reason = models.CharField(_("reason"), max_length=140, blank=True)
@@ -232,7 +235,7 @@ class BankOutcome(models.Model):
                 name="bank_outcome_names_a_movement_once",
             ),
             models.UniqueConstraint(
-                fields=["pair"],
+                fields=["pair", "status"],
                 condition=Q(pair__isnull=False),
                 name="bank_outcome_returns_a_line_once",
             ),
@@ -261,7 +264,7 @@ class BankOutcome(models.Model):
                 )
                 | (
                     Q(
-                        status__in=["RETURNED", "IGNORED", "SPLIT"],
+                        status__in=["RETURNED", "IGNORED", "SPLIT", "SAME"],
                         client=None,
                         wallet=None,
                         movement=None,
@@ -272,7 +275,8 @@ class BankOutcome(models.Model):
             ),
             models.CheckConstraint(
                 name="bank_outcome_only_a_return_has_a_pair",
-                condition=Q(pair=None) | (Q(status="RETURNED") & ~Q(pair=F("line"))),
+                condition=Q(pair=None) & ~Q(status="SAME")
+                | (Q(status__in=["RETURNED", "SAME"], pair__isnull=False) & ~Q(pair=F("line"))),
             ),
         ]
         indexes = [

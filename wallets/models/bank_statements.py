@@ -12,15 +12,22 @@ from uuid_utils.compat import uuid7
 from iocash.db.clock import Now
 from iocash.errors import Message
 from wallets.models.bank_accounts import BankAccount
+from wallets.models.bank_uploads import BankUpload
 
 
 class BankStatementFile(models.Model):
-    """A file of a bank as it was received. It is stored once, and never changed."""
+    """A file of a bank as it was received. It is stored once, and never changed.
+
+    `upload` is that of a file which staff have uploaded and released.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("file"), max_length=200)
     content = models.BinaryField()
     sha256 = models.BinaryField(max_length=32)
+    upload = models.ForeignKey(
+        BankUpload, models.PROTECT, related_name="+", null=True, db_index=False
+    )
     actor = models.CharField(max_length=60)
     created_at = models.DateTimeField(_("received"), db_default=Now(), editable=False)
 
@@ -105,10 +112,15 @@ class BankStatement(models.Model):
             ),
             models.Index(fields=["-created_at", "-id"], name="bank_statement_page"),
         ]
-        permissions = [("import_statement", "Can import statements of banks")]
+        permissions = [("import_statement", "Can upload statements of banks")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number or self.name}"
+
+    @property
+    def is_booked(self) -> bool:
+        """Whether it is a camt.053: what it has is booked for good, and in its balances."""
+        return self.kind == self.Kind.STATEMENT
 
     @property
     def messages(self) -> list[Message]:

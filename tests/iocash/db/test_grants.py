@@ -91,6 +91,7 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "wallets_bankoutcome": (KEPT, ""),
     "wallets_bankstatement": (KEPT, ""),
     "wallets_bankstatementfile": (KEPT, ""),
+    "wallets_bankupload": (KEPT, "answered_at, answered_by, is_released"),
     "wallets_safeguardingreport": (KEPT, ""),
     "wallets_safeguardingsignature": (KEPT, ""),
     "wallets_bankfile": (

@@ -13,7 +13,7 @@ from django.urls import reverse
 from tests.support import bank_files, payments_out
 from tests.support.bank_files import an_answer, some_cash_outs, states
 from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, a_member, browser_of, somebody
-from wallets.models import BankFile, Movement
+from wallets.models import BankFile, BankUpload, Movement
 
 pytestmark = pytest.mark.django_db
 
@@ -159,17 +159,29 @@ def test_role_without_the_permission_neither_approves_nor_imports(account, cash_
     assert browser.get(reverse("admin:bank-report-import")).status_code == 403
 
 
-def test_uploaded_answers_are_imported_or_refused_one_by_one(account, cash_outs, supervisor):
+def release(browser: Browser, row: BankUpload) -> Any:
+    """Release an uploaded answer: its form, and the page that says what it does."""
+    address = reverse("admin:wallets_bankupload_action", args=[row.pk, "release"])
+    body = payments_out.form_on(browser.get(address))
+    answer = browser.post(address, body, follow=True)
+    assert "Rejects payments out" in answer.text
+    body = payments_out.form_on(answer) | {"confirmed": "1"}
+    return browser.post(address, body, follow=True)
+
+
+def test_uploaded_answers_wait_for_a_second_person(account, cash_outs, supervisor):
     builder, approver = bank_files.two_members()
     file = bank_files.send(bank_files.build(account, cash_outs, builder), approver)
     good = an_answer(file, payments={cash_outs[0]: "RJCT AC04", cash_outs[1]: "ACSC"})
     answer = upload(supervisor, good, b"<x/>", good)
-    assert "Settled: 1. Rejected: 1. Noted: 0. Contradictions: 0." in answer.text
+    assert "0.xml: Uploaded. Another person must release it" in answer.text
     assert "1.xml: This is no message pain.002" in answer.text
-    assert "It was imported before; nothing has changed." in answer.text
+    assert "2.xml: This file was uploaded before, and waits" in answer.text
+    assert states(cash_outs) == ["SENT"] * 3
+    answer = release(browser_of(a_member(SUPERVISOR, name="releaser")), BankUpload.objects.get())
+    assert "Settled: 1. Rejected: 1. Noted: 0. Contradictions: 0." in answer.text
     assert states(cash_outs) == ["ERROR", "SUCCESS", "SENT"]
-    page = supervisor.get(address_of(file))
-    assert "RJCT AC04" in page.text
+    assert "RJCT AC04" in supervisor.get(address_of(file)).text
 
 
 def test_acts_by_hand_are_not_offered_for_payments_in_files(account, cash_outs, supervisor):

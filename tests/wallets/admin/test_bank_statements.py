@@ -18,6 +18,7 @@ from wallets.models import (
     BankDecision,
     BankLine,
     BankStatement,
+    BankUpload,
     SafeguardingReport,
 )
 
@@ -61,15 +62,48 @@ def uploaded(office: Office, content: bytes) -> str:
     return office.browser.post(IMPORT, {"file": file}, follow=True).content.decode()
 
 
-def test_file_is_uploaded_and_its_lines_are_booked(operator, client_demo, bobs):
+def release_on_page(office: Office, upload: BankUpload) -> str:
+    """Release a file: the form, then the page that says what it does."""
+    address = act(upload, "release")
+    values = {"key": key_of_form(office, address), "sha256": upload.hash}
+    shown = sent(office, address, **values)
+    if "Check before you confirm" not in shown:
+        return shown
+    return shown + sent(office, address, **values, confirmed="1")
+
+
+def test_second_person_releases_an_uploaded_file(operator, approver, client_demo, bobs):
     bank.an_account(client_demo)
     iban = bank.an_iban(bobs)
     content = Statement(lines=(incoming("1.00", "R1", target=iban), Line(amount="2.00"))).xml()
-    assert "2 new entries, 0 known ones. 1 lines are booked, 1 are in suspense." in uploaded(
-        operator, content
-    )
+    assert "Another person must release it" in uploaded(operator, content)
+    upload = BankUpload.objects.get()
+    assert bank.balance(bobs) == 0
+    assert operator.status("get", act(upload, "release")) == 403
+    shown = release_on_page(approver, upload)
+    for text in (upload.hash, "operator", "2 credits: 3.00 EUR", "Becomes cash-ins", "For Bob"):
+        assert text in shown
+    assert "2 new entries, 0 known ones. 1 lines are booked, 1 are in suspense." in shown
     assert bank.balance(bobs) == 1_00
-    assert "This file was imported before. 0 lines are booked now." in uploaded(operator, content)
+    assert "Released by approver" in approver.get(page_of(upload))
+
+
+def test_uploader_can_not_release_on_the_page(approver, client_demo, bobs):
+    bank.an_account(client_demo)
+    content = Statement(lines=(incoming("1.00", "R1", target=bank.an_iban(bobs)),)).xml()
+    uploaded(approver, content)
+    upload = BankUpload.objects.get()
+    assert "Another person must release it" in release_on_page(approver, upload)
+    assert bank.balance(bobs) == 0
+
+
+def test_refused_upload_is_kept(operator, approver, client_demo):
+    bank.an_account(client_demo)
+    uploaded(operator, Statement().xml())
+    upload = BankUpload.objects.get()
+    refuse = act(upload, "refuse")
+    assert "never imported" in sent(approver, refuse, key=key_of_form(approver, refuse))
+    assert "Refused by approver" in approver.get(page_of(upload))
 
 
 def test_refused_file_says_why(operator, client_demo):
@@ -133,8 +167,11 @@ def test_lists_and_rows_open(operator, staff, line, bobs):
     values = {"wallet": str(bobs.id), "reason": "Known", "key": key_of_form(operator, address)}
     sent(operator, address, **values)
     safeguarding.make_report()
+    uploaded(operator, Statement(name="NEW").xml())
     office = Office(staff)
-    for model in (BankLine, BankStatement, BankDecision, SafeguardingReport):
+    for state in ("waiting", "1"):
+        office.get(list_of(BankUpload), state=state)
+    for model in (BankUpload, BankLine, BankStatement, BankDecision, SafeguardingReport):
         opens(office, model)
     for state in ("open", "MATCHED"):
         office.get(list_of(BankLine), state=state)

@@ -23,8 +23,9 @@ SENT_ONE = "UPDATE wallets_movement SET {} WHERE id = %(sent_one)s"
 APPROVED = "state = 'APPROVED', approved_at = now(), approved_by = "
 
 AGAIN = """
-    INSERT INTO wallets_bankaccount (id, iban, bic, holder_name, currency, purpose, actor)
-    SELECT gen_random_uuid(), iban, '', 'x', currency, purpose, actor FROM wallets_bankaccount
+    INSERT INTO wallets_bankaccount (id, iban, bic, holder_name, currency, purpose, booked_by, actor)
+    SELECT gen_random_uuid(), iban, '', 'x', currency, purpose, booked_by, actor
+    FROM wallets_bankaccount
 """
 TWICE = """
     INSERT INTO wallets_bankpayment SELECT made.* FROM wallets_bankpayment AS source,

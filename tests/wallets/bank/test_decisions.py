@@ -45,7 +45,8 @@ def test_line_is_assigned_to_a_wallet(line, bobs):
     approve(decision)
     assert bank.balance(bobs) == 10_00
     outcome = BankOutcome.objects.get()
-    assert (outcome.status, outcome.line_id, outcome.actor) == ("ASSIGNED", line.id, "staff:2")
+    assert (outcome.status, outcome.line_id, outcome.actor) == ("ASSIGNED", line.id, "system:bank")
+    assert outcome.decision_id == decision.id
     assert people.movements(bobs)[0].concept == "Lunch"
     line.refresh_from_db()
     assert not line.is_open

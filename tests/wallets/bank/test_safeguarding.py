@@ -178,3 +178,33 @@ def test_two_people_sign_a_report(account):
     with pytest.raises(errors.InvalidFields):
         safeguarding.sign_report(report, By("staff:3"))
     assert report.signatures.count() == 2
+
+
+@pytest.fixture
+def notified(client_demo, bobs):
+    """An account whose notification has 5.00 EUR for Bob, and no statement until now."""
+    bank.an_account(client_demo, booked_by="NOTIFICATION")
+    iban = bank.an_iban(bobs)
+    bank.receive(name="S0", day="2026-11-25", opening="0.00", closing="0.00")
+    bank.receive(incoming("5.00", "N1", target=iban), kind="camt.054", name="N1")
+
+
+def test_notified_line_counts_until_the_statement_of_its_day(notified, bobs):
+    assert only().banked == 5_00
+    assert is_right()
+    assert not only().is_right(clock.now() + timedelta(days=6))
+
+
+def test_notified_line_that_no_statement_has_is_wrong(notified, bobs):
+    bank.receive(name="S1", day="2026-11-26", opening="0.00", closing="0.00")
+    assert only().difference == 5_00
+    assert not is_right()
+    assert bank.balance(bobs) == 5_00
+
+
+def test_older_statement_can_come_after_a_newer_one(account, bobs):
+    iban = bank.an_iban(bobs)
+    two, one = incoming("2.00", "R2", target=iban), incoming("1.00", "R1", target=iban)
+    bank.receive(two, day="2026-11-27", name="2", opening="1.00", closing="3.00")
+    bank.receive(one, day="2026-11-26", name="1", opening="0.00", closing="1.00")
+    assert is_right()

@@ -33,6 +33,8 @@ OPENING: Final = ("OPBD", "PRCD")
 CLOSING: Final = ("CLBD",)
 
 MOST_STATEMENTS: Final = 1_000
+MOST_MONEY: Final = 10**18
+"""The sum of all entries of a file, in minor units: a bigint has nine times as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,8 @@ def read_statements(content: bytes) -> list[ReadStatement]:
     version = namespace.rpartition(":")[2]
     counts: Counter[tuple[object, ...]] = Counter()
     statements = [read_statement(root, each, version, counts) for each in found]
+    if sum(entry.amount for each in statements for entry in each.entries) >= MOST_MONEY:
+        raise Unreadable(Message("The entries of the file add up to too much money."))
     names = [(each.kind, each.account, each.currency, each.name, each.page) for each in statements]
     if len({*names}) < len(names):
         raise Unreadable(Message("The file has the same statement twice."))

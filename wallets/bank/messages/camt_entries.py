@@ -54,6 +54,9 @@ class Detail:
 class BookedEntry:
     """A booked entry: `amount` is in minor units, above 0; `sign` is 1 for a credit, else -1.
 
+    `reference` is the bank's own (`is_named`), or a digest of all that tells the payment from
+    others. An entry that is not `is_dated` has the date of its statement.
+
     `details` are empty unless they add up to the entry. `index` tells entries apart that are equal
     in all that identifies them.
     """
@@ -70,6 +73,8 @@ class BookedEntry:
     batch: str
     """The reference of the batch, or the id of the file, of which it is the sum."""
     details: tuple[Detail, ...]
+    is_named: bool = True
+    is_dated: bool = True
     has_more: bool = False
     """Whether it has details that don't add up, so they are ignored."""
 
@@ -94,14 +99,16 @@ def entry_or_none(element: Element, default: date | None) -> BookedEntry | None:
     amount, sign = read_amount(element.find("Amt")), read_sign(element)
     if not amount.minor:
         return None
-    booked = read_date(element, "BookgDt", "ValDt") or default
+    dated = read_date(element, "BookgDt", "ValDt")
+    booked = dated or default
     if booked is None:
         raise Unreadable(Message("An entry has no date."))
     found = [*element.findall("NtryDtls/TxDtls"), *element.findall("TxDtls")]
     details = details_of(found, amount, sign)
     text = squeeze(element.findtext("AddtlNtryInf") or "")[:LONGEST_TEXT]
+    reference = own_reference(element, found)
     return BookedEntry(
-        reference=reference_or_digest(element, found, text),
+        reference=reference or digest_of_texts(found, text),
         booking_date=booked,
         value_date=read_date(element, "ValDt"),
         amount=amount.minor,
@@ -112,6 +119,8 @@ def entry_or_none(element: Element, default: date | None) -> BookedEntry | None:
         text=text,
         batch=read_reference(element, *(f"NtryDtls/Btch/{name}" for name in ("PmtInfId", "MsgId"))),
         details=details,
+        is_named=bool(reference),
+        is_dated=dated is not None,
         has_more=bool(found) and not details,
     )
 
@@ -121,22 +130,26 @@ def entry_status(element: Element) -> str:
     return read_text(element, "Sts/Cd", "Sts/Prtry", "Sts").upper()
 
 
-def reference_or_digest(element: Element, details: list[Element], text: str) -> str:
-    """The bank's reference; without one, the payment's; without any, a digest of its texts."""
+def own_reference(element: Element, details: list[Element]) -> str:
+    """The reference that the bank has given to an entry, or to its only payment; blank: none.
+
+    Payers choose all other references, and can choose the same one.
+    """
     if reference := read_reference(element, "AcctSvcrRef"):
         return reference
-    for each in details[:1]:
-        names = "AcctSvcrRef", "TxId", "EndToEndId", "InstrId"
-        if reference := read_reference(each, *(f"Refs/{name}" for name in names)):
-            return reference
-    if reference := read_reference(element, "NtryRef"):
-        return reference
+    return read_reference(details[0], "Refs/AcctSvcrRef") if len(details) == 1 else ""
+
+
+def digest_of_texts(details: list[Element], text: str) -> str:
+    """A digest of what tells payments apart, for entries without a reference of the bank."""
     words = [text, *(word for each in details for word in telling_texts(each))]
     return f"sha256:{sha256('|'.join(words).encode()).hexdigest()[:32]}" if any(words) else ""
 
 
 def telling_texts(detail: Element) -> Iterator[str]:
     """The texts by which a payment can be told from another."""
+    for name in ("TxId", "EndToEndId", "InstrId"):
+        yield read_reference(detail, f"Refs/{name}")
     for names in PARTIES.values():
         for name in names:
             party = detail.find(f"RltdPties/{name}")

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from users.management.commands.issue_key import login
 from users.models.events import By
-from wallets.admin.bank_reports import import_answer, imported_in_words
+from wallets.admin.bank_answers import import_answer, imported_in_words
 from wallets.bank.messages.xml import Unreadable
 
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         for path in self.expanded(options["files"]):
             try:
                 imported = import_answer(path.read_bytes(), by)
-            except (Unreadable, OSError) as error:
+            except (Unreadable, OSError, DatabaseError) as error:
                 refused += 1
                 self.stderr.write(f"{path}: {getattr(error, 'words', error)}")
             else:

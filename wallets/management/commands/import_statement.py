@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from users.management.commands.issue_key import login
 from wallets.bank.messages.xml import Unreadable
@@ -27,9 +28,9 @@ class Command(BaseCommand):
         for path in files_in(options["paths"]):
             try:
                 report = import_statement(path.read_bytes(), name=path.name, actor=actor)
-            except Unreadable as unreadable:
+            except (Unreadable, OSError, DatabaseError) as error:
                 refused += 1
-                self.stderr.write(f"{path}: refused. {unreadable}")
+                self.stderr.write(f"{path}: refused. {error}")
             else:
                 self.stdout.write(f"{path}: {import_in_words(report)}")
         if refused:

@@ -144,8 +144,12 @@ def test_placeholder_is_no_reference(missing):
     assert entry.reference.startswith("sha256:")
 
 
-def test_entry_without_bank_reference_has_that_of_its_payment():
-    assert read_entry(incoming("1.00", "", end_to_end="E2E-7")).reference == "E2E-7"
+def test_reference_of_a_payer_does_not_identify_an_entry():
+    alices = read_entry(incoming("1.00", "", end_to_end="E2E-7", name="Alice"))
+    bobs = read_entry(incoming("1.00", "", end_to_end="E2E-7", name="Bob"))
+    assert alices.reference.startswith("sha256:")
+    assert not alices.is_named
+    assert alices.reference != bobs.reference
 
 
 def test_equal_entries_have_different_indexes():

@@ -1,0 +1,41 @@
+"""What a credit is matched with, when it could be more than one thing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.support import bank, people
+from tests.support.camt import incoming
+from tests.support.cash_outs import a_cash_out, end
+from wallets import posting
+from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut
+from wallets.orders.payments import CashIn
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("named_by", ["reference", "text"])
+def test_credit_that_names_an_ended_cash_out_is_no_cash_in(client_demo, alices, named_by):
+    bank.an_account(client_demo)
+    sent = end(MarkCashOutSent, a_cash_out(alices, 40_00))
+    end(RejectCashOut, sent, reason="RJCT")
+    before, words = bank.balance(alices), f"Return of your payment {alices.id}"
+    if named_by == "reference":
+        bank.receive(incoming("40.00", "R1", end_to_end=sent.id.hex, remittance=words))
+    else:
+        bank.receive(incoming("40.00", "R1", remittance=f"{words} {sent.id}"))
+    assert bank.balance(alices) == before
+    assert bank.states() == {"returned": 1}
+
+
+def test_credit_of_a_cash_in_by_the_api_is_not_booked_after_a_change(client_demo, bobs):
+    bank.an_account(client_demo, cash_ins="API")
+    iban = bank.an_iban(bobs)
+    posting.submit(CashIn(**people.about(bobs), amount=Decimal(50), reference="INV-1"))
+    client_demo.cash_ins = "BANK"
+    client_demo.save(update_fields=["cash_ins"])
+    bank.receive(incoming("50.00", "R1", target=iban, end_to_end="INV-1"))
+    assert bank.balance(bobs) == 50_00
+    assert bank.states() == {"MATCHED": 1}
