@@ -23,7 +23,8 @@ SENT_ONE = "UPDATE wallets_movement SET {} WHERE id = %(sent_one)s"
 APPROVED = "state = 'APPROVED', approved_at = now(), approved_by = "
 
 AGAIN = """
-    INSERT INTO wallets_bankaccount (id, iban, bic, holder_name, currency, purpose, booked_by, actor)
+    INSERT INTO wallets_bankaccount
+        (id, iban, bic, holder_name, currency, purpose, booked_by, actor)
     SELECT gen_random_uuid(), iban, '', 'x', currency, purpose, booked_by, actor
     FROM wallets_bankaccount
 """
