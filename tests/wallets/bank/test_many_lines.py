@@ -18,8 +18,12 @@ MANY = 10_000
 
 def test_ten_thousand_lines_are_booked_in_a_minute(client_demo, alice, bob):
     bank.an_account(client_demo)
-    wallets = [people.first_wallet(alice), people.first_wallet(bob)]
-    wallets += [people.a_wallet(alice) for _ in range(18)]
+    others = [
+        people.BOB | {"user_name": f"bob-{number}", "mobile_phone": f"+346000001{number:02}"}
+        for number in range(18)
+    ]
+    users = [alice, bob, *(people.a_user(client_demo, each) for each in others)]
+    wallets = [people.first_wallet(each) for each in users]
     ibans = [bank.an_iban(each) for each in wallets]
     lines = [
         incoming(
