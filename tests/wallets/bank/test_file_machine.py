@@ -12,13 +12,7 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from iocash import errors
 from tests.support import audited, bank_files, people
@@ -64,11 +58,21 @@ class FileGame(RuleBasedStateMachine):
         self.is_blocked = False
         self.returned: set[int] = set()
         self.messages = 0
+        self.add_file([0, 1, 2])
 
     def teardown(self) -> None:
         assert audited.wrong() == []
         transaction.set_rollback(True)
         self.undo.__exit__(None, None, None)
+
+    def add_file(self, numbers: list[int]) -> None:
+        """Build a file, which has those of these cash-outs that wait in the queue."""
+        fitting = [n for n in numbers if self.model[n] == "QUEUED"]
+        file = build(self.account, [self.cash_outs[n] for n in numbers], self.builder)
+        assert (file.count, file.control_sum) == (len(fitting), AMOUNT * len(fitting))
+        self.files.append((file, fitting))
+        self.file_states.append("BUILT")
+        self.set_states(fitting, "IN A FILE")
 
     def pick(self, which: int, state: str) -> int:
         """A file; mostly the newest in a state, so that the game gets somewhere."""
@@ -83,13 +87,8 @@ class FileGame(RuleBasedStateMachine):
             with pytest.raises(errors.InvalidFields):
                 build(self.account, [self.cash_outs[n] for n in numbers], self.builder)
             return
-        file = build(self.account, [self.cash_outs[n] for n in numbers], self.builder)
-        assert (file.count, file.control_sum) == (len(fitting), AMOUNT * len(fitting))
-        self.files.append((file, fitting))
-        self.file_states.append("BUILT")
-        self.set_states(fitting, "IN A FILE")
+        self.add_file(numbers)
 
-    @precondition(lambda game: game.files)
     @rule(which=FILES)
     def approve(self, which: int) -> None:
         which = self.pick(which, "BUILT")
@@ -102,7 +101,6 @@ class FileGame(RuleBasedStateMachine):
         self.file_states[which] = "DISCARDED" if self.is_blocked else "APPROVED"
         self.set_states(numbers, "QUEUED" if self.is_blocked else "SENT")
 
-    @precondition(lambda game: game.files)
     @rule(which=FILES)
     def discard(self, which: int) -> None:
         which = self.pick(which, "BUILT")
@@ -115,7 +113,6 @@ class FileGame(RuleBasedStateMachine):
         self.file_states[which] = "DISCARDED"
         self.set_states(numbers, "QUEUED")
 
-    @precondition(lambda game: game.files)
     @rule(which=FILES)
     def take(self, which: int) -> None:
         which = self.pick(which, "APPROVED")
@@ -128,7 +125,6 @@ class FileGame(RuleBasedStateMachine):
         if self.file_states[which] == "APPROVED":
             self.file_states[which] = "SENT"
 
-    @precondition(lambda game: game.files)
     @rule(which=FILES, said=st.lists(st.sampled_from(["", *ANSWERS]), min_size=5, max_size=5))
     def answer(self, which: int, said: list[str]) -> None:
         """The bank says something of some payments; what contradicts an end changes nothing."""
