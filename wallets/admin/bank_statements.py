@@ -96,6 +96,11 @@ class BankStatementAdmin(ReadOnly):
         "created_at",
     )
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Without the contents of the files, which can be large."""
+        rows = super().get_queryset(request).select_related("account", "file")
+        return rows.defer("file__content")
+
     @admin.display(description=_("kind"))
     def kind_shown(self, statement: BankStatement) -> str:
         return str(statement.get_kind_display())

@@ -265,8 +265,8 @@ def check_same(pair: BankLine | None, line: BankLine) -> None:
         words = errors.Message("Only a line that the bank may have stated before can be the same.")
         raise not_possible(words)
     if pair is None or not repeated.twins(line).filter(id=pair.id).exists():
-        words = "Name the other line: of this account, with this amount, and near this date."
-        raise not_possible(errors.Message(words), "pair")
+        other = "Name the other line: of this account, with this amount, and near this date."
+        raise not_possible(errors.Message(other), "pair")
     if BankOutcome.objects.filter(pair=pair, status=Status.SAME).exists():
         raise not_possible(errors.Message("Another line is the same as this one already."), "pair")
 

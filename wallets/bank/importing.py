@@ -7,6 +7,7 @@ the next import, or the worker, books.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +15,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from iocash.db import clock
 from iocash.errors import Message
@@ -34,6 +35,9 @@ from wallets.models.bank_lines import Suspense
 
 BATCH: Final = 1_000
 """The most lines of one INSERT."""
+
+BATCH_ID: Final = re.compile(r"[0-9A-Fa-f]{30}-1")
+"""The reference of the only batch of our file, made of its message id."""
 
 AHEAD: Final = timedelta(days=1)
 BOOKED_AHEAD: Final = timedelta(days=7)
@@ -249,9 +253,11 @@ def lines_of_entry(statement: BankStatement, entry: BookedEntry, reason: str) ->
 def paid_by_file(account: BankAccount, detail: Detail) -> tuple[Detail, ...]:
     """The payments of our file that a debit sums up, if they add up to it; else none."""
     for name in filter(None, (detail.payment, detail.message)):
-        payments = BankPayment.objects.filter(
-            file__message_id=name.replace("-", "").lower(), file__account=account
-        )
+        named = name.replace("-", "").lower()
+        is_it = Q(file__message_id=named)
+        if BATCH_ID.fullmatch(name):
+            is_it |= Q(file__message_id__startswith=name[:30].lower())
+        payments = BankPayment.objects.filter(is_it, file__account=account)
         found = payments.exclude(status="RJCT").order_by("number")
         details = [Detail(amount=each.amount, end_to_end=each.end_to_end_id) for each in found]
         if sum(each.amount for each in details) == detail.amount:

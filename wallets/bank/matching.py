@@ -79,8 +79,15 @@ def debit(line: BankLine, found: Found) -> Answer:
 
 
 def returned(line: BankLine, cash_out: Movement | None) -> Answer:
-    """Give a returned cash-out back to its wallet. Its debit comes first, and settles it."""
+    """Give a returned cash-out back to its wallet. Its debit comes first, and settles it.
+
+    Anybody can name a cash-out in a payment. So if the bank does not call it a return, it must come
+    from where the cash-out went.
+    """
     if cash_out is None or cash_out.status != "SUCCESS":
+        return Suspense.RETURNED
+    is_called_so = line.is_return or line.is_reversal
+    if not is_called_so and line.iban not in {cash_out.iban, line.account.iban}:
         return Suspense.RETURNED
     return explained_by(line, cash_out, returns=True)
 

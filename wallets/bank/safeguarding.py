@@ -70,7 +70,8 @@ BALANCES: Final = """
 """
 WITHOUT_LINE: Final = """
     SELECT movement.type, sum(movement.amount)::bigint, count(*), min(movement.settled_at),
-           min(movement.settled_at) FILTER (WHERE movement.settled_at >= %s)
+           min(movement.settled_at) FILTER (WHERE movement.settled_at >= %s),
+           coalesce(sum(movement.amount) FILTER (WHERE movement.settled_at < %s), 0)::bigint
     FROM wallets_movement AS movement
     WHERE movement.client_id = ANY(%s) AND movement.currency = %s
       AND movement.counterparty_id IS NULL AND movement.status = 'SUCCESS'
@@ -96,6 +97,7 @@ class Unmatched:
     """The movements of a type without a line: their sum, number, and the time of the oldest.
 
     `waiting_since` is that of the oldest since the first statement: a line can come for it.
+    `before` is the sum of those before it.
     """
 
     type: str
@@ -103,6 +105,7 @@ class Unmatched:
     count: int
     oldest: datetime
     waiting_since: datetime | None
+    before: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,14 @@ class SafeguardingPosition:
         return sum(each.opening for each in self.balances)
 
     @property
+    def shortfall(self) -> int:
+        """What movements before the first statements have brought, and the bank did not have then.
+
+        The opening balance is what the bank says: it must cover what the wallets had.
+        """
+        return max(0, sum(each.before for each in self.unmatched) - self.opening)
+
+    @property
     def banked(self) -> int:
         """What is in the bank."""
         return sum((each.closing or 0) + each.unconfirmed for each in self.balances)
@@ -170,7 +181,8 @@ class SafeguardingPosition:
         waiting += [self.oldest_suspense] if self.oldest_suspense else []
         waiting += [each.oldest_unconfirmed for each in self.balances if each.oldest_unconfirmed]
         is_late = any(now - each > PATIENCE for each in waiting)
-        return not self.difference and not is_late and all(each.is_right for each in self.balances)
+        is_whole = not self.difference and not self.shortfall
+        return is_whole and not is_late and all(each.is_right for each in self.balances)
 
 
 def safeguarding_positions() -> list[SafeguardingPosition]:
@@ -201,7 +213,8 @@ def position_of(accounts: Sequence[BankAccount], clients: Sequence[UUID]) -> Saf
     ((wallets,),) = fetch_rows(BALANCES, [[*clients], currency])
     balances = tuple(bank_balance(each) for each in accounts)
     first = min(filter(None, (each.first_day for each in balances)), default=date.max)
-    values = [datetime.combine(first, time.min, UTC), [*clients], currency]
+    begin = datetime.combine(first, time.min, UTC)
+    values = [begin, begin, [*clients], currency]
     return SafeguardingPosition(
         currency=currency,
         balances=balances,
@@ -239,9 +252,14 @@ def fetch_rows(statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ..
 def make_report() -> SafeguardingReport | None:
     """Make the report of this day, once; None if it is made, or there is no safeguarding account.
 
-    It is made of one snapshot: the statements of an import are in it as a whole.
+    It is made of one snapshot: the statements of an import are in it as a whole, and a movement is
+    in all of its figures or in none. Inside a transaction it is the snapshot of that one.
     """
+    is_outermost = not connection.in_atomic_block
     with single_transaction():
+        if is_outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         now = clock.now()
         day = now.date()
         if SafeguardingReport.objects.filter(day=day).exists():
@@ -296,6 +314,7 @@ def position_as_json(position: SafeguardingPosition, now: datetime) -> dict[str,
             for each in position.unmatched
         ],
         "opening": text(position.opening),
+        "missingBeforeFirstStatement": text(position.shortfall),
         "mustBeInBank": text(position.held),
         "inBank": text(position.banked),
         "difference": text(position.difference),

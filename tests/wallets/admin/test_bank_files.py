@@ -162,8 +162,8 @@ def test_role_without_the_permission_neither_approves_nor_imports(account, cash_
 def release(browser: Browser, row: BankUpload) -> Any:
     """Release an uploaded answer: its form, and the page that says what it does."""
     address = reverse("admin:wallets_bankupload_action", args=[row.pk, "release"])
-    body = payments_out.form_on(browser.get(address))
-    answer = browser.post(address, body, follow=True)
+    form = payments_out.form_on(browser.get(address))
+    answer = browser.post(address, form, follow=True)
     assert "Rejects payments out" in answer.text
     body = payments_out.form_on(answer) | {"confirmed": "1"}
     return browser.post(address, body, follow=True)

@@ -303,7 +303,8 @@ def test_interrupted_import_goes_on(account, bobs, iban, monkeypatch):
 @pytest.mark.parametrize("returned", ["", "AC04"])
 def test_returned_cash_out_is_given_back_to_its_wallet(account, sent, alices, returned):
     bank.receive(outgoing("40.00", "R1", end_to_end=sent.id.hex))
-    back = incoming("40.00", "R2", end_to_end=sent.id.hex, returned=returned, remittance="Closed")
+    about = {"end_to_end": sent.id.hex, "returned": returned, "iban": sent.iban}
+    back = incoming("40.00", "R2", **about, remittance="Closed")
     assert bank.receive(back, name="2").booked == {"booked": 1}
     assert bank.balance(alices) == 100_00
     reversal = people.movements(alices)[-1]

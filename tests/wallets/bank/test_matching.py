@@ -10,7 +10,7 @@ from tests.support import bank, people
 from tests.support.camt import incoming
 from tests.support.cash_outs import a_cash_out, end
 from wallets import posting
-from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut
+from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashOut
 from wallets.orders.payments import CashIn
 
 pytestmark = pytest.mark.django_db
@@ -28,6 +28,21 @@ def test_credit_that_names_an_ended_cash_out_is_no_cash_in(client_demo, alices, 
         bank.receive(incoming("40.00", "R1", remittance=f"{words} {sent.id}"))
     assert bank.balance(alices) == before
     assert bank.states() == {"returned": 1}
+
+
+@pytest.mark.parametrize("is_called_so", [True, False])
+def test_return_comes_from_where_the_cash_out_went(client_demo, alices, is_called_so):
+    account = bank.an_account(client_demo)
+    sent = end(MarkCashOutSent, a_cash_out(alices, 40_00))
+    end(SettleCashOut, sent)
+    before = bank.balance(alices)
+    about = {"end_to_end": sent.id.hex, "returned": "AC04" if is_called_so else ""}
+    bank.receive(incoming("40.00", "R1", iban="DE02120300000000202051", **about), name="1")
+    assert bank.balance(alices) == before + 40_00 * is_called_so
+    if not is_called_so:
+        bank.receive(incoming("40.00", "R2", iban=sent.iban or "", **about), name="2")
+        assert bank.balance(alices) == before + 40_00
+    assert account.lines.count() == 2 - is_called_so
 
 
 def test_credit_of_a_cash_in_by_the_api_is_not_booked_after_a_change(client_demo, bobs):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from iocash import errors
@@ -30,7 +32,7 @@ def is_right() -> bool:
     return position.is_right(clock.now())
 
 
-def decide(line: BankLine, kind: str, **values: object) -> BankDecision:
+def decide(line: BankLine, kind: str, **values: Any) -> BankDecision:
     asked = decisions.ask_for_decision(line, kind, by=By("staff:1"), reason="Same", **values)
     return decisions.answer_decision(asked, by=By("staff:2"), is_approved=True)
 

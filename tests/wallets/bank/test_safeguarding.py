@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connections, transaction
 
 from iocash import errors
 from iocash.db import clock
@@ -178,6 +179,47 @@ def test_two_people_sign_a_report(account):
     with pytest.raises(errors.InvalidFields):
         safeguarding.sign_report(report, By("staff:3"))
     assert report.signatures.count() == 2
+
+
+@pytest.mark.parametrize(("opening", "missing"), [("0.00", 100_00), ("100.00", 0)])
+def test_opening_balance_covers_earlier_movements(account, alices, opening, missing):
+    """Alice has 100.00 on the day before the first statement."""
+    tomorrow = (clock.today() + timedelta(days=1)).isoformat()
+    bank.receive(name="S1", day=tomorrow, opening=opening, closing=opening)
+    position = only()
+    assert (position.difference, position.shortfall) == (0, missing)
+    assert is_right() is not bool(missing)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_report_is_made_of_one_snapshot(client_demo, bobs, monkeypatch):
+    """A cash-in comes between two figures of the report."""
+    account = bank.an_account(client_demo)
+    bank.receive(name="S1", day="2026-11-25", opening="0.00", closing="0.00")
+    read = safeguarding.fetch_rows
+
+    def read_then_pay(statement: str, values: Any = ()) -> Any:
+        rows = read(statement, values)
+        if statement == safeguarding.BALANCES:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(pay_apart, bobs).result()
+        return rows
+
+    monkeypatch.setattr(safeguarding, "fetch_rows", read_then_pay)
+    report = safeguarding.make_report()
+    monkeypatch.undo()
+    assert report is not None
+    assert report.is_right
+    assert bank.balance(bobs) == 1_00
+    assert account.lines.count() == 0
+
+
+def pay_apart(wallet: Any) -> None:
+    """Add 1.00 EUR in another connection."""
+    try:
+        people.cash_in(wallet, 1_00)
+    finally:
+        connections.close_all()
 
 
 @pytest.fixture

@@ -83,7 +83,9 @@ def read_statements(content: bytes) -> list[ReadStatement]:
         raise Unreadable(Message("A file has at most {limit} statements.", limit=MOST_STATEMENTS))
     version = namespace.rpartition(":")[2]
     counts: Counter[tuple[object, ...]] = Counter()
-    statements = [read_statement(root, each, version, counts) for each in found]
+    header = root.find(".//GrpHdr")
+    group = root.makeelement("GrpHdr") if header is None else header
+    statements = [read_statement(group, each, version, counts) for each in found]
     if sum(entry.amount for each in statements for entry in each.entries) >= MOST_MONEY:
         raise Unreadable(Message("The entries of the file add up to too much money."))
     names = [(each.kind, each.account, each.currency, each.name, each.page) for each in statements]
@@ -93,9 +95,11 @@ def read_statements(content: bytes) -> list[ReadStatement]:
 
 
 def read_statement(
-    root: Element, element: Element, version: str, counts: Counter[tuple[object, ...]]
+    group: Element, element: Element, version: str, counts: Counter[tuple[object, ...]]
 ) -> ReadStatement:
-    """Read one statement; `counts` has the entries of the file until now, by what identifies them.
+    """Read one statement; `group` is the header of its file.
+
+    `counts` has the entries of the file until now, by what identifies them.
 
     Raises:
         Unreadable: as `read`.
@@ -103,7 +107,7 @@ def read_statement(
     account = read_account(element.find("Acct"))
     if not account:
         raise Unreadable(Message("A statement does not name its account."))
-    created = read_date(element, "CreDtTm") or read_date(root.find(".//GrpHdr"), "CreDtTm")
+    created = read_date(element, "CreDtTm") or read_date(group, "CreDtTm")
     end = read_date(element.find("FrToDt"), "ToDtTm", "ToDt")
     elements = element.findall("Ntry")
     found = [read_entry(each, place, end or created) for place, each in enumerate(elements)]
@@ -115,11 +119,11 @@ def read_statement(
     statement = ReadStatement(
         kind=KINDS[str(element.tag)],
         version=version[:30],
-        message=read_reference(root, ".//GrpHdr/MsgId"),
+        message=read_reference(group, "MsgId"),
         name=read_reference(element, "Id"),
         number=read_text(element, "ElctrncSeqNb", "LglSeqNb", longest=18),
-        page=page_number(root, element),
-        is_last_page=is_last_page_of(root, element),
+        page=page_number(group, element),
+        is_last_page=is_last_page_of(group, element),
         account=account,
         currency=currency,
         created=created,
@@ -196,17 +200,17 @@ def read_balance(
     return None, None
 
 
-def page_number(root: Element, element: Element) -> int:
+def page_number(group: Element, element: Element) -> int:
     """The number of the page of a statement; 1 if it has one page."""
     paths = "StmtPgntn/PgNb", "RptPgntn/PgNb", "NtfctnPgntn/PgNb"
-    text = read_text(element, *paths) or read_text(root, ".//GrpHdr/MsgPgntn/PgNb")
+    text = read_text(element, *paths) or read_text(group, "MsgPgntn/PgNb")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 1
 
 
-def is_last_page_of(root: Element, element: Element) -> bool:
+def is_last_page_of(group: Element, element: Element) -> bool:
     """Whether no other page follows."""
     paths = "StmtPgntn/LastPgInd", "RptPgntn/LastPgInd", "NtfctnPgntn/LastPgInd"
-    text = read_text(element, *paths) or read_text(root, ".//GrpHdr/MsgPgntn/LastPgInd")
+    text = read_text(element, *paths) or read_text(group, "MsgPgntn/LastPgInd")
     return text.lower() not in {"false", "0"}
 
 
