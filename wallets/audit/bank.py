@@ -104,4 +104,54 @@ EQUATIONS: Final = (
         """,
         ("wallets_bankoutcome",),
     ),
+    Equation(
+        "bank_pairs",
+        "a line that is the same as another one has its account, amount and sign",
+        BY_SUBJECT,
+        """
+        SELECT outcome.id AS outcome, outcome.line_id AS line, outcome.pair_id AS pair
+        FROM wallets_bankoutcome AS outcome
+        JOIN wallets_bankline AS line ON line.id = outcome.line_id
+        LEFT JOIN wallets_bankline AS pair
+            ON pair.id = outcome.pair_id AND pair.account_id = line.account_id
+            AND pair.amount = line.amount AND pair.sign = line.sign
+        WHERE outcome.id BETWEEN %(first)s AND %(last)s AND outcome.status = 'SAME'
+          AND pair.id IS NULL
+        """,
+        ("wallets_bankoutcome",),
+    ),
+    Equation(
+        "bank_statement_lines",
+        "a bank line has the account and the currency of its statement",
+        BY_SUBJECT,
+        """
+        SELECT line.id AS line, line.statement_id AS statement
+        FROM wallets_bankline AS line
+        LEFT JOIN wallets_bankstatement AS statement
+            ON statement.id = line.statement_id AND statement.account_id = line.account_id
+        LEFT JOIN wallets_bankaccount AS account
+            ON account.id = statement.account_id AND account.currency = line.currency
+        WHERE line.id BETWEEN %(first)s AND %(last)s AND account.id IS NULL
+        """,
+        ("wallets_bankline",),
+    ),
+    Equation(
+        "bank_uploads",
+        "a file that staff have uploaded was released by another person before its import",
+        AT_ONCE,
+        """
+        SELECT import.id AS file, import.upload_id AS upload, import.actor
+        FROM (
+            SELECT id, upload_id, sha256, actor FROM wallets_bankstatementfile
+            UNION ALL
+            SELECT id, upload_id, sha256, actor FROM wallets_bankreport
+        ) AS import
+        LEFT JOIN wallets_bankupload AS upload ON upload.id = import.upload_id
+        WHERE (import.upload_id IS NOT NULL OR import.actor NOT LIKE 'system:%%')
+          AND (upload.is_released AND upload.sha256 = import.sha256
+               AND upload.answered_by = import.actor
+               AND upload.uploaded_by <> upload.answered_by) IS NOT TRUE
+        """,
+        ("wallets_bankstatementfile", "wallets_bankreport"),
+    ),
 )

@@ -318,18 +318,24 @@ def position_as_json(position: SafeguardingPosition, now: datetime) -> dict[str,
         "mustBeInBank": text(position.held),
         "inBank": text(position.banked),
         "difference": text(position.difference),
-        "accounts": [
-            {
-                "iban": each.account.iban,
-                "openingBalance": text(each.opening),
-                "closingBalance": text(each.closing),
-                "statementDay": each.day.isoformat() if each.day else None,
-                "linesAddUpTo": text(each.lines),
-                "notInStatementYet": text(each.unconfirmed),
-                "missingInStatement": text(each.missing),
-            }
-            for each in position.balances
-        ],
+        "accounts": [balance_as_json(each) for each in position.balances],
+    }
+
+
+def balance_as_json(balance: Balance) -> dict[str, Any]:
+    """The balances of an account as JSON; amounts are decimal texts."""
+
+    def text(minor: int | None) -> str | None:
+        return None if minor is None else money.to_text(minor, balance.account.currency)
+
+    return {
+        "iban": balance.account.iban,
+        "openingBalance": text(balance.opening),
+        "closingBalance": text(balance.closing),
+        "statementDay": balance.day.isoformat() if balance.day else None,
+        "linesAddUpTo": text(balance.lines),
+        "notInStatementYet": text(balance.unconfirmed),
+        "missingInStatement": text(balance.missing),
     }
 
 

@@ -6,10 +6,14 @@ from decimal import Decimal
 
 import pytest
 
+from iocash import errors
 from tests.support import bank, people
 from tests.support.camt import incoming
 from tests.support.cash_outs import a_cash_out, end
 from wallets import posting
+from wallets.admin import submit
+from wallets.admin.forms import MovementForm
+from wallets.models import Wallet
 from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashOut
 from wallets.orders.payments import CashIn
 
@@ -43,6 +47,14 @@ def test_return_comes_from_where_the_cash_out_went(client_demo, alices, is_calle
         bank.receive(incoming("40.00", "R2", iban=sent.iban or "", **about), name="2")
         assert bank.balance(alices) == before + 40_00
     assert account.lines.count() == 2 - is_called_so
+
+
+def test_staff_add_no_cash_in_that_the_bank_brings(client_demo, bobs):
+    bank.an_account(client_demo)
+    with pytest.raises(errors.CashInsFromBank):
+        submit.cash_in_or_adjustment(
+            Wallet.objects.get(id=bobs.id), kind=MovementForm.CASH_IN, amount=Decimal(1)
+        )
 
 
 def test_credit_of_a_cash_in_by_the_api_is_not_booked_after_a_change(client_demo, bobs):

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, connections, transaction
 
 from iocash import errors
-from tests.support import bank, bank_files
+from tests.support import audited, bank, bank_files
 from tests.support.camt import Statement, incoming
 from users.models.events import By
 from wallets.bank import answers, booking, importing, previews, uploads
@@ -130,6 +130,26 @@ def test_database_refuses_files_of_staff_without_release(upload, iban):
     other = Statement(name="OTHER").xml()
     with pytest.raises(IntegrityError), transaction.atomic():
         importing.store_file(other, name="a", actor="staff:2", upload=upload)
+
+
+@pytest.mark.spoils_the_books
+def test_audit_finds_a_file_that_only_one_person_has_seen(upload):
+    assert audited.wrong() == []
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE wallets_bankstatementfile DISABLE TRIGGER USER")
+    importing.store_file(bytes(upload.content), name="a", actor="staff:2", upload=upload)
+    assert audited.violated() == {"bank_uploads"}
+
+
+@pytest.mark.spoils_the_books
+def test_audit_finds_a_line_of_another_account_than_its_statement(upload, client_demo):
+    release(upload)
+    booking.book()
+    other = bank.an_account(client_demo, iban="DE02120300000000202051")
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE wallets_bankline DISABLE TRIGGER USER")
+        cursor.execute("UPDATE wallets_bankline SET account_id = %s", [other.id])
+    assert "bank_statement_lines" in audited.violated()
 
 
 def test_unreadable_file_is_refused_at_once(iban):

@@ -97,9 +97,7 @@ def read_statements(content: bytes) -> list[ReadStatement]:
 def read_statement(
     group: Element, element: Element, version: str, counts: Counter[tuple[object, ...]]
 ) -> ReadStatement:
-    """Read one statement; `group` is the header of its file.
-
-    `counts` has the entries of the file until now, by what identifies them.
+    """Read a statement of a file with this header; `counts` has its entries until now.
 
     Raises:
         Unreadable: as `read`.
