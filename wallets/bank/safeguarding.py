@@ -24,7 +24,7 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 
 from iocash import errors, money
 from iocash.db import clock
@@ -256,10 +256,9 @@ def make_report() -> SafeguardingReport | None:
     in all of its figures or in none. Inside a transaction it is the snapshot of that one.
     """
     is_outermost = not connection.in_atomic_block
-    with single_transaction():
+    with transaction.atomic(), connection.cursor() as cursor:
         if is_outermost:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         now = clock.now()
         day = now.date()
         if SafeguardingReport.objects.filter(day=day).exists():

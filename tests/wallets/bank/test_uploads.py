@@ -147,6 +147,7 @@ def test_audit_finds_a_line_of_another_account_than_its_statement(upload, client
     booking.book()
     other = bank.an_account(client_demo, iban="DE02120300000000202051")
     with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE wallets_bankline DISABLE TRIGGER USER")
         cursor.execute("UPDATE wallets_bankline SET account_id = %s", [other.id])
     assert "bank_statement_lines" in audited.violated()
