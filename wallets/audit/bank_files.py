@@ -35,7 +35,7 @@ EQUATIONS: Final = (
         ("wallets_movement", "wallets_bankpayment"),
     ),
     Equation(
-        "file sums",
+        "file_sums",
         "a file has the number and the sum of its payments, and pays from its account",
         BY_SUBJECT,
         """

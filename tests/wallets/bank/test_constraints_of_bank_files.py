@@ -104,7 +104,7 @@ WRONG = [
     ("files", "DELETE FROM wallets_bankpayment WHERE movement_id = %(sent_one)s"),
     ("files", MOVEMENT.format("bank_file_id = NULL")),
     ("files", FILE.format(APPROVED + "'staff:0'")),
-    ("file sums", "UPDATE wallets_bankpayment SET number = 7 WHERE movement_id = %(waiting)s"),
+    ("file_sums", "UPDATE wallets_bankpayment SET number = 7 WHERE movement_id = %(waiting)s"),
     ("answers", "UPDATE wallets_bankpayment SET status = 'ACSC' WHERE movement_id = %(rejected)s"),
     ("answers", "UPDATE wallets_bankpayment SET status = 'RJCT' WHERE movement_id = %(sent_one)s"),
     ("answers", "UPDATE wallets_bankpayment SET status = 'ACCP' WHERE movement_id = %(waiting)s"),
