@@ -135,10 +135,9 @@ def test_wrong_row_is_reported(stage, equation, statement, column, row):
 
 
 def test_every_equation_has_a_test_that_violates_it():
-    """Those of uploads and of statements are in `tests/wallets/bank/test_uploads.py`."""
     broken = {name for name, *_ in (*SPOILED, *WRONG_LEVELS, *WRONG_RUNS)}
     broken |= {name for name, _ in (*test_equations.WRONG, *test_constraints_of_bank_files.WRONG)}
-    broken |= {"bank_uploads", "bank_statement_lines"}
+    broken |= {"bank_uploads", "bank_statement_lines"}  # in test_uploads
     assert broken == {equation.name for equation in audit.EQUATIONS}
 
 

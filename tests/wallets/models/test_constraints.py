@@ -227,7 +227,8 @@ def test_every_constraint_has_a_test_that_violates_it():
 REFERENCES = ("hold_id", "reversal_of_id")
 CONSTRAINTS_AND_UNIQUE_INDEXES = """
     SELECT conname FROM pg_constraint
-    WHERE contype IN ('c', 'f', 'u') AND conrelid::regclass::text ~ '^wallets_(?!bank|closing|dormancy|safeguarding)'
+    WHERE contype IN ('c', 'f', 'u')
+    AND conrelid::regclass::text ~ '^wallets_(?!bank|closing|dormancy|safeguarding)'
     UNION SELECT indexrelid::regclass::text FROM pg_index
     WHERE indisunique AND NOT indisprimary
     AND indrelid::regclass::text ~ '^wallets_(?!bank|closing|dormancy|safeguarding)'
