@@ -15,9 +15,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from tests.support import audited, freezes, limits, people, replayed
+from tests.support import audited, corruptions, freezes, limits, people, replayed
 from tests.support.corruptions import MOVEMENT, NEW_ID, SPOILED, WALLET, WRONG_LEVELS, WRONG_RUNS
-from tests.wallets.bank import test_constraints_of_bank_files, test_equations
 from users import demo_documents
 from users.models import User
 from wallets import audit, posting
@@ -136,9 +135,7 @@ def test_wrong_row_is_reported(stage, equation, statement, column, row):
 
 def test_every_equation_has_a_test_that_violates_it():
     broken = {name for name, *_ in (*SPOILED, *WRONG_LEVELS, *WRONG_RUNS)}
-    broken |= {name for name, _ in (*test_equations.WRONG, *test_constraints_of_bank_files.WRONG)}
-    broken |= {"bank_uploads", "bank_statement_lines"}  # in test_uploads
-    assert broken == {equation.name for equation in audit.EQUATIONS}
+    assert broken | corruptions.OF_THE_BANK == {equation.name for equation in audit.EQUATIONS}
 
 
 @pytest.mark.spoils_the_books
