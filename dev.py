@@ -61,14 +61,18 @@ def test(words: list) -> None:
     start_database()
     step("ruff format", [PYTHON, "-m", "ruff", "format", "--check"])
     step("ruff", [PYTHON, "-m", "ruff", "check"])
-    step("import-linter", [str(VENV / "bin" / "lint-imports"), "--no-logo"])
-    step("mypy", [PYTHON, "-m", "mypy"])
-    step("migrations", [PYTHON, MANAGE, "makemigrations", "--check", "--dry-run"])
+    if sys.dont_write_bytecode:  # it stays out of the folders of the code, and is kept
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".pytest_cache" / "bytecode"))
     deployable = [PYTHON, MANAGE, "check", "--deploy", "--fail-level", "WARNING"]
-    step("deployment", deployable, PRODUCTION)
-    say("pytest")
-    os.chdir(ROOT)
-    os.execv(PYTHON, [PYTHON, "-m", "pytest", "-n", "auto", *words])
+    checks = Checks(
+        ("import-linter", [str(VENV / "bin" / "lint-imports"), "--no-logo"], {}),
+        ("migrations", [PYTHON, MANAGE, "makemigrations", "--check", "--dry-run"], {}),
+        ("deployment", deployable, PRODUCTION),
+        ("mypy", [PYTHON, "-m", "mypy"], {}),
+    )
+    say("pytest, import-linter, migrations, deployment, mypy")
+    sys.exit(checks.run_beside([PYTHON, "-m", "pytest", "-n", "auto", *words]))
 
 
 def bench(words: list) -> None:
@@ -291,6 +295,72 @@ def step(
     say(f"{title}: {'failed' if code else 'done'} in {time.monotonic() - begun:.1f} s")
     if code:
         sys.exit(abs(code))
+
+
+class Checks:
+    """Checks that run in turn beside a command. A check that fails interrupts the command."""
+
+    def __init__(self, *checks: "tuple[str, list, dict[str, str]]") -> None:
+        self.checks = checks
+        self.code = 0
+        self.report: list = []
+        self.processes: list = []
+        self.is_stopped = threading.Event()
+
+    def run_beside(self, command: list) -> int:
+        """Return the exit code of the check that failed, or else that of the command.
+
+        The command has the terminal and gets its Ctrl-C; the checks are reported after it.
+        """
+        before = signal.signal(signal.SIGINT, lambda *_: None)
+        main = subprocess.Popen(command, cwd=ROOT)
+        beside = threading.Thread(target=self.run, args=(main,))
+        beside.start()
+        try:
+            code = main.wait()
+            if code in (2, -signal.SIGINT) and not self.code:
+                self.stop()
+            beside.join()
+        except BaseException:
+            self.stop()
+            main.terminate()
+            main.wait()
+            raise
+        finally:
+            signal.signal(signal.SIGINT, before)
+        print("".join(self.report), end="", flush=True)
+        return self.code or abs(code)
+
+    def run(self, main: "subprocess.Popen[bytes]") -> None:
+        for title, command, environment in self.checks:
+            begun = time.monotonic()
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**os.environ, **environment},
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                universal_newlines=True,
+            )
+            self.processes.append(process)
+            output = process.communicate()[0]
+            if self.is_stopped.is_set():
+                return
+            self.code = abs(process.returncode)
+            ended = f"{'failed' if self.code else 'done'} in {time.monotonic() - begun:.1f} s"
+            self.report.append(f"{output}==> {title}: {ended}\n")
+            if self.code:
+                main.send_signal(signal.SIGINT)  # nothing, if it has ended
+                return
+
+    def stop(self) -> None:
+        """End the check that runs; start no other."""
+        self.is_stopped.set()
+        for process in self.processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
 
 
 def watch(process: "subprocess.Popen[str]", progress: "Quiet | None") -> int:

@@ -77,6 +77,8 @@ CLOCK_TOLERANCE = number("CLOCK_TOLERANCE", "60", float)  # seconds, database ag
 DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBUG else "")
 ANCHORS_DIR = os.environ.get("ANCHORS_DIR", "")  # where the worker writes anchors; blank: nowhere
 BANK_FILES_DIR = os.environ.get("BANK_FILES_DIR", "")  # where the bank takes approved files
+ANCHORS_URL = os.environ.get("ANCHORS_URL", "")  # where it sends them; blank: nowhere
+ANCHORS_SECRET = os.environ.get("ANCHORS_SECRET", "")  # signs them
 RETENTION_YEARS = number("RETENTION_YEARS", "5")  # of an ended user's personal data
 DORMANT_DAYS = number("DORMANT_DAYS", "365")  # without a movement: the back office lists the wallet
 SCHEDULE_ZONE = os.environ.get("SCHEDULE_ZONE", "Europe/Madrid")  # of schedules that name none
@@ -118,9 +120,7 @@ def development_secret() -> str:
 if not SECRET_KEY and DEBUG:
     SECRET_KEY = development_secret()
 if not SECRET_KEY:
-    raise ImproperlyConfigured(
-        "Set SECRET_KEY to 50 random characters, or DEBUG=1 for development."
-    )
+    raise ImproperlyConfigured("Set SECRET_KEY (50 random characters), or DEBUG=1 in development.")
 if not DATABASE_URL and not DEBUG:
     raise ImproperlyConfigured("Set DATABASE_URL, or set DEBUG=1 to use the embedded PostgreSQL.")
 

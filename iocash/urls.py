@@ -52,12 +52,14 @@ from wallets.views.movements import (
     ReversalView,
 )
 from wallets.views.operations import OperationDetailView, OperationListView
+from wallets.views.proofs import ProofView
 from wallets.views.schedules import (
     ScheduledExecutionDetailView,
     ScheduledExecutionListView,
     ScheduledOperationDetailView,
     ScheduledOperationListView,
 )
+from wallets.views.statement_files import StatementFileDetailView, StatementFileListView
 from wallets.views.statements import BalanceView, StatementView
 from wallets.views.totals import TotalsView
 from wallets.views.users import OtpValidationView, UserDetailView
@@ -109,6 +111,7 @@ api = [
     path(f"/{WALLET}/movements/batch", BatchView.as_view(), name="batch"),
     path(f"/{MOVEMENT}", MovementDetailView.as_view(), name="movement"),
     path(f"/{MOVEMENT}/reversal", ReversalView.as_view(), name="reversal"),
+    path(f"/{MOVEMENT}/proof", ProofView.as_view(), name="proof"),
     path("/operations", OperationListView.as_view(), name="operations"),
     path("/operations/<uuid:operation_id>", OperationDetailView.as_view(), name="operation"),
     path(f"/{WALLET}/holds", HoldListView.as_view(), name="holds"),
@@ -142,6 +145,12 @@ api = [
     ),
     path(f"/{WALLET}/balance", BalanceView.as_view(), name="balance"),
     path(f"/{WALLET}/statement", StatementView.as_view(), name="statement"),
+    path(f"/{WALLET}/statement-files", StatementFileListView.as_view(), name="statement-files"),
+    path(
+        f"/{WALLET}/statement-files/<uuid:file_id>",
+        StatementFileDetailView.as_view(),
+        name="statement-file",
+    ),
     path("/users", UserListView.as_view(), name="users"),
     path(f"/{USER}", UserDetailView.as_view(), name="user"),
     path(f"/{USER}/request-otp", OtpView.as_view(), name="request-otp"),
@@ -176,6 +185,8 @@ api = [
     path(f"/{ENDPOINT}/rotate-secret", WebhookSecretView.as_view(), name="webhook-secret"),
     path("/identity-callbacks", IdentityCallbackView.as_view(), name="identity-callbacks"),
 ]
+
+guides.CONTEXTS["versions"] = lambda: {"published_since": int(published.SINCE.timestamp())}
 
 urlpatterns = [
     path("api/v1", include(api)),

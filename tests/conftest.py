@@ -26,10 +26,13 @@ from tests.support import (
     order_guard,
     people,
     replayed,
+    template_database,
 )
+from tests.support.approvals import let_one_person_act
 from tests.support.log_ins import PASSWORD
 from tests.support.people import Api
 from tests.support.scratch_postgres import Scratch
+from tests.support.staff import ADMINISTRATOR, OPERATOR, SUPERVISOR, a_member
 from users.models import Client, User
 from wallets.models import Wallet
 
@@ -89,6 +92,15 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     Two processes that collect must give every test the same name.
     """
     return argname if isinstance(val, bytes | str) and len(val) > LONGEST_ID else None
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_blocker: Any
+) -> None:
+    """Copy the test database of this process from a migrated one."""
+    with django_db_blocker.unblock():
+        template_database.use()
 
 
 @pytest.fixture(scope="session")
@@ -199,6 +211,23 @@ def bobs(bob: User) -> Wallet:
 def staff(db: None) -> Any:
     """A member of staff who may do everything, without a usable password."""
     return get_user_model().objects.create_superuser("staff", password=None)
+
+
+@pytest.fixture
+def asker(db: None) -> Any:
+    """Alice, who asks for approvals; Bob is the second person."""
+    return a_member(SUPERVISOR, OPERATOR, ADMINISTRATOR, name="alice")
+
+
+@pytest.fixture
+def second(db: None) -> Any:
+    return a_member(SUPERVISOR, OPERATOR, ADMINISTRATOR, name="bob")
+
+
+@pytest.fixture
+def one_person_acts(db: None) -> None:
+    """One member of staff may act alone, up to the highest thresholds in EUR."""
+    let_one_person_act()
 
 
 @pytest.fixture

@@ -190,6 +190,7 @@ def main() -> None:
         try:
             demo = scratch.seed(SEED)
             scratch.manage("audit")
+            scratch.manage("work", "--once", "--only", "expire-holds")
             with Served(scratch.address(), Path(name, "server.log")) as server:
                 page = chromium.launch(playwright).new_page(
                     base_url=server.url, color_scheme="light"

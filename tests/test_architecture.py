@@ -26,6 +26,7 @@ from users.models import (
     RecoveryCode,
     Sandbox,
     TaskChange,
+    Threshold,
     WebhookStream,
 )
 from wallets.models import (
@@ -38,6 +39,7 @@ from wallets.models import (
     Hold,
     Movement,
     SafeguardingSignature,
+    StatementFile,
     Wallet,
 )
 
@@ -238,15 +240,16 @@ def test_every_model_is_in_the_back_office_except_sixteen():
     Recovery codes are secret. A sandbox, the barrier and the numbers of duties are not changed by
     staff. Preferences are changed in one's account. The page of a case shows its entries and
     subjects, that of a task its changes, that of a closing its payments, that of a wallet its
-    notices, and that of a bank file its payments and answers. The streams of a webhook endpoint
-    are numbers of the worker."""
+    notices and statement files, and that of a bank file its payments and answers. The streams of
+    a webhook endpoint are numbers of the worker. Thresholds have a page of their own."""
     missing = {model for model in own_models() if not admin.site.is_registered(model)}
     shown_with_another = {
         *(BankPayment, BankReport, CaseEntry, CaseSubject, ClosingPayment, DormancyNotice),
-        *(BankOutcome, BankStatementFile, SafeguardingSignature, TaskChange),
+        *(BankOutcome, BankStatementFile, SafeguardingSignature, StatementFile, TaskChange),
     }
     hidden = {
         *(Barrier, DutyState, Key, KycDocument, PhoneUse, Preferences, RecoveryCode, Sandbox),
+        Threshold,
         WebhookStream,
     }
     assert missing == hidden | shown_with_another

@@ -7,13 +7,16 @@ import re
 from base64 import b32decode
 
 import pytest
+from django.contrib.auth import get_user_model
 from django_otp.oath import totp
 from playwright.sync_api import Page, expect
 
 from tests.support import chromium
+from tests.support.approvals import a_colleague, approve
 from tests.support.browsing import log_in
 from tests.support.log_ins import PASSWORD
 from tests.support.staff import OPERATOR, make_groups
+from users.models import Approval
 
 NEW = "a horse of another colour"
 
@@ -35,6 +38,12 @@ def test_new_member_sets_a_password_and_logs_in_with_a_recovery_code(page, super
     page.fill("#id_username", "alice")
     page.fill("#id_first_name", "Alice")
     page.check(f"input[value={OPERATOR}]")
+    page.click(".submit-row input[type=submit]")
+    page.fill("#id_approval_reason", "Contract")
+    page.click("button[name=ask]")
+    approve(Approval.objects.get(), a_colleague())
+    member = get_user_model().objects.get(username="alice")
+    page.goto(f"/admin/auth/user/{member.pk}/act/password-link/")
     page.click(".submit-row input[type=submit]")
     link = page.inner_text("#secret")
     log_out(page)

@@ -314,9 +314,9 @@ def test_pytest_runs_in_parallel_by_default(monkeypatch: pytest.MonkeyPatch) -> 
     asked: list[list[str]] = []
     for name in ("set_up", "start_database", "step"):
         monkeypatch.setattr(dev, name, lambda *_, **__: None)
-    monkeypatch.setattr(os, "chdir", lambda _: None)
-    monkeypatch.setattr(os, "execv", lambda _, command: asked.append(command))
-    dev.test(["-k", "races", "-n", "0"])
+    monkeypatch.setattr(dev.Checks, "run_beside", lambda _, command: asked.append(command))
+    with pytest.raises(SystemExit):
+        dev.test(["-k", "races", "-n", "0"])
     assert asked == [[dev.PYTHON, "-m", "pytest", "-n", "auto", "-k", "races", "-n", "0"]]
 
 

@@ -15,6 +15,7 @@ import pytest
 from tests.support.pgbouncer import Pooler, needs_pgbouncer
 from tests.support.scratch_postgres import Scratch
 from tests.support.server import Served
+from tests.support.threads import Stranger
 
 pytestmark = [pytest.mark.ci, needs_pgbouncer]
 
@@ -52,6 +53,27 @@ def test_every_request_is_answered_behind_a_pooler(pooler, postgres, demo, tmp_p
             caller.join()
     assert met == {201: CALLERS * CALLS, 200: 2 * CALLERS * CALLS}, log.read_text()[-2000:]
     assert "The ledger is correct." in postgres.manage("audit")
+
+
+@pytest.mark.parametrize("pooler", ["transaction"], indirect=True)
+def test_waiting_reader_gets_the_next_event_behind_a_pooler(pooler, demo, tmp_path):
+    """It keeps no connection, and the barrier advances through any session."""
+    body = {"type": "TRANSFER", "targetWalletId": demo["bobWalletId"], "amount": "0.07"}
+    wallet = f"/api/v1/wallets/{demo['aliceWalletId']}"
+    with Served(pooler.address, tmp_path / "server.log") as server:
+
+        def follow(address: str) -> Any:
+            _, _, page = server.call("GET", address, secret=demo["apiKey"])
+            return page["_links"]["resume"]["href"].removeprefix(server.url), page["_embedded"]
+
+        place, page = follow("/api/v1/events?size=100")
+        while page["events"]:
+            place, page = follow(place)
+        reader = Stranger(lambda: follow(f"{place}&wait=20"))
+        reader.join(1.0)
+        server.call("POST", f"{wallet}/movements", body, demo["apiKey"])
+        _, page = reader.answer
+    assert {each["data"]["amount"] for each in page["events"]} == {"0.07"}
 
 
 @pytest.mark.parametrize("pooler", ["transaction"], indirect=True)

@@ -64,8 +64,37 @@ def operations(source: Document) -> list[tuple[str, Any]]:
 def test_every_operation_has_examples_of_its_body_and_successes(name, operation):
     body = operation.get("requestBody")
     assert body is None or body["content"]["application/json"]["examples"], name
-    for status, response in calls.successes(operation).items():
-        assert response["content"]["application/json"]["examples"], (name, status)
+    for status, response in operation["responses"].items():
+        content = response.get("content", {}).get("application/json", {})
+        schema = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+        assert status >= "400" or "examples" in content or schema.endswith("Page"), (name, status)
+
+
+@pytest.mark.parametrize("source", [OWN, PUBLISHED])
+def test_page_without_example_lists_items_with_an_example(source):
+    schemas = openapi.document(source)["components"]["schemas"]
+    successes = [
+        content
+        for _, operation in operations(source)
+        for status, response in operation["responses"].items()
+        if status < "300"
+        for content in [response["content"]["application/json"]]
+    ]
+    shown = {content["schema"]["$ref"] for content in successes if "examples" in content}
+    bare = [content["schema"]["$ref"] for content in successes if "examples" not in content]
+    for reference in bare:
+        page = openapi.resolved({"$ref": reference}, source)
+        embedded = openapi.resolved(page["properties"]["_embedded"], source)
+        (items,) = embedded["properties"].values()
+        assert items["items"]["$ref"] in shown, reference
+    assert bare or not any(name.endswith("Page") for name in schemas)
+
+
+def test_example_shows_few_links_of_a_resource():
+    wallet = openapi.document()["components"]["examples"]["WalletAnswer"]["value"]
+    recorded = examples.recorded_examples()["operations"]["GET /api/v1/wallets/{walletId}"]
+    assert wallet["_links"].keys() == {"self"}
+    assert recorded["answers"]["200"]["example"]["_links"].keys() > {"self"}
 
 
 @pytest.mark.parametrize("source", [OWN, PUBLISHED])
@@ -73,7 +102,7 @@ def test_every_example_matches_its_schema(source):
     for _, operation in operations(source):
         for content in contents(operation):
             reference = content["schema"]["$ref"].removeprefix("#")
-            for example in content["examples"].values():
+            for example in content.get("examples", {}).values():
                 value = openapi.resolved(example, source)["value"]
                 openapi.check_shape(reference, value, source)
     for response in openapi.document(source)["components"]["responses"].values():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 import pytest
 
 import dev
 from iocash.docs import reference
+from iocash.published import urls as published
 from tests.support import release
 
 VERSION, DATE, _ = release.newest_section(release.CHANGELOG.read_text())
@@ -17,6 +19,14 @@ IS_RELEASED = DATE != "unreleased"
 def test_changelog_begins_with_the_version_of_the_project():
     project = tomllib.loads((dev.ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == VERSION
+
+
+def test_published_paths_are_deprecated_since_version_0_2_0():
+    """Before that release, `SINCE` is its planned day, at midnight in UTC."""
+    found = re.search(r"^## 0\.2\.0 \((.+)\)$", release.CHANGELOG.read_text(), re.MULTILINE)
+    assert found
+    assert found[1] in {"unreleased", f"{published.SINCE:%Y-%m-%d}"}
+    assert published.SINCE.timestamp() % 86_400 == 0
 
 
 def test_released_migrations_are_listed_and_unchanged():

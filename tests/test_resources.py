@@ -26,6 +26,7 @@ from wallets.models import (
     DormancyNotice,
     SafeguardingReport,
     SafeguardingSignature,
+    StatementFile,
 )
 
 OF_CLIENTS = [each for each in ALL if "/public/" not in each.route and each.route != "api/v1"]
@@ -56,6 +57,7 @@ def test_every_model_of_wallets_has_a_line():
         DormancyNotice,
         SafeguardingReport,
         SafeguardingSignature,
+        StatementFile,
     } == {*apps.get_app_config("wallets").get_models()}
 
 

@@ -27,11 +27,14 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from iocash import errors
+from users.approvals.asking import require_not_asked
+from users.approvals.pages import ASK, AskPages
 from users.change_lists import Uncounted
 from users.change_lists.columns import Columns, filters_in_words, name_of, readable
 from users.change_lists.exports import CsvColumns
 from users.history import history, last_changes
 from users.menu import MENU
+from users.models import Approval
 from users.models.events import By
 from users.models.searches import typed
 
@@ -125,6 +128,8 @@ class Action:
     warning: Any = ""
     effect: Callable[[Any], str] | None = None
     rehearse: Callable[[HttpRequest, Any, dict[str, Any]], Facts] | None = None
+    asks: Callable[[Any, dict[str, Any]], Approval] | None = None
+    """What is asked for if somebody else must approve it: `do` has raised ApprovalRequired."""
     is_harmful: bool = False
     """Whether its button is red."""
 
@@ -196,7 +201,7 @@ class Searched:
         return queryset.named(words)
 
 
-class WithActions(ReadOnly):
+class WithActions(AskPages, ReadOnly):
     """Adds actions and the history to the page of an object."""
 
     page_actions: ClassVar[tuple[Action, ...]] = ()
@@ -277,11 +282,7 @@ class WithActions(ReadOnly):
         if request.method != "POST" or not form.is_valid() or CHANGE in request.POST:
             return None
         try:
-            if action.rehearse and CONFIRMED not in request.POST:
-                facts = action.rehearse(request, obj, form.cleaned_data)
-                form.settle()
-                return self.action_page(request, action, obj, form, confirmed=facts)
-            answer = action.do(request, obj, form.cleaned_data)
+            answer = self.run_form(request, action, obj, form)
         except errors.Refused as refused:
             form.show(refused)
             leads_back = form.is_on_page and not isinstance(refused, errors.InvalidFields)
@@ -290,6 +291,33 @@ class WithActions(ReadOnly):
             return answer
         messages.success(request, answer)
         return HttpResponseRedirect(address_of(obj))
+
+    def run_form(
+        self, request: HttpRequest, action: Action, obj: Any, form: ActionForm
+    ) -> str | HttpResponse:
+        """Run a valid form, or ask for its confirmation or for the approval of a colleague.
+
+        Raises:
+            Refused: it is not allowed.
+        """
+        if ASK in request.POST and action.asks:
+            return self.ask(request, action, obj, form)
+        if action.asks:
+            require_not_asked(form.cleaned_data["key"])
+        try:
+            if action.rehearse and CONFIRMED not in request.POST:
+                facts = action.rehearse(request, obj, form.cleaned_data)
+                form.settle()
+                return self.action_page(request, action, obj, form, confirmed=facts)
+            return action.do(request, obj, form.cleaned_data)
+        except errors.ApprovalRequired:
+            if not action.asks:
+                raise
+        return self.ask_page(request, action, obj, form)
+
+    def back_of(self, request: HttpRequest, obj: Any) -> str | None:
+        """The address of the object's page, with the filters of the list that led here."""
+        return with_filters(request, address_of(obj)) if obj else None
 
     def action_page(
         self,
@@ -315,7 +343,7 @@ class WithActions(ReadOnly):
             "form": form,
             "opts": self.opts,
             "media": self.media + form.media,
-            "back": with_filters(request, address_of(obj)) if obj else None,
+            "back": self.back_of(request, obj),
             "preserved_filters": self.get_preserved_filters(request),
         }
         return TemplateResponse(request, "admin/action.html", context)

@@ -199,7 +199,9 @@ class HasScope(permissions.BasePermission):
     def needed(self, request: Request, view: APIView) -> dict[str, str]:
         """The scope that the operation needs, as a fact of refusals; none for any valid key."""
         scope = getattr(view, "scope", None)
-        kind = "read" if request.method in self.READS else "write"
+        declared = view.operations.get(request.method)  # type: ignore[attr-defined]
+        reads = request.method in self.READS or (declared is not None and declared.reads)
+        kind = "read" if reads else "write"
         return {"scope": f"{scope}:{kind}"} if scope else {}
 
     def staff_may(self, request: Request, view: Any) -> bool:

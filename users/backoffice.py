@@ -182,6 +182,10 @@ class Site(admin.AdminSite):
 
         return super().admin_view(localized, cacheable)
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """Django's list of models, built when it is used: our pages show the menu instead."""
+        return SimpleLazyObject(partial(super().get_app_list, request, app_label))
+
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add what each page has: menu, search and manual.
 

@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import json
 import logging
-from base64 import urlsafe_b64encode
 from http.client import HTTPException
 from smtplib import SMTPException
 from typing import Final, Protocol
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import connection
-from django.utils.crypto import salted_hmac
 
 from iocash import errors
 from users.models import Otp, User
+from users.sealing import Seal
 
 logger = logging.getLogger(__name__)
 
+SEAL: Final = Seal("users.deliveries")
 WAITING: Final = 1_000
 FIRST_PAUSE, LONGEST_PAUSE = 15.0, 120.0
 """Seconds before a code is delivered again. It is valid for ten minutes."""
@@ -100,7 +100,7 @@ def require_capacity() -> None:
 
 def seal_code(code: str) -> bytes:
     """Encrypt a code with the server's secret."""
-    return ciphers().encrypt(code.encode())
+    return SEAL.close(code)
 
 
 def unseal_code(sealed: bytes) -> str:
@@ -109,14 +109,7 @@ def unseal_code(sealed: bytes) -> str:
     Raises:
         InvalidToken: it was sealed with another secret.
     """
-    return ciphers().decrypt(sealed).decode()
-
-
-def ciphers() -> MultiFernet:
-    """The first encrypts; each decrypts."""
-    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    keys = [salted_hmac("users.deliveries", "", secret, algorithm="sha256") for secret in secrets]
-    return MultiFernet([Fernet(urlsafe_b64encode(key.digest())) for key in keys])
+    return SEAL.open(sealed)
 
 
 def take_codes(most: int) -> list[Otp]:

@@ -10,6 +10,7 @@ PHONES: Final = 1
 IDENTITIES: Final = 2
 TERMS: Final = 3
 ENDPOINTS: Final = 4
+STAFF: Final = 5
 
 
 def lock_value(kind: int, digest: bytes) -> None:

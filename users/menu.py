@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from django.db.models import IntegerField, QuerySet, TextChoices, Value
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.translation import gettext_lazy as _
 
 MOST: Final = 99
@@ -51,7 +52,7 @@ class MenuEntry:
 
     @property
     def address(self) -> str:
-        return reverse(f"admin:{self.url_name}")
+        return menu_address(self.url_name, get_script_prefix())
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,12 @@ class Menu:
             shown = ShownEntry(each.label, each.address, count, each is current)
             found[each.section].append(shown)
         return [(section.label, entries) for section, entries in found.items() if entries]
+
+
+@lru_cache(maxsize=256)
+def menu_address(url_name: str, script_prefix: str) -> str:
+    """The address of a page below the prefix of the server. A page shows all of them, often."""
+    return reverse(f"admin:{url_name}")
 
 
 def is_open(entry: MenuEntry, user: Any) -> bool:

@@ -13,11 +13,12 @@ class Wallets(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """Name the models. Refuse to start if KYC_LIMITS is wrong, or if no IBAN can be made."""
+        """Name the models. Refuse to start if settings of limits, IBANs or anchors are wrong."""
+        from wallets.anchors.settings import wrong_anchor_settings  # noqa: PLC0415 (imports models)
         from wallets.books import ibans, limits  # noqa: PLC0415 (imports models)
 
         translate_names(self)
-        if wrong := list(limits.wrong_settings(settings.KYC_LIMITS)):
+        if wrong := [*limits.wrong_settings(settings.KYC_LIMITS), *wrong_anchor_settings()]:
             raise ImproperlyConfigured(" ".join(wrong))
         try:
             ibans.make(1)

@@ -1,10 +1,11 @@
 """Erases the personal data of a closed user. The ledger stays complete and passes its audit.
 
 What goes: names, phones, e-mail, KYC documents and their files, the addresses and references of
-identity verifications, the notes and tasks of staff, the texts of cases and of notices, the bank
-account of a closing, aliases, external accounts, the texts of movements and holds, in both wallets
-of a payment, and the salts of the idempotency keys of orders that name the user. What stays: ids,
-amounts, times, digests; so does the signature of the terms, which has nothing else.
+identity verifications, the notes and tasks of staff, the texts of cases, of approvals and of
+notices, the bank account of a closing, aliases, external accounts, the texts of movements and
+holds, in both wallets of a payment, statement files, and the salts of the idempotency keys of
+orders that name the user. What stays: ids, amounts, times, digests; so does the signature of the
+terms, which has nothing else.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from iocash import errors
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
 from users.models import (
+    Approval,
     Case,
     CaseSubject,
     IdentityVerification,
@@ -32,6 +34,7 @@ from users.models import (
     User,
     events,
 )
+from users.models.approvals import ApprovalKind
 from users.models.events import By, EventKind
 from users.models.kyc_documents import file_storage
 from users.users import UNSUBSCRIBED, locked_user
@@ -45,6 +48,7 @@ MOST: Final = 5_000
 """The most movements that one transaction erases."""
 
 ERASE_TEXTS: Final = "SELECT reached_at, reached FROM wallets_erase_texts(%s, %s, %s, %s)"
+ERASE_STATEMENTS: Final = "SELECT wallets_erase_statement_files(%s)"
 FORGET_KEYS: Final = "SELECT users_forget_keys(%s)"
 BEGINNING: Final = None, None
 PERSONAL: Final = (
@@ -105,17 +109,38 @@ def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
         erase_texts(wallet_id)
     erase_files(user)
     with single_transaction():
+        Approval.objects.lock_of(user)
         user = locked_user(user_id, None)
         if user.erased_at is None:
             blank(user)
             events.record_about(user, EventKind.USER_ERASED, by, reason=reason)
+    erase_statements(user)  # a file that was begun while the names were still there
     return user
+
+
+def erase_approved(asked: Approval) -> None:
+    """Erase the user of an approved request, before the end of the retention period."""
+    by = By(f"staff:{asked.asked_by_id}", approval=asked.id)
+    erase(user_id=uuid.UUID(asked.subject_id), by=by, reason=asked.payload["reason"])
+
+
+def approved_and_due() -> QuerySet[Approval]:
+    """The approved erasures that were interrupted."""
+    approved = Approval.objects.filter(
+        kind=ApprovalKind.ERASE_USER, state=Approval.State.APPROVED, user__erased_at=None
+    )
+    return approved.order_by("id")
+
+
+def is_over(user: User) -> bool:
+    """Whether the retention period of a closed user has ended."""
+    return kept_until(user) <= clock.now()
 
 
 def require_over(user: User, reason: str) -> None:
     if user.status != UNSUBSCRIBED:
         raise errors.InvalidTransition(user_id=user.id, status=user.status, requested="ERASED")
-    if reason == RETENTION_OVER and kept_until(user) > clock.now():
+    if reason == RETENTION_OVER and not is_over(user):
         raise errors.RetentionNotOver(user_id=user.id, kept_until=kept_until(user))
 
 
@@ -132,6 +157,12 @@ def erase_texts(wallet_id: uuid.UUID) -> None:
         place = (reached_at, reached) if reached else None
 
 
+def erase_statements(user: User) -> None:
+    """Erase the user's statement files; those of other users are made again without the names."""
+    with connection.cursor() as cursor:
+        cursor.execute(ERASE_STATEMENTS, [user.id])
+
+
 def forget_keys(user: User) -> None:
     """Erase the salts of the keys that created the user or what is the user's."""
     with connection.cursor() as cursor:
@@ -141,9 +172,11 @@ def forget_keys(user: User) -> None:
 def blank(user: User) -> None:
     """Erase all personal data in the user's row and tables. `user` is locked."""
     forget_keys(user)
+    erase_statements(user)
     Otp.objects.filter(client=user.client_id, user=user).delete()
     KycDocument.objects.of(user).delete()
     Note.objects.of(user).delete()
+    Approval.objects.erase_of(user)
     Task.objects.all().erase_of(user)
     DormancyNotice.objects.of(user).update(note="")
     Case.objects.all().erase_of(user, clock.now())

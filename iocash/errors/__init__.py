@@ -7,6 +7,7 @@ raises these, the dialect renders them.
 """
 
 from iocash.errors.callers import (
+    ApprovalRequired,
     CashInsFromBank,
     ClientSuspended,
     CredentialsExpired,
@@ -40,6 +41,7 @@ from iocash.errors.conflicts import (
     MovementNotReversible,
     MovementNotSettled,
     NoIdentityProvider,
+    NotAnchoredYet,
     NotAPerson,
     NoTerms,
     OtpExpired,
@@ -109,6 +111,7 @@ __all__ = [
     "REGISTRY",
     "AlreadyExists",
     "AlreadyVerified",
+    "ApprovalRequired",
     "BadRequest",
     "BatchRefused",
     "BodyInterrupted",
@@ -162,6 +165,7 @@ __all__ = [
     "NoTerms",
     "NotAPerson",
     "NotAcceptable",
+    "NotAnchoredYet",
     "NotAuthenticated",
     "NotFound",
     "OtpExpired",

@@ -78,6 +78,10 @@ class PermissionDenied(Forbidden):
     detail = "You don't have permission for this operation."
 
 
+class ApprovalRequired(PermissionDenied):
+    """A member of staff may not do it alone: somebody else must approve it in the back office."""
+
+
 class CsrfFailed(Forbidden):
     """A logged-in member of staff sent a change without the CSRF token of the session."""
 

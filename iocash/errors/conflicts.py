@@ -203,6 +203,17 @@ class ReversalExceeded(Conflict):
         return self.detail
 
 
+class NotAnchoredYet(Conflict):
+    """No anchor contains the movement yet: try again after `nextAnchorAt`. Null: none is planned.
+
+    A cash-out that has not settled is in no anchor.
+    """
+
+    code = "not_anchored_yet"
+    detail = "The movement {movement_id} is in no anchor yet."
+    carries = ("movement_id", "next_anchor_at")
+
+
 class HoldNotOpen(Conflict):
     """The hold was executed or released, or it has expired."""
 

@@ -61,6 +61,8 @@ class Operation:
     """Whether the body may be left out."""
     max_body_bytes: int | None = None
     """The size limit of the body; None: MAX_BODY_BYTES of the settings."""
+    reads: bool = False
+    """Whether a POST changes nothing of money or users, so that the scope to read is enough."""
     keyed: bool = False
     """Whether it reads an Idempotency-Key."""
     conditional: bool = False

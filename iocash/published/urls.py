@@ -41,7 +41,8 @@ SCHEDULES = f"{WALLET}/scheduled-operations"
 ACCOUNTS = f"{WALLET}/favourite-external-accounts"
 
 SINCE: Final = datetime(2026, 12, 1, tzinfo=UTC)
-"""When the published paths became deprecated: with version 0.2.0."""
+"""When the published paths became deprecated: the day of version 0.2.0. The guide about versions
+shows it; `tests/test_release.py` compares it with the changelog."""
 SUNSET: Final[datetime | None] = None
 """From when on they may be gone; no date is set."""
 

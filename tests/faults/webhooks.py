@@ -68,6 +68,8 @@ class Stage:
     folder: Path
     workers: int
     duties: tuple[str, ...] = ("manage.py", "work", "--only", "deliver-webhooks")
+    address: str = ""
+    """Where the processes find the database, if not at its own address."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     killed: Counter[str] = field(default_factory=Counter)
     endpoint: str = ""
@@ -76,6 +78,7 @@ class Stage:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.file = self.folder / "received"
+        self.address = self.address or self.postgres.address()
         self.commands = {
             "receiver": ["-m", "tests.faults.webhook_receiver", str(self.port), str(self.file)],
             **{f"worker-{number}": [*self.duties] for number in range(self.workers)},
@@ -86,7 +89,7 @@ class Stage:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, *self.commands[name]],
                 cwd=CHECKOUT,
-                env=environment(self.postgres),
+                env=environment(self.postgres, DATABASE_URL=self.address),
                 stdout=log,
                 stderr=log,
             )
@@ -141,12 +144,17 @@ def staged(
             stage.end(name)
 
 
-def kill_at_random(stage: Stage, kills: int, pause: float, only: str = "") -> None:
-    """Once the first event has arrived, kill workers and the receiver, and start each again."""
-    names = [name for name in stage.commands if name != "writers" and name.startswith(only)]
+def wait_for_first(stage: Stage) -> None:
+    """Wait until the first event has arrived."""
     until = time.monotonic() + PATIENCE
     while not stage.received() and time.monotonic() < until:
         time.sleep(0.02)
+
+
+def kill_at_random(stage: Stage, kills: int, pause: float, only: str = "") -> None:
+    """Once the first event has arrived, kill workers and the receiver, and start each again."""
+    names = [name for name in stage.commands if name != "writers" and name.startswith(only)]
+    wait_for_first(stage)
     for _ in range(kills):
         name = random.choice(names)
         stage.kill(name)

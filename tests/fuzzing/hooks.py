@@ -44,7 +44,7 @@ BEYOND = {
     **dict.fromkeys(
         (
             *("status", "type", "kind", "subject", "direction", "groupBy", "identityType"),
-            *("frequency", "missedRuns", "ordering"),
+            *("frequency", "missedRuns", "ordering", "format"),
         ),
         Beyond(frozenset({"invalid_choice"}), NEW_ONES),
     ),
@@ -99,7 +99,10 @@ BEYOND = {
     ),
     **dict.fromkeys(
         ("alertBelow", "target"),
-        Beyond(frozenset({"max_decimal_places"}), "how many decimals there are is the currency's"),
+        Beyond(
+            frozenset({"max_decimal_places", "max_digits"}),
+            "how many decimals there are is the currency's, and 15 digits count them",
+        ),
     ),
     **dict.fromkeys(
         ("schedule", "trigger", "fromEvent", "fromTime"),

@@ -45,7 +45,9 @@ class Operation:
     @property
     def declared_scope(self) -> str | None:
         scope: str | None = self.view.view_class.scope
-        return scope and f"{scope}:{'read' if self.method == 'get' else 'write'}"
+        declared = self.view.view_class.operations[self.method.upper()]
+        reads = self.method == "get" or declared.reads
+        return scope and f"{scope}:{'read' if reads else 'write'}"
 
     @property
     def scope(self) -> str | None:

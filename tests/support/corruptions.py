@@ -325,3 +325,29 @@ OF_THE_BANK = {
     *("bank_returns", "bank_statement_lines", "bank_uploads"),
 }
 """The equations that the tests of the bank violate."""
+OF_MOVEMENT = "UPDATE users_event SET {} WHERE subject_id = %({})s"
+WRONG_APPROVALS = [
+    ({"deeds", "approvals"}, OF_MOVEMENT.format("data = data - 'approval'", "made")),
+    ({"approvals"}, OF_MOVEMENT.format("actor = 'staff:0'", "made")),
+    (
+        {"approvals"},
+        OF_MOVEMENT.format("data = data || jsonb_build_object('approval', %(approval)s)", "alone"),
+    ),
+    (
+        {"approvals"},
+        OF_MOVEMENT.format(
+            "data = data || jsonb_build_object('approval', gen_random_uuid())", "alone"
+        ),
+    ),
+    ({"approvals"}, "UPDATE users_approval SET made_id = NULL WHERE id = %(approval)s::uuid"),
+    ({"approvals"}, "UPDATE users_approval SET amount = amount + 1 WHERE id = %(approval)s::uuid"),
+    ({"approvals"}, "UPDATE users_approval SET amount = amount + 1 WHERE kind = 'REVERSAL'"),
+    (
+        {"approvals"},
+        "UPDATE users_approval SET kind = 'ADJUSTMENT' WHERE id = %(approval)s::uuid",
+    ),
+    ({"deeds"}, "UPDATE users_threshold SET amount = 4_99 WHERE version = 1"),
+    ({"deeds"}, "DELETE FROM users_threshold"),
+    ({"deeds"}, "UPDATE users_threshold SET created_at = created_at + interval '1 day'"),
+]
+"""The equations that a change violates, and the change."""

@@ -34,6 +34,7 @@ PERMISSIVE = frozenset(
         "MIT",
         "MIT-0",
         "MIT-CMU",
+        "OFL-1.1",
         "PSF-2.0",
         "Public Domain",
         "Unlicense",
@@ -50,6 +51,10 @@ WEAK_COPYLEFT = {
     "python-stdnum": "LGPL",
 }
 """Licences allowed for one package each, which is used as an unmodified library."""
+
+
+UNSTATED = {"cvttf-notosanscjk-regular": "UNKNOWN"}
+"""Packages that state none: see decision 23. The font in it is Noto Sans CJK, with OFL-1.1."""
 
 
 def locked(lock: str) -> list[str]:
@@ -69,7 +74,7 @@ def stated(package: str) -> str | None:
 
 
 def is_allowed(package: str, licence: str) -> bool:
-    return licence in PERMISSIVE or WEAK_COPYLEFT.get(package) == licence
+    return licence in PERMISSIVE or (WEAK_COPYLEFT | UNSTATED).get(package) == licence
 
 
 def listed(page: str) -> dict[str, str]:

@@ -10,11 +10,13 @@ from typing import Any
 from django.db import connection
 
 from tests.support import people
+from tests.support.approvals import a_request
 from tests.support.bank_files import a_file
 from tests.support.cases import a_case
 from tests.support.identity import a_signature, a_verification, some_terms
 from tests.support.notes import a_note
 from tests.support.resources import make_each
+from tests.support.staff import SUPERVISOR, a_member
 from tests.support.tasks import a_task
 from tests.support.webhooks import a_failed_delivery, an_attempt, an_endpoint
 from users import demo_documents
@@ -94,6 +96,7 @@ CHANGES: dict[str, dict[str, str]] = {
     "users_webhookattempt": {"id": "md5('attempt ' || n)::uuid"},
     "wallets_scheduledoperation": OF_WALLET,
     "wallets_scheduledrun": {"id": "md5('run ' || n)::uuid", "number": "1000 + n"},
+    "users_approval": NEW_ID | {"user_id": USER},
     "users_apikey": NEW_ID | {"digest": "'\\\\x' || lpad(to_hex(n), 64, '0')"},
 }
 """What differs between the copies, by table: SQL that knows the number `n` of the copy."""
@@ -114,6 +117,7 @@ def one_of_each(source: Wallet, target: Wallet) -> None:
     a_verification(source.user)
     demo_documents.send_samples(source.user, frozenset({Kind.EXTERNAL_IBAN}), people.BY)
     people.a_key(source.client)
+    a_request(source, 1_00, a_member(SUPERVISOR, name="asker"))
     a_note(source.user)
     a_case(source.user)
     a_task(source.user)

@@ -20,6 +20,7 @@ from tests.support.backoffice import list_of, page_of
 from tests.support.cash_outs import a_cash_out
 from tests.support.kyc import send
 from tests.support.signed_tokens import PRIVATE, pem
+from tests.support.statement_files import a_file
 from users import pages
 from users.actions import WithActions
 from users.kyc import Kind
@@ -28,9 +29,14 @@ from users.models import Event, RejectionReason, SigningKey, WebhookEndpoint
 from wallets.admin.tabs import TABS
 from wallets.models import Audit, ExternalAccount, Hold, Movement, ScheduledRun, Wallet
 
-POSTED = frozenset({"bank-file-build", "payments-out-act", "payments-out-confirm"})
+POSTED = frozenset(
+    {
+        *("approvals-confirm", "approvals-decide", "bank-file-build"),
+        *("payments-out-act", "payments-out-confirm"),
+    }
+)
 """Pages that are shown after a form only."""
-FILES = frozenset({"bank-file-download", "export"})
+FILES = frozenset({"bank-file-download", "export", "statement-file"})
 LOST = "/admin/nowhere/"
 
 Rows = dict[str, Model]
@@ -133,6 +139,7 @@ def of_the_api(rows: Rows) -> list[str]:
         "execution_id": run.id,
         "event_id": event.id,
         "endpoint_id": endpoint.id,
+        "file_id": a_file(wallet).id,
         "kind": "identity-front",
     }
     return [

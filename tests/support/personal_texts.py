@@ -13,6 +13,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 
 from tests.support import people
+from tests.support.approvals import a_colleague, seen_now
 from tests.support.backoffice import Office, page_of
 from tests.support.identity import a_signature, a_verification, some_terms
 from tests.support.notes import a_note
@@ -20,8 +21,9 @@ from tests.support.notices import a_notice
 from tests.support.people import Api
 from tests.support.tasks import a_task
 from users import demo_documents, names, users
+from users.approvals.deciding import approve_request
 from users.kyc import NEEDED
-from users.models import KycDocument, Review, User
+from users.models import Approval, KycDocument, Review, User
 from wallets import posting
 from wallets.models import Movement, Wallet
 from wallets.orders.users import ActivateUser
@@ -213,10 +215,15 @@ def cash_out(scene: Scene, office: Office, body: dict[str, Any], end: str) -> No
     answer = scene.api.post(f"wallets/{scene.alices.id}/movements", said)
     assert answer.status == 202, answer.json
     movement = Movement.objects.get(id=answer.json["id"])
+    more: dict[str, str] = {}
     for number, act in enumerate(("send", end)):
         values = {"key": f"{movement.id}"[:-1] + str(number), "reason": "Qx~z has no such account"}
         address = page_of(movement).replace("change/", f"act/{act}/")
-        assert office.status("post", address, values) == 302
+        assert office.status("post", address, values | more) == 302
+        more = {"ask": "1", "approval_reason": "Qx~z has sent a letter"}
+    asked = Approval.objects.waiting().get()
+    seen = seen_now(asked)
+    approve_request(asked.id, by=a_colleague(), seen=seen, decision="Qx~z is right")
     movement.refresh_from_db()
     assert movement.status == {"reject": "ERROR", "settle": "SUCCESS"}[end]
 
@@ -240,6 +247,15 @@ def left() -> dict[str, str]:
 def files() -> list[Path]:
     folder = Path(settings.STORAGES["documents"]["OPTIONS"]["location"])
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def put_files(contents: dict[Path, bytes]) -> None:
+    """Store these files, and no others."""
+    for file in files():
+        file.unlink()
+    for file, content in contents.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
 
 
 def marks_in(found: dict[str, str]) -> dict[str, set[str]]:

@@ -29,6 +29,12 @@ COLUMNS: Final = """
     FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
 """
 
+BIRTHS: Final = {
+    "users_approval": '{"state": "ASKED", "code": "", "decided_by_id": null, "decided_at": null,'
+    ' "decision": "", "made_id": null}'
+}
+"""How rows begin that the database lets in only so; then they are changed to what they are."""
+
 Rows = dict[str, frozenset[tuple[str, str]]]
 """The rows of each table, as (primary key, row)."""
 
@@ -131,12 +137,22 @@ def change(table: str, old: str, new: str) -> None:
 def add(added: list[tuple[str, list[str]]]) -> None:
     """Add rows with one statement: foreign keys are checked at its end."""
     additions = ", ".join(
-        f"added_{n} AS (INSERT INTO {table} SELECT (row).* FROM unnest(%s::{table}[]) AS row)"
+        f"added_{n} AS (INSERT INTO {table} SELECT (born).* FROM unnest(%s::{table}[]) AS row,"
+        f" jsonb_populate_record(row, '{BIRTHS.get(table, '{}')}') AS born)"
         for n, (table, _) in enumerate(added)
     )
     if additions:
         with connection.cursor() as cursor:
             cursor.execute(f"WITH {additions} SELECT", [rows for _, rows in added])
+    for table, grown in added:
+        if table in BIRTHS:
+            names = columns(table)
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    f"UPDATE {table} AS old SET ({names}) = (SELECT {names} FROM (SELECT row.*) AS"
+                    f" new) FROM unnest(%s::{table}[]) AS row WHERE old.id = row.id",
+                    [grown],
+                )
 
 
 def rows() -> Rows:

@@ -23,6 +23,7 @@ from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import OTHER_IBAN, an_iban
 from tests.support.identity import a_verification, stored_terms
 from tests.support.schedules import a_bank_schedule, an_execution
+from tests.support.statement_files import a_file
 from tests.support.webhooks import an_endpoint
 from users.models import Event
 from wallets import posting
@@ -126,6 +127,7 @@ WEBHOOK = "webhook-endpoints/{endpoint}"
 
 TRANSFER = {"type": "TRANSFER", "targetWalletId": "{bob}", "amount": "{amount}"}
 PAYMENT = {"sourceWalletId": "{wallet}", "targetWalletId": "{bob}", "amount": "{amount}"}
+FILE = {"format": "CSV", "startDate": "2026-01-01", "endDate": "2026-02-01"}
 SCHEDULED = {
     "amount": "{amount}",
     "receiver": {"type": "WALLET", "account": "{bob}"},
@@ -159,6 +161,8 @@ class Endpoint:
     status: int = 0
     """Of its success; 0: 201 of a POST, 200 of any other method."""
     is_body_optional: bool = False
+    beside: tuple[str, ...] = ()
+    """The other scopes that it needs."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -221,6 +225,21 @@ ENDPOINTS = [
     Endpoint("POST", f"{WALLET}/create-iban", "wallets:write", "add_wallet", {}, 201, True),
     Endpoint("GET", f"{WALLET}/balance", "wallets:read", "view_wallet"),
     Endpoint("GET", f"{WALLET}/statement", "movements:read", "view_movement"),
+    Endpoint(
+        "POST",
+        f"{WALLET}/statement-files",
+        "movements:read",
+        "view_movement",
+        FILE,
+        beside=("users:read",),
+    ),
+    Endpoint(
+        "GET",
+        f"{WALLET}/statement-files/{{file}}",
+        "movements:read",
+        "view_movement",
+        beside=("users:read",),
+    ),
     Endpoint("GET", f"{WALLET}/movements", "movements:read", "view_movement"),
     Endpoint("POST", f"{WALLET}/movements", "movements:write", "add_movement", TRANSFER),
     Endpoint("GET", CASH_OUT, "movements:read", "view_movement"),
@@ -235,6 +254,7 @@ ENDPOINTS = [
     Endpoint(
         "POST", REVERSAL, "movements:write", "reverse_movement", {"amount": "{amount}"}, 201, True
     ),
+    Endpoint("GET", f"{WALLET}/movements/{{movement}}/proof", "movements:read", "view_movement"),
     Endpoint("POST", "operations", "movements:write", "add_movement", {"transfers": [PAYMENT]}),
     Endpoint("GET", OPERATION, "movements:read", "view_movement"),
     Endpoint("GET", "movements", "movements:read", "view_movement"),
@@ -368,5 +388,6 @@ def things(alices: Wallet, bobs: Wallet, number: int = 5_00) -> dict[str, Any]:
         "cash_out": a_cash_out(alices, 1_00).id,
         "kind": "identity-front",
         "endpoint": an_endpoint(alices.client).id,
+        "file": a_file(alices).id,
         **make_each(alices, bobs, number),
     }

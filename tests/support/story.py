@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+import pytest
+from django.test import override_settings
 from django.utils import timezone
 
+from iocash.db import clock
 from iocash.docs.calls import DRY_RUN
 from iocash.times import moment
 from tests.support import openapi
@@ -24,7 +29,10 @@ from tests.support.user_bodies import ALICE, BOB
 from users import otp
 from users.models import Otp, PhoneUse, User, WebhookEndpoint
 from users.serializers.kyc import BLOCKS, Content
+from wallets import audit
+from wallets.anchors import folder
 from wallets.duties.schedules import RunSchedules
+from wallets.statements import files
 
 Json = Any
 
@@ -96,7 +104,9 @@ def words_of(path: str) -> dict[str, str]:
 def kind_of(path: str, body: Any) -> str:
     if DRY_RUN in query_of(path):
         return DRY_RUN
-    return str(body.get("type", "example")) if isinstance(body, dict) else "example"
+    if not isinstance(body, dict):
+        return "example"
+    return str(body.get("type") or body.get("format") or "example")
 
 
 def query_of(path: str) -> dict[str, str]:
@@ -338,9 +348,28 @@ def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:
     start = moment(begin - timedelta(days=1))
     api.get(f"totals?groupBy=type&startDate={start}")
     api.get(f"{wallet}/statement?startDate={start}&endDate={moment(timezone.now())}&size=1")
+    get_files_and_proofs(api, wallet)
     events = api.get(f"events?walletId={alices}&kind=movement.settled&size=1&wait=20").json
     api.get(f"events/{events['_embedded']['events'][0]['id']}")
     use_webhooks(api, events["_embedded"]["events"][0]["id"])
+
+
+def get_files_and_proofs(api: Recorder, wallet: str) -> None:
+    """Statements as files: one that the request makes, and one that the worker makes."""
+    begin, end = "2020-01-01T00:00:00Z", "2020-02-01T00:00:00Z"
+    asked = {"format": "CSV", "startDate": begin, "endDate": end}
+    file = api.post(f"{wallet}/statement-files", asked, key="statement-1").json["id"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "AT_ONCE", -1)
+        api.post(f"{wallet}/statement-files", asked | {"format": "PDF"}, key="statement-2")
+    api.get(f"{wallet}/statement-files/{file}")
+    page = api.get(f"{wallet}/movements?status=SUCCESS&sort=createdAt,asc").json
+    proof = f"{wallet}/movements/{page['_embedded']['movements'][0]['id']}/proof"
+    api.get(proof)
+    with TemporaryDirectory() as kept, override_settings(ANCHORS_DIR=kept):
+        with audit.snapshot():
+            folder.write_next(Path(kept), clock.now())
+        api.get(proof)
 
 
 def use_webhooks(api: Recorder, event: str) -> None:
@@ -348,12 +377,12 @@ def use_webhooks(api: Recorder, event: str) -> None:
     endpoint = api.post("webhook-endpoints", body, key="webhooks-1").json["id"]
     path = f"webhook-endpoints/{endpoint}"
     api.get("webhook-endpoints?size=1")
-    api.post(f"{path}/ping", {})
+    api.post(f"{path}/ping", {}, key="ping-1")
     api.get(f"{path}/attempts")
     WebhookEndpoint.objects.filter(id=endpoint).update(status="ENABLED", verified_at=timezone.now())
-    api.post(f"{path}/resend", {"eventId": event})
-    api.post(f"{path}/replay", {"fromEvent": event})
-    api.post(f"{path}/rotate-secret", {})
+    api.post(f"{path}/resend", {"eventId": event}, key="resend-1")
+    api.post(f"{path}/replay", {"fromEvent": event}, key="replay-1")
+    api.post(f"{path}/rotate-secret", {}, key="rotate-1")
     api.patch(path, {"status": "DISABLED"})
     api.get(path)
 

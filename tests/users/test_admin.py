@@ -42,9 +42,11 @@ from users.models import (
     TaskChange,
     Terms,
     TermsSignature,
+    Threshold,
     User,
     WebhookStream,
 )
+from users.models.clients import MONEY_SCOPES
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +77,7 @@ NO_PAGE = {
     RecoveryCode,
     Sandbox,
     TaskChange,
+    Threshold,
     WebhookStream,
 }
 
@@ -221,6 +224,13 @@ def test_public_key_is_registered_and_used_and_revoked(office, client_demo):
     assert api.get("users").code == "credentials_revoked"
     kinds = Event.objects.about(key.id).values_list("kind", flat=True)
     assert [*kinds] == ["public_key.registered", "public_key.revoked"]
+
+
+@pytest.mark.parametrize("scope", MONEY_SCOPES)
+def test_public_key_is_not_registered_with_a_scope_about_money(office, client_demo, scope):
+    given = {"kid": "shop-1", "public_key": pem(PRIVATE), "scopes": [scope]}
+    assert register(office, client_demo, **given) == 200
+    assert not SigningKey.objects.exists()
 
 
 def test_key_id_is_generated_when_left_blank(office, client_demo):

@@ -88,6 +88,7 @@ def test_staff_need_the_permission_to_view(path, permission, alices):
         ("PATCH", "wallets/{wallet}", "wallets.change_wallet", {"alias": "Savings"}),
     ],
 )
+@pytest.mark.usefixtures("one_person_acts")
 def test_staff_need_the_permission_to_change(method, path, permission, body, alices):
     address = filled(path, alices)
     person = a_person(*VIEWING, "auth.change_user")

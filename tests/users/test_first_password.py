@@ -16,6 +16,11 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from iocash import errors
+from tests.support.approvals import (
+    password_reset_approved,
+    post_and_approve,
+    staff_act_approved,
+)
 from tests.support.backoffice import page_of
 from tests.support.log_ins import is_in, log_in
 from tests.support.staff import (
@@ -28,6 +33,7 @@ from tests.support.staff import (
     browser_of,
 )
 from tests.support.threads import at_once
+from users.models.approvals import ApprovalKind
 from users.staff import members
 from users.staff.sessions import open_sessions
 
@@ -46,6 +52,16 @@ def chief() -> Browser:
 def new_member(**values: Any) -> dict[str, Any]:
     form = {"username": "alice", "first_name": "Alice", "email": "alice@example.com"}
     return {"key": str(uuid7()), "roles": [OPERATOR]} | form | values
+
+
+def added(browser: Browser, **values: Any) -> Any:
+    """The page with the link of a new member, whom a colleague has approved."""
+    post_and_approve(browser, ADD, new_member(**values))
+    return act(browser, Staff.objects.get(username="alice"), "password-link")
+
+
+def the_chief() -> Any:
+    return Staff.objects.get(username="chief")
 
 
 def link_on(page: Any) -> str:
@@ -68,8 +84,7 @@ def set_password(link: str, password: str = NEW, browser: Browser | None = None)
 
 
 def test_added_member_sets_a_password_and_logs_in(chief):
-    page = chief.post(ADD, new_member())
-    link = link_on(page)
+    link = link_on(added(chief))
     alice = Staff.objects.get(username="alice")
     assert (alice.is_staff, alice.is_superuser, alice.has_usable_password()) == (True, False, False)
     assert [group.name for group in alice.groups.all()] == [OPERATOR]
@@ -88,7 +103,7 @@ def test_added_member_sets_a_password_and_logs_in(chief):
 
 
 def test_link_leaves_the_address_before_the_form(chief):
-    link = link_on(chief.post(ADD, new_member()))
+    link = link_on(added(chief))
     token = link.rstrip("/").rpartition("/")[2]
     led = Browser().get(link, follow=True)
     assert led.redirect_chain
@@ -98,7 +113,7 @@ def test_link_leaves_the_address_before_the_form(chief):
 
 
 def test_link_works_once(chief):
-    link = link_on(chief.post(ADD, new_member()))
+    link = link_on(added(chief))
     late = Browser()
     form = late.get(link, follow=True).request["PATH_INFO"]
     set_password(link)
@@ -109,14 +124,14 @@ def test_link_works_once(chief):
 
 
 def test_link_is_void_after_a_newer_one_a_day_and_deactivation(chief, settings):
-    first = link_on(chief.post(ADD, new_member()))
+    first = link_on(added(chief))
     alice = Staff.objects.get(username="alice")
     second = link_on(act(chief, alice, "password-link"))
     assert "does not work" in Browser().get(first, follow=True).text
     assert "Set your password" in Browser().get(second, follow=True).text
     act(chief, alice, "deactivate")
     assert "does not work" in Browser().get(second, follow=True).text
-    act(chief, alice, "activate")
+    staff_act_approved(ApprovalKind.ACTIVATE_MEMBER, alice, the_chief())
     assert settings.PASSWORD_RESET_TIMEOUT == 86_400
     settings.PASSWORD_RESET_TIMEOUT = -1
     assert "does not work" in Browser().get(second, follow=True).text
@@ -137,7 +152,7 @@ def test_token_of_another_purpose_does_not_work():
 
 
 def test_weak_password_is_refused(chief):
-    link = link_on(chief.post(ADD, new_member()))
+    link = link_on(added(chief))
     for weak in ("short", "password", "12345678901"):
         assert "errorlist" in set_password(link, weak).text
     assert not Staff.objects.get(username="alice").has_usable_password()
@@ -149,7 +164,7 @@ def test_new_link_voids_the_password_and_closes_sessions(chief):
     bob.save()
     browser = Browser()
     log_in(browser, NEW, name="bob")
-    act(chief, bob, "password-link")
+    password_reset_approved(bob, the_chief())
     assert open_sessions(bob) == []
     assert not is_in(browser)
     assert log_in(Browser(), NEW, name="bob").status_code == 200
@@ -159,20 +174,21 @@ def test_link_keeps_the_second_factor_needed(chief, supervisor, device):
     boss = a_member(OPERATOR, name="bob")
     device.user = boss
     device.save()
+    password_reset_approved(boss, the_chief())
     set_password(link_on(act(chief, boss, "password-link")))
     assert "missing or wrong" in log_in(Browser(), NEW, name="bob").text
 
 
 def test_session_of_the_link_is_not_logged_in(chief):
     browser = Browser()
-    link = link_on(chief.post(ADD, new_member()))
+    link = link_on(added(chief))
     set_password(link, browser=browser)
     assert not is_in(browser)
 
 
 @pytest.mark.parametrize("name", ["Alice", "ALICE", "alice", "\uff41lice"])
 def test_name_like_that_of_another_member_is_refused(chief, name):
-    chief.post(ADD, new_member())
+    added(chief)
     assert "already a member of staff" in chief.post(ADD, new_member(username=name)).text
     assert Staff.objects.filter(username__iexact="alice").count() == 1
 
@@ -185,11 +201,12 @@ def test_member_is_not_added_with_more_rights_than_ones_own():
         with pytest.raises(errors.PermissionDenied):
             members.add_member({"username": "alice"}, [role], by=giver)
     assert not Staff.objects.filter(username="alice").exists()
-    link_on(browser.post(ADD, new_member(roles=[VIEWER])))
+    post_and_approve(browser, ADD, new_member(roles=[VIEWER]))
+    assert Staff.objects.filter(username="alice").exists()
 
 
 def test_crafted_field_makes_no_superuser(chief):
-    link_on(chief.post(ADD, new_member(is_superuser="on", user_permissions="1", groups="1")))
+    link_on(added(chief, is_superuser="on", user_permissions="1", groups="1"))
     alice = Staff.objects.get(username="alice")
     assert not alice.is_superuser
     assert not alice.user_permissions.exists()
@@ -217,7 +234,7 @@ def test_link_sets_one_of_two_simultaneous_passwords():
 
 @pytest.mark.django_db(transaction=True)
 def test_members_are_added_by_the_serving_role(chief, as_serving):
-    set_password(link_on(chief.post(ADD, new_member())))
+    set_password(link_on(added(chief)))
     assert log_in(Browser(), NEW, name="alice").status_code == 302
 
 

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
+from django.contrib.auth import get_user_model
 
 from iocash.db.pipeline import Pipeline
 from tests.support import freezes, people, personal_texts, replayed
 from tests.support.ibans import IBAN
+from tests.support.people import Api
 from wallets import posting
 from wallets.models import ExternalAccount
 from wallets.orders.external_accounts import AddExternalAccount
 
 
 @pytest.fixture
-def scene(api, client_demo, bob, staff):
-    """Alice has ended; all that was ever said of her is marked. No other test left documents."""
+@replayed.step
+def lived(client_demo, bob):
+    """All of Alice's life: her scene, without its caller; the caller's key; the files."""
+    secret = people.a_key(client_demo)
+    staff = get_user_model().objects.create_superuser("staff", password=None)
     for file in personal_texts.files():
         file.unlink()
-    return personal_texts.scene(api, people.a_user(client_demo, personal_texts.ALICE), bob, staff)
+    alice = people.a_user(client_demo, personal_texts.ALICE)
+    scene = personal_texts.scene(Api(secret), alice, bob, staff)
+    contents = {file: file.read_bytes() for file in personal_texts.files()}
+    return replace(scene, api=Api(None)), secret, contents
+
+
+@pytest.fixture
+def scene(lived):
+    """Alice has ended; all that was ever said of her is marked. No other test left documents."""
+    scene, secret, contents = lived
+    personal_texts.put_files(contents)
+    return replace(scene, api=Api(secret))
 
 
 @pytest.fixture

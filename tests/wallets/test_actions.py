@@ -20,7 +20,7 @@ from users.models import ApiKey
 from wallets.models import Movement
 from wallets.orders.cash_outs import MarkCashOutSent
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_person_acts")]
 
 CONFIRMED = {"confirmed": "1"}
 
@@ -100,10 +100,10 @@ def test_operator_can_add_cash_ins_but_not_adjustments(alices):
 def test_added_movement_is_confirmed_with_amount_and_owner(alices):
     browser = somebody(SUPERVISOR)
     for kind, name, to in (("CASH_IN", "Cash-in", "to"), ("DOWN", "Adjustment down", "for")):
-        form = {"key": str(uuid4()), "kind": kind, "amount": "5000", "concept": "Card"}
+        form = {"key": str(uuid4()), "kind": kind, "amount": "500", "concept": "Card"}
         form |= CONFIRMED
         page = browser.post(address(alices, "add-movement"), form, follow=True).text
-        assert f"{name} of 5,000.00 EUR {to} Alice Example recorded." in page
+        assert f"{name} of 500.00 EUR {to} Alice Example recorded." in page
 
 
 def test_form_submitted_twice_moves_once(alices):
@@ -190,7 +190,7 @@ def test_query_count_of_the_first_page_is_constant(alices, bobs):
     for _ in range(15):
         a_cash_out(alices, 1_00)
         people.transfer(alices, bobs, 1_00)
-    assert questions() == before <= 18
+    assert questions() == before <= 22
 
 
 def test_first_page_leads_to_the_queue_of_cash_outs(alices):
@@ -280,10 +280,10 @@ def test_action_page_has_the_facts_of_its_resource(things, act, shown):
     ("act", "allowed"),
     [
         ("cash-in", {SUPERVISOR}),
-        ("transfer", {SUPERVISOR}),
-        ("cash-out", {SUPERVISOR}),
-        ("batch", {SUPERVISOR}),
-        ("execute", {SUPERVISOR}),
+        ("transfer", set()),
+        ("cash-out", set()),
+        ("batch", set()),
+        ("execute", set()),
         ("reverse", {SUPERVISOR}),
         ("release", {OPERATOR, SUPERVISOR}),
         ("hold", set()),

@@ -23,6 +23,7 @@ from wallets.models import (
     Hold,
     Movement,
     SafeguardingSignature,
+    StatementFile,
     Wallet,
 )
 
@@ -51,6 +52,7 @@ def test_every_model_has_its_pages():
         ClosingPayment,
         DormancyNotice,
         SafeguardingSignature,
+        StatementFile,
     }
 
 

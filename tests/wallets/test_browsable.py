@@ -102,11 +102,12 @@ def test_form_of_an_operation_without_a_key_has_none(browser, alice):
     assert keys_on(answer.text) == [""]
 
 
+@pytest.mark.usefixtures("one_person_acts")
 def test_answer_has_a_form_with_a_new_key(browser, alices, bobs):
     """The script sends the key as a header; a program does the same."""
-    path = f"/api/v1/wallets/{alices.id}/movements"
+    path = f"/api/v1/wallets/{bobs.id}/movements"
     (key,) = keys_on(browser.get(path).text)
-    body = {"type": "TRANSFER", "targetWalletId": str(bobs.id), "amount": "1.00"}
+    body = {"type": "CASH_IN", "amount": "1.00"}
     sent = [
         browser.post(path, body, "application/json", headers={"Idempotency-Key": key})
         for _ in range(2)

@@ -11,12 +11,14 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from tests.support import people
+from tests.support.approvals import a_colleague, approve, seen_now
 from tests.support.backoffice import page_of
 from tests.support.cash_outs import a_cash_out, end
 from tests.support.ibans import IBAN, OTHER_IBAN
 from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, a_member, browser_of, somebody
 from tests.support.threads import at_once
-from users.models import User
+from users.approvals.deciding import FactsChanged, approve_request
+from users.models import Approval, User
 from users.models.events import By
 from wallets import erasure, posting
 from wallets.admin import closing
@@ -26,7 +28,7 @@ from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashO
 from wallets.orders.users import BlockUser
 from wallets.orders.wallets import OpenWallet
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_person_acts")]
 
 BANK = {"iban": IBAN, "holder_name": "Alice Example"}
 
@@ -47,22 +49,28 @@ def address(user: User) -> str:
 
 
 def ask(browser: Browser, user: User, **values: str) -> str:
-    """Send the form without its confirmation."""
+    """Send the form, which leads to the page that asks for an approval."""
     return browser.post(address(user), {"key": str(uuid4()), **BANK, **values}).text
 
 
 def confirmation(browser: Browser, user: User) -> dict[str, str]:
-    return fields_of(ask(browser, user)) | {"confirmed": "1"}
+    return fields_of(ask(browser, user)) | {"ask": "1", "approval_reason": "Letter"}
 
 
 def order(browser: Browser, user: User) -> Closing:
     browser.post(address(user), confirmation(browser, user))
+    approve_last()
     return Closing.objects.under_way().get(user=user)
 
 
 def act(browser: Browser, found: Closing, name: str) -> Any:
     at = reverse("admin:wallets_closing_action", args=[found.pk, name])
     return browser.post(at, {"key": str(uuid4())}, follow=True)
+
+
+def approve_last() -> Approval:
+    """A colleague approves what was asked for last."""
+    return approve(Approval.objects.waiting().latest("id"), a_colleague())
 
 
 def cash_outs(user: User) -> list[Movement]:
@@ -93,8 +101,8 @@ def second(alices: Wallet) -> Wallet:
 
 def test_confirmation_shows_person_amount_and_account_and_changes_nothing(browser, alices):
     page = ask(browser, alices.user)
-    assert "Check before you confirm" in page
-    for text in ("Alice Example", IBAN, "In words", "closed for good"):
+    assert "Somebody else must approve this" in page
+    for text in ("Alice Example", IBAN, "100.00", "closed for good"):
         assert text in page
     assert not Closing.objects.exists()
     assert not cash_outs(alices.user)
@@ -151,12 +159,13 @@ def test_form_sent_twice_pays_once(browser, alices):
     body = confirmation(browser, alices.user)
     statuses = [browser.post(address(alices.user), body).status_code for _ in range(2)]
     assert statuses == [302, 302]
+    approve_last()
     assert len(cash_outs(alices.user)) == 1
     assert Closing.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_members_at_once_order_one_closing(alices):
+def test_two_members_at_once_ask_for_one_closing(alices):
     browsers = [browser_of(a_member(SUPERVISOR, name=f"member{n}")) for n in range(2)]
     bodies = [confirmation(each, alices.user) for each in browsers]
     both = zip(browsers, bodies, strict=True)
@@ -167,7 +176,7 @@ def test_two_members_at_once_order_one_closing(alices):
         ]
     )
     assert sorted(pages) == [200, 302]
-    assert Closing.objects.count() == len(cash_outs(alices.user)) == 1
+    assert Approval.objects.filter(kind="PAY_OUT").count() == 1
 
 
 def test_second_closing_is_refused_with_the_name_of_the_first_member(browser, alices):
@@ -182,18 +191,16 @@ def test_used_form_with_another_account_is_refused(browser, alices, change):
     body = confirmation(browser, alices.user)
     browser.post(address(alices.user), body)
     browser.post(address(alices.user), body | change)
+    approve_last()
     assert Closing.objects.get().holder_name == "Alice Example"
     made = [(each.iban, each.holder_name) for each in cash_outs(alices.user)]
     assert made == [(IBAN, "Alice Example")]
-    page = browser.post(address(alices.user), body | change, follow=True).text
-    assert "The payments out are ordered." not in page
 
 
 @pytest.mark.django_db(transaction=True)
-def test_process_killed_between_two_payments_is_repeated_without_double_payment(
-    alices, second, monkeypatch
+def test_process_killed_between_two_payments_leaves_nothing_and_is_approved_again(
+    browser, alices, second, monkeypatch
 ):
-    browser = somebody(SUPERVISOR)
     expected = sum(each.balance for each in closing.open_wallets(alices.user))
     body = confirmation(browser, alices.user)
 
@@ -203,11 +210,12 @@ def test_process_killed_between_two_payments_is_repeated_without_double_payment(
 
     with monkeypatch.context() as patched:
         patched.setattr(posting, "submit_each", one_then_killed)
+        browser.post(address(alices.user), body)
         with pytest.raises(SystemExit):
-            browser.post(address(alices.user), body)
-    assert len(cash_outs(alices.user)) == 1
-    for _ in range(2):
-        assert browser.post(address(alices.user), body).status_code == 302
+            approve_last()
+    assert not cash_outs(alices.user)
+    assert not Closing.objects.exists()
+    approve_last()
     made = cash_outs(alices.user)
     assert len({each.wallet_id for each in made}) == len(made) == 2
     assert -sum(each.amount for each in made) == expected
@@ -262,7 +270,7 @@ def test_open_hold_and_pending_payment_stand_in_the_way(browser, alices, bobs):
     page = ask(browser, alices.user)
     assert "1 hold is open." in page
     assert "1 payment out is pending." in page
-    assert "Check before you confirm" not in page
+    assert "Ask for approval" not in page
 
 
 def test_blocked_user_is_refused_in_words(browser, alices):
@@ -272,16 +280,19 @@ def test_blocked_user_is_refused_in_words(browser, alices):
     assert "is not active" in ask(browser, alices.user)
 
 
-def test_balance_that_changed_after_the_confirmation_is_refused(browser, alices, bobs):
-    body = confirmation(browser, alices.user)
+def test_balance_changed_since_the_page_was_shown_is_refused(browser, alices, bobs):
+    browser.post(address(alices.user), confirmation(browser, alices.user))
+    asked = Approval.objects.latest("id")
+    seen = seen_now(asked)
     people.transfer(alices, bobs, 1_00)
-    assert "The balances have changed." in browser.post(address(alices.user), body).text
+    with pytest.raises(FactsChanged):
+        approve_request(asked.id, by=a_colleague(), seen=seen)
     assert not Closing.objects.exists()
 
 
 @pytest.mark.parametrize("iban", ["", "ES00 1234"])
 def test_wrong_account_is_refused(iban, browser, alices):
-    assert "Check before you confirm" not in ask(browser, alices.user, iban=iban)
+    assert "Ask for approval" not in ask(browser, alices.user, iban=iban)
 
 
 @pytest.mark.parametrize("role", [VIEWER, OPERATOR])

@@ -22,6 +22,7 @@ TABLES = {
     "users_otp",
     "users_kycdocument",
     "users_identityverification",
+    "users_approval",
     "users_note",
     "users_task",
     "wallets_dormancynotice",
@@ -48,6 +49,7 @@ def test_erasure_leaves_no_personal_data(request, caplog):
     caplog.set_level(logging.DEBUG)
     caplog.handler.setLevel(logging.DEBUG)
     begun = servers_log()
+    request.getfixturevalue("new_ids")  # what she does now is in the logs
     scene = request.getfixturevalue("scene")
     before = marks_in(left())
     assert before.keys() >= TABLES

@@ -20,10 +20,11 @@ from psycopg import errors as pg
 
 from iocash import errors
 from tests.support import people
+from tests.support.approvals import a_colleague, approve
 from tests.support.backoffice import Office, page_of
 from tests.support.personal_texts import left, marks_in
 from users import demo_documents, kyc
-from users.models import Event, User
+from users.models import Approval, Event, User
 from wallets import erasure, posting
 from wallets.models import Hold, Movement
 from wallets.orders.users import UnsubscribeUser
@@ -134,7 +135,12 @@ def test_staff_erase_from_the_users_page(ended, staff):
     values = {"key": people.unknown_id(), "reason": erasure.RETENTION_OVER}
     assert office.status("post", address, values) == 200
     assert not is_erased(ended)
-    assert office.status("post", address, values | {"reason": "USER_REQUEST"}) == 302
+    values |= {"reason": "USER_REQUEST"}
+    assert office.status("post", address, values) == 200
+    assert not is_erased(ended)
+    asking = values | {"ask": "1", "approval_reason": "Letter"}
+    assert office.status("post", address, asking) == 302
+    approve(Approval.objects.get(), a_colleague())
     assert is_erased(ended)
     (event,) = Event.objects.filter(kind="user.erased")
     assert event.actor == f"staff:{staff.pk}"

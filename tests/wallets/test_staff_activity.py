@@ -31,7 +31,7 @@ from wallets.admin import staff_activity
 from wallets.admin.deeds import BOOKED, DEEDS, LOOKS
 from wallets.models import Movement
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_person_acts")]
 
 
 def page_of_member(member: Any) -> str:
@@ -183,7 +183,7 @@ def test_page_takes_the_same_statements_for_any_number(
     for reason in ("block", "unblock") * 5:
         act(browser, "users", alices.user, reason, reason="OTHER")
     reader = browser_of(a_member(SUPERVISOR))
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(19):
         assert reader.get(page_of_member(operator)).text.count("locked the user.") == 10
 
 

@@ -18,13 +18,13 @@ from iocash import errors
 from iocash.db.transactions import single_transaction
 from users import public_keys, tokens
 from users.actions import Action, ActionForm, WithActions, address_of, by
+from users.admin.approved_keys import GRANT_SCOPES
 from users.history import history
 from users.models import ApiKey, Client, SigningKey, events
-from users.models.clients import SCOPES
+from users.models.clients import ISSUED_SCOPES
 from users.models.events import EventKind
+from users.webhooks import endpoints
 
-CASH_IN, ADD_CASH_IN = "cash-in:write", "wallets.add_cash_in"
-"""A scope that creates money, and the permission that staff need to grant it."""
 CHANGE_CLIENT, ISSUE_KEY = "users.change_client", "users.add_apikey"
 OVERLAP = timedelta(hours=24)
 """The time for which the old key still works after a rotation."""
@@ -36,10 +36,13 @@ class CredentialForm(ActionForm):
     )
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
-        choices=[(scope, scope) for scope in SCOPES],
+        choices=[(scope, scope) for scope in ISSUED_SCOPES],
         widget=forms.CheckboxSelectMultiple,
-        initial=[scope for scope in SCOPES if scope != CASH_IN],
-        help_text=_("cash-in:write can create money. Grant it only where needed."),
+        initial=ISSUED_SCOPES,
+        help_text=_(
+            "cash-in:write and movements:write, which create and move money, are granted "
+            "afterwards on the page of the key, by two people."
+        ),
     )
     days = forms.IntegerField(
         label=_("Days"),
@@ -48,14 +51,6 @@ class CredentialForm(ActionForm):
         required=False,
         help_text=_("Days until expiry; leave empty for no expiry."),
     )
-
-    def restrict(self, user: Any) -> None:
-        """Whoever may not create money can't grant it to a key either."""
-        scopes = self.fields["scopes"]
-        assert isinstance(scopes, forms.MultipleChoiceField)
-        if not user.has_perm(ADD_CASH_IN):
-            scopes.choices = [(scope, scope) for scope in SCOPES if scope != CASH_IN]
-            scopes.help_text = gettext("A supervisor grants cash-in:write, which creates money.")
 
 
 class PublicKeyForm(CredentialForm):
@@ -136,15 +131,12 @@ def issued(request: HttpRequest, **values: Any) -> HttpResponse:
 def rotate(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> HttpResponse:
     """Issue another key with the same scopes; the old one works for `OVERLAP` more.
 
+    The scopes that create and move money are left out: two people grant them to the new key.
+
     Raises:
         CredentialsRevoked: the key is revoked, so it can't be rotated.
         CredentialsExpired: the key has expired, so it can't be rotated.
-        PermissionDenied: the key creates money, and the member of staff may not.
     """
-    if CASH_IN in key.scopes and not request.user.has_perm(ADD_CASH_IN):
-        raise errors.PermissionDenied(
-            "This key has the scope cash-in:write. Ask a supervisor to rotate it."
-        )
     end = timezone.now() + OVERLAP
     with single_transaction():
         key = ApiKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
@@ -153,8 +145,9 @@ def rotate(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> HttpRes
         if old_end is None or old_end > end:
             key.expires_at = end
             key.save(update_fields=["expires_at"])
+        scopes = [scope for scope in key.scopes if scope in ISSUED_SCOPES]
         return issued(
-            request, client=key.client, label=key.label, scopes=key.scopes, expires_at=old_end
+            request, client=key.client, label=key.label, scopes=scopes, expires_at=old_end
         )
 
 
@@ -221,6 +214,8 @@ def set_status(status: Client.Status, kind: EventKind, words: Any) -> Any:
             unchanged = Client.objects.filter(pk=client.pk).exclude(status=status)
             if unchanged.update(status=status):
                 events.record_about_client(client, kind, by(request))
+                if status == Client.Status.ACTIVE:
+                    endpoints.forget_failures(client.pk)
         return str(words % {"client": client})
 
     return run
@@ -279,7 +274,10 @@ class ClientAdmin(WithActions):
                 Client.Status.SUSPENDED, EventKind.CLIENT_SUSPENDED, _("%(client)s is suspended.")
             ),
             is_available=lambda client: client.status == Client.Status.ACTIVE,
-            warning=_("All keys of the client stop working until you activate it again."),
+            warning=_(
+                "Until you activate it again, all keys of the client stop working, its scheduled "
+                "runs are skipped and its webhooks wait."
+            ),
         ),
         Action(
             name="activate",
@@ -332,6 +330,7 @@ class ApiKeyAdmin(WithActions):
     fields = ("client", "label", "prefix", "scopes", "created_at", "expires_at", "revoked_at")
     csv_columns = (("id", "id"), ("prefix", "prefix"), *CREDENTIAL_CSV)
     page_actions = (
+        GRANT_SCOPES,
         Action(
             name="rotate",
             label=_("Rotate"),
@@ -339,7 +338,9 @@ class ApiKeyAdmin(WithActions):
             do=rotate,
             is_available=is_working,
             warning=_(
-                "A new key with the same scopes is issued. This key works for 24 more hours."
+                "A new key with the same scopes is issued. This key works for 24 more hours. "
+                "cash-in:write and movements:write must be granted to the new key again, by two "
+                "people."
             ),
         ),
         Action(
@@ -371,6 +372,7 @@ class SigningKeyAdmin(WithActions):
         "revoked_at",
     )
     page_actions = (
+        GRANT_SCOPES,
         Action(
             name="revoke",
             label=_("Revoke"),

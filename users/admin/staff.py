@@ -16,7 +16,6 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -24,10 +23,12 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from iocash import errors
 from users import pages
 from users.actions import Action, Facts, WithActions, address_of
-from users.admin.staff_forms import TAKEN, NamesForm, NewMemberForm, RolesForm
+from users.admin import approved_staff
+from users.admin.approved_staff import about_member
+from users.admin.staff_forms import NamesForm, NewMemberForm, RolesForm
+from users.models.approvals import ApprovalKind
 from users.staff import members, roles, second_factor, sessions
 from users.staff.permissions import sentences_of
 from users.staff.records import recorded_words
@@ -42,16 +43,13 @@ NOT_ON_ONESELF = frozenset(
 admin.site.unregister([Staff, Group, TOTPDevice])
 
 
-def reset(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
-    second_factor.reset_second_factor(person, by=request.user)
-    return gettext("Second factor of %(person)s reset. All sessions of %(person)s are closed.") % {
-        "person": person
-    }
-
-
-def activate(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
-    members.set_active(person, is_active=True, by=request.user)
-    return gettext("%(person)s activated.") % {"person": person}
+def ask_others(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
+    """
+    Raises:
+        ApprovalRequired: always.
+    """
+    approved_staff.require_approved()
+    return ""
 
 
 def deactivate(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
@@ -69,6 +67,14 @@ def log_out(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
 
 
 def change_roles(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
+    """Replace the roles; more roles than before need an approval.
+
+    Raises:
+        ApprovalRequired: there are more.
+        PermissionDenied: as `give_roles`.
+    """
+    if not {*values["roles"]} <= names_of_groups(person):
+        approved_staff.require_approved()
     roles.give_roles(person, values["roles"], by=request.user)
     return gettext("Roles of %(person)s changed.") % {"person": person}
 
@@ -85,7 +91,13 @@ def change_names(request: HttpRequest, person: Any, values: dict[str, Any]) -> s
 
 
 def show_link(request: HttpRequest, person: Any, values: dict[str, Any]) -> HttpResponse:
-    """Make a link to set a password, and show it once."""
+    """Make a link to set a password, and show it once.
+
+    Raises:
+        ApprovalRequired: it was not approved.
+    """
+    if not approved_staff.may_make_link(person, request.user):
+        approved_staff.require_approved()
     uid, token = members.new_link(person, by=request.user)
     address = reverse("admin:set-password", args=[uid, token])
     return pages.render(
@@ -98,23 +110,14 @@ def show_link(request: HttpRequest, person: Any, values: dict[str, Any]) -> Http
     )
 
 
-def add_and_link(request: HttpRequest, person: None, values: dict[str, Any]) -> HttpResponse:
-    names = {name: values[name] for name in ("username", "first_name", "last_name", "email")}
-    try:
-        person = members.add_member(names, values["roles"], by=request.user)
-    except IntegrityError as error:  # somebody else has added the same name
-        wrong = errors.FieldError("username", "taken", str(TAKEN))
-        raise errors.InvalidFields(wrong) from error
-    return show_link(request, person, {})
-
-
 ADD = Action(
     name="add",
     label=_("Add a member of staff"),
     permission="auth.add_user",
     form=NewMemberForm,
-    do=add_and_link,
-    warning=_("The next page shows a link with which the new member sets a password."),
+    do=ask_others,
+    asks=approved_staff.ask_for_member,
+    warning=_("After the approval you can make a link with which the new member sets a password."),
 )
 
 
@@ -156,6 +159,7 @@ class StaffAdmin(WithActions):
             permission=roles.CHANGE_STAFF,
             form=RolesForm,
             do=change_roles,
+            asks=about_member(ApprovalKind.CHANGE_ROLES),
         ),
         Action(
             name="single-permissions",
@@ -177,6 +181,7 @@ class StaffAdmin(WithActions):
             label=_("New link to set a password"),
             permission=roles.CHANGE_STAFF,
             do=show_link,
+            asks=about_member(ApprovalKind.RESET_PASSWORD),
             is_available=lambda person: person.is_active,
             warning=_(
                 "Verify the identity of the person who asks for this. The password stops working, "
@@ -187,7 +192,8 @@ class StaffAdmin(WithActions):
             name="reset-second-factor",
             label=_("Reset the second factor"),
             permission=roles.CHANGE_STAFF,
-            do=reset,
+            do=ask_others,
+            asks=about_member(ApprovalKind.RESET_SECOND_FACTOR),
             is_available=django_otp.user_has_device,
             warning=_(
                 "Verify the identity of the person who asks for this. All sessions are closed. "
@@ -214,7 +220,8 @@ class StaffAdmin(WithActions):
             name="activate",
             label=_("Activate"),
             permission=roles.CHANGE_STAFF,
-            do=activate,
+            do=ask_others,
+            asks=about_member(ApprovalKind.ACTIVATE_MEMBER),
             is_available=lambda person: not person.is_active,
         ),
     )

@@ -22,6 +22,7 @@ from users.templatetags.words import WORDS, code_in_words
 NAMES: Final[dict[str, Callable[[Any], Any]]] = {
     "users.user": lambda user: user.display_name,
     "users.review": lambda user: user.display_name,
+    "users.webhookendpoint": lambda endpoint: endpoint.url,
 }
 """What people call a row, by the label of its model: the text of links and titles."""
 

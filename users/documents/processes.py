@@ -40,6 +40,9 @@ class Job:
 INSPECT: Final = Job("inspect", cpu=0.12, seconds=3, memory=24 * MEGABYTE, patience=2)
 COUNT: Final = Job("count", cpu=1, seconds=5, memory=100 * MEGABYTE, patience=5)
 DRAW: Final = Job("draw", cpu=6, seconds=15, memory=600 * MEGABYTE, patience=10)
+TYPESET: Final = Job("typeset", cpu=5, seconds=8, memory=700 * MEGABYTE, patience=4)
+TYPESET_LONG: Final = Job("typeset", cpu=40, seconds=90, memory=1500 * MEGABYTE, patience=10)
+"""For the worker, which nobody waits for."""
 
 
 class Report(NamedTuple):
@@ -81,6 +84,18 @@ def draw(content: bytes, media_type: str, number: int) -> bytes:
         Overloaded: too many documents are waiting.
     """
     return run_job(DRAW, content, media_type, number).content
+
+
+def typeset(source: str, data: Any, timestamp: int, job: Job = TYPESET) -> bytes:
+    """Make a PDF of a template of typst and its data; empty if the process fails.
+
+    `timestamp`, in seconds, is the date of the document.
+
+    Raises:
+        Overloaded: too many documents are waiting.
+    """
+    asked = {"source": source, "data": data, "timestamp": timestamp}
+    return run_job(job, json.dumps(asked).encode(), PDF).content
 
 
 def run_job(job: Job, content: bytes, media_type: str, number: int = 1) -> Report:

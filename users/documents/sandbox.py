@@ -42,10 +42,18 @@ def draw_job(content: bytes, media_type: str, number: int) -> Answer:
     return {}, drawing.render(content, media_type, number)
 
 
+def typeset_job(content: bytes, media_type: str, number: int) -> Answer:
+    from users.documents import typesetting  # noqa: PLC0415 (80 MB, which the others don't need)
+
+    asked = json.loads(content)
+    return {}, typesetting.typeset_document(asked["source"], asked["data"], asked["timestamp"])
+
+
 JOBS: dict[str, Callable[[bytes, str, int], Answer]] = {
     "inspect": inspect_job,
     "count": count_job,
     "draw": draw_job,
+    "typeset": typeset_job,
 }
 
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from iocash.worker import add_duties
+from users.duties.approvals import ExpireApprovals
 from users.duties.barrier import AdvanceBarrier
 from users.duties.codes import DeliverCodes
 from users.duties.digests import SendDigests
 from users.duties.levels import EndLapsedLevels
-from users.duties.webhooks import DeleteWebhookAttempts, DeliverWebhooks, MailAboutWebhooks
+from users.duties.webhooks import (
+    DeleteWebhookAttempts,
+    DeliverWebhooks,
+    MailAboutWebhooks,
+    ResealSecrets,
+)
 
 add_duties(
     AdvanceBarrier(),
     EndLapsedLevels(),
+    ExpireApprovals(),
     SendDigests(),
     DeliverCodes(),
     DeliverWebhooks(),
     MailAboutWebhooks(),
     DeleteWebhookAttempts(),
+    ResealSecrets(),
 )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from smtplib import SMTPException
 from typing import Final
 from uuid import UUID
 
@@ -14,17 +15,19 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.utils import timezone
 
-from iocash.db.transactions import single_transaction
 from iocash.times import moment
 from iocash.worker import Duty
+from users.duties.periods import PeriodicDuty
 from users.models import Event, WebhookAttempt, WebhookEndpoint
 from users.serializers.event_bodies import messages
 from users.webhooks.attempts import Outgoing
 from users.webhooks.dispatch import Dispatcher
+from users.webhooks.secrets import reseal_secrets
 
 KEPT: Final = timedelta(days=30)
 """How long attempts are kept."""
 DELETED_AT_ONCE: Final = 5_000
+MAILS_AT_ONCE: Final = 20
 STEP: Final = 0.1
 """Seconds between two looks for streams with something to do."""
 
@@ -73,29 +76,52 @@ class DeliverWebhooks(Duty):
         return self.dispatcher.step() or int(self.dispatcher.is_busy)
 
 
-class MailAboutWebhooks(Duty):
-    """Tell clients by mail that an endpoint was disabled."""
+class MailAboutWebhooks(PeriodicDuty):
+    """Tell clients by mail that an endpoint was disabled.
+
+    No transaction is open while the mail server is asked: it would hold back all events. So one
+    process sends mails at a time, and one that is killed may have sent a mail which is sent again.
+    """
 
     name = "mail-about-webhooks"
     every = 5.0
 
-    def perform(self) -> int:
-        """Send one mail. If that fails, it is tried again at the next call.
+    def perform_period(self) -> int:
+        """Send what is due. A mail that is not taken stops no other, and is tried again.
 
         Raises:
-            OSError, SMTPException: the mail server does not take it.
+            OSError, SMTPException: the mail server did not take a mail.
+            ValueError: a contact is no address.
         """
-        with single_transaction():
-            due = WebhookEndpoint.objects.filter(mail_due=True).select_related("client")
-            endpoint = due.select_for_update(no_key=True, of=("self",), skip_locked=True).first()
-            if endpoint is None:
-                return 0
-            endpoint.mail_due = False
-            endpoint.save(update_fields=["mail_due"])
-            contact = endpoint.client.contact
-            if contact and settings.HAS_MAIL_SERVER:
-                send_mail(*text_of_mail(endpoint), None, [contact])
-        return 1
+        due = WebhookEndpoint.objects.filter(mail_due=True).select_related("client")
+        done, failures = 0, []
+        for endpoint in due.order_by("updated_at")[:MAILS_AT_ONCE]:
+            self.require_time()
+            try:
+                mail_about(endpoint)
+            except (OSError, SMTPException, ValueError) as error:
+                failures.append(error)
+            else:
+                note_mail(endpoint)
+                done += 1
+        if failures:
+            raise failures[0]
+        return done
+
+    def next_due_at(self, now: datetime, done: int) -> datetime:
+        return now
+
+
+def mail_about(endpoint: WebhookEndpoint) -> None:
+    contact = endpoint.client.contact
+    if contact and settings.HAS_MAIL_SERVER:
+        send_mail(*text_of_mail(endpoint), None, [contact])
+
+
+def note_mail(endpoint: WebhookEndpoint) -> None:
+    """Record that the mail was sent, unless the endpoint was disabled again meanwhile."""
+    same = WebhookEndpoint.objects.filter(id=endpoint.id, updated_at=endpoint.updated_at)
+    same.update(mail_due=False)
 
 
 REASONS: Final = {
@@ -114,6 +140,21 @@ def text_of_mail(endpoint: WebhookEndpoint) -> tuple[str, str]:
         f'/api/v1/webhook-endpoints/{endpoint.id} {{"status": "ENABLED"}}.\n'
     )
     return "Your webhook endpoint was disabled", text
+
+
+class ResealSecrets(Duty):
+    """Encrypt secrets of endpoints with the present SECRET_KEY while former ones are accepted."""
+
+    name = "reseal-secrets"
+    every = 60.0
+
+    def perform(self) -> int:
+        """Return how many endpoints were changed.
+
+        Raises:
+            InvalidToken: a secret was encrypted with a key that is no longer in the settings.
+        """
+        return reseal_secrets() if settings.SECRET_KEY_FALLBACKS else 0
 
 
 class DeleteWebhookAttempts(Duty):

@@ -1,5 +1,6 @@
 """The models of users, clients, credentials, KYC and events."""
 
+from users.models.approvals import Approval, Threshold
 from users.models.barrier import Barrier
 from users.models.cases import Case, CaseEntry, CaseSubject
 from users.models.clients import ApiKey, Client
@@ -28,6 +29,7 @@ from users.models.webhooks import (
 __all__ = [
     "Access",
     "ApiKey",
+    "Approval",
     "Barrier",
     "Case",
     "CaseEntry",
@@ -52,6 +54,7 @@ __all__ = [
     "TaskChange",
     "Terms",
     "TermsSignature",
+    "Threshold",
     "User",
     "WebhookAttempt",
     "WebhookDelivery",

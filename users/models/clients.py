@@ -34,6 +34,11 @@ SCOPES = (
     "cash-in:write",
 )
 
+MONEY_SCOPES = ("cash-in:write", "movements:write")
+"""The scopes that create or move money, which two people grant to a key."""
+ISSUED_SCOPES = tuple(scope for scope in SCOPES if scope not in MONEY_SCOPES)
+"""The scopes that one person gives a key."""
+
 
 class Client(models.Model):
     """A company that calls the API. Each resource has one client; others can't access it."""
@@ -75,6 +80,11 @@ class Client(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether its keys are refused, its scheduled runs skipped and its webhooks held back."""
+        return self.status == self.Status.SUSPENDED
 
 
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)

@@ -50,8 +50,20 @@ FINISH: Final = """
     WHERE name = %s AND lease = %s
 """
 
+LATE: Final = timedelta(minutes=5)
+"""Every duty runs at least once a minute; after this real time without a run it is late."""
+PERIOD_IS_LATE: Final = timedelta(hours=1)
+"""After this time a period that is due, and that no process has, is late."""
+GONE: Final = timedelta(days=1)
+"""A duty that has not run for so long while others have is one of a former version."""
+
 
 class DutyStateQuerySet(models.QuerySet["DutyState"]):
+    def present(self) -> list[DutyState]:
+        """The duties that are performed, by name, without those of former versions."""
+        newest = self.aggregate(newest=models.Max("last_run_at"))["newest"]
+        return [*self.filter(last_run_at__gt=newest - GONE).order_by("name")] if newest else []
+
     def add_report(self, report: DutyReport) -> None:
         """Add what a process did since its last report."""
         numbers = report.runs, report.failures, report.failure, report.done, report.seconds
@@ -118,6 +130,19 @@ class DutyState(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def is_late(self, now: datetime, clock: datetime) -> bool:
+        """Whether it should have been performed: `now` is the real time, `clock` the database's."""
+        if self.lease_until is not None and self.lease_until > now:
+            return False
+        is_due = self.next_due_at is not None and self.next_due_at < clock - PERIOD_IS_LATE
+        return is_due or self.last_run_at is None or self.last_run_at < now - LATE
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it failed the last time."""
+        failed, succeeded = self.last_failure_at, self.last_success_at
+        return failed is not None and (succeeded is None or failed > succeeded)
 
 
 def change_state(statement: str, *values: Any) -> int:

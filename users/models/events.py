@@ -24,10 +24,18 @@ class By:
     verifications) or `system:<command>`.
 
     A command that a person runs adds the person's log-in: `system:<command>:<log-in>`.
+
+    `approval` is the approval that is run: the actor asked for it, and another member of staff
+    approved it. Only `users.approvals` sets it.
     """
 
     actor: str
     request_id: str = ""
+    approval: uuid.UUID | None = None
+
+    @property
+    def is_staff(self) -> bool:
+        return self.actor.startswith(STAFF)
 
 
 CLOCK: Final = By("system:clock")
@@ -287,3 +295,23 @@ def record_about_client(subject: Client | Credential, kind: EventKind, by: By) -
     """Record one event about a client, or about one of its keys."""
     client_id = subject.id if isinstance(subject, Client) else subject.client_id
     record_facts(Fact(client_id, kind.partition(".")[0], subject.id, kind, by))
+
+
+def position_before(client_id: uuid.UUID, time: datetime, last: int) -> int:
+    """The position of the client's last event before a time, by binary search; 0: there is none.
+
+    Events are nearly in the order of their times. Each step reads one row of an index.
+    """
+    low, high = 0, last
+    mine = Event.objects.filter(client=client_id).order_by("position")
+    while low < high:
+        middle = (low + high) // 2
+        found = mine.filter(position__gt=middle, position__lte=high).values_list(
+            "position", "created_at"
+        )[:1]
+        row = found[0] if found else None
+        if row is None or row[1] >= time:
+            high = middle
+        else:
+            low = row[0]
+    return low

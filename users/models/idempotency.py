@@ -146,3 +146,11 @@ def find_made(client_id: UUID, key: str, request: Asked) -> UUID | None:
 def staff_key(number: object) -> str:
     """Return the key of a form that a member of staff submits; no client can choose it."""
     return f"{STAFF}{number}"
+
+
+def approval_key(approval_id: UUID) -> str:
+    """Return the key of what an approval runs: that of the form which has asked for it.
+
+    So one form is done alone or by its approval, and never both.
+    """
+    return staff_key(approval_id)

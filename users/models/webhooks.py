@@ -85,7 +85,9 @@ class WebhookEndpoint(Versioned, Owned, models.Model):
     description = models.CharField(max_length=140, blank=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     disabled_reason = models.CharField(max_length=10, choices=Reason, blank=True)
-    secrets = ArrayField(models.CharField(max_length=60), help_text="The first is the newest.")
+    secrets = ArrayField(
+        models.CharField(max_length=200), help_text="Encrypted; the first is the newest."
+    )
     secrets_until = models.DateTimeField(null=True, help_text="Until then all secrets sign.")
     verified_at = models.DateTimeField(null=True)
     ping_id = models.UUIDField(null=True, help_text="A ping that is to be sent.")

@@ -103,6 +103,13 @@ SENTENCES: Final = {
     "users.change_task": _("Can have tasks: mark them as done, assign them, change the due date."),
     "users.view_event": _("Can see the events: what was changed, and by whom."),
     "wallets.view_audit": _("Can see the results of the ledger's audits."),
+    # Approvals
+    "users.view_approval": _("Can see what needs a second person, and withdraw own requests."),
+    "users.change_approval": _(
+        "Can approve and refuse what others ask for, if the permission for the act is there too."
+    ),
+    "users.view_threshold": _("Can see what one person may do alone."),
+    "users.change_threshold": _("Can lower thresholds, and ask for higher ones."),
     # Clients and their keys
     "users.view_client": _("Can see the clients of the API."),
     "users.add_client": _("Can add clients of the API."),

@@ -15,9 +15,11 @@ from uuid import UUID
 
 from django.db import connection
 
-from iocash.http.waiting import PAUSE, close_connection
+from iocash.http.waiting import MOST, PAUSE, close_connection
 from users.models.barrier import State
 
+MOST_OF_CLIENT: Final = MOST - 1
+"""The most threads of a process that wait for events of one client: another one can wait too."""
 READ: Final = """
     SELECT asked.id, event.position
     FROM unnest(%s::uuid[]) AS asked (id) CROSS JOIN LATERAL (
@@ -37,13 +39,17 @@ class Latest:
         self.read_at = 0.0
 
     @contextmanager
-    def of(self, client_id: UUID | None) -> Iterator[None]:
-        """Read the events of a client too, while the block runs; None: those of all clients."""
+    def of(self, client_id: UUID | None) -> Iterator[bool]:
+        """Read the events of a client too, while the block runs; None: those of all clients.
+
+        The block gets whether it may wait: False if enough threads wait for this client.
+        """
         with self.lock:
             self.waiting[client_id] += 1
             self.read_at = 0.0
+            may_wait = self.waiting[client_id] <= MOST_OF_CLIENT
         try:
-            yield
+            yield may_wait
         finally:
             with self.lock:
                 self.waiting[client_id] -= 1

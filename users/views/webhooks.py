@@ -35,6 +35,7 @@ from users.serializers.webhooks import (
 from users.views.lists import ReleasedPages
 from users.views.users import REPLAYED, ClientView
 from users.webhooks import endpoints
+from users.webhooks.endpoints import MadeEndpoint
 
 OF_STAFF = ("users.change_webhookendpoint",)
 
@@ -57,12 +58,13 @@ class WebhookView(ClientView):
         return location(self.request, "webhook-endpoint", endpoint_id=endpoint_id)
 
     def requested(
-        self, request: Callable[..., WebhookEndpoint], endpoint_id: UUID, **about: Any
+        self, request: Callable[..., MadeEndpoint], endpoint_id: UUID, **about: Any
     ) -> Response:
         """Answer what a worker will do."""
         client_id = self.caller.client_id
-        endpoint = self.do(request, client_id=client_id, endpoint_id=endpoint_id, **about)
-        return Accepted(self.show(endpoint), self.where(endpoint_id))
+        made = self.do(request, client_id=client_id, endpoint_id=endpoint_id, key=self.key, **about)
+        headers = REPLAYED if made.replayed else {}
+        return Accepted(self.show(made.endpoint), self.where(endpoint_id), headers=headers)
 
 
 class WebhookEndpointListView(WebhookView):
@@ -113,7 +115,7 @@ def rows_of_endpoints(client_id: UUID | None, filters: dict[str, Any]) -> Parts:
     return Parts([WebhookEndpoint.objects.owned_by(client_id).filter(**filters)])
 
 
-def shown_with_secret(view: WebhookView, made: endpoints.MadeEndpoint) -> dict[str, Any]:
+def shown_with_secret(view: WebhookView, made: MadeEndpoint) -> dict[str, Any]:
     """Write an endpoint with its new secret, if there is one."""
     made.endpoint.secret = made.secret or ""  # type: ignore[attr-defined]  # the writer reads it
     answer = WebhookEndpointSecretAnswer(made.endpoint, context=view.get_serializer_context())
@@ -195,6 +197,7 @@ class WebhookPingView(WebhookView):
         body=Nothing,
         body_optional=True,
         statuses=(HTTPStatus.ACCEPTED,),
+        keyed=True,
         staff_permissions=OF_STAFF,
     )
     def post(self, request: Request, endpoint_id: UUID) -> Response:
@@ -217,6 +220,7 @@ class WebhookResendView(WebhookView):
         name="request_webhook_resend",
         body=ResendBody,
         statuses=(HTTPStatus.ACCEPTED,),
+        keyed=True,
         refuses=(errors.InvalidTransition,),
         staff_permissions=OF_STAFF,
     )
@@ -239,6 +243,7 @@ class WebhookReplayView(WebhookView):
         name="request_webhook_replay",
         body=ReplayBody,
         statuses=(HTTPStatus.ACCEPTED,),
+        keyed=True,
         refuses=(errors.InvalidTransition, errors.ReplayLimitReached),
         staff_permissions=OF_STAFF,
     )
@@ -263,16 +268,19 @@ class WebhookSecretView(WebhookView):
         body_optional=True,
         answers=WebhookEndpointSecretAnswer,
         statuses=(HTTPStatus.OK,),
+        keyed=True,
         staff_permissions=OF_STAFF,
     )
     def post(self, request: Request, endpoint_id: UUID) -> Response:
         """Rotate the secret.
 
         The response has the new secret, once. For 24 hours requests are signed with the former
-        ones too: replace the secret in the receiver meanwhile.
+        ones too: replace the secret in the receiver meanwhile. A retry with the same
+        `Idempotency-Key` rotates nothing: if you lost the first response, use another key.
         """
         self.body()
         client_id = self.caller.client_id
         about = {"client_id": client_id, "endpoint_id": endpoint_id, "by": self.by}
-        made = self.do(endpoints.rotate_secret, **about)
-        return Response(shown_with_secret(self, made))
+        made = self.do(endpoints.rotate_secret, **about, key=self.key)
+        headers = REPLAYED if made.replayed else {}
+        return Response(shown_with_secret(self, made), headers=headers)

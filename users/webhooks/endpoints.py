@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from users.models.idempotency import claim
 from users.models.ids import new_id
 from users.models.versions import require_version
 from users.models.webhooks import MOST_SECRETS
+from users.webhooks.secrets import sealed, valid_secrets
 
 Status = WebhookEndpoint.Status
 Reason = WebhookEndpoint.Reason
@@ -69,7 +70,7 @@ def create_endpoint(
         WebhookEndpointLimitReached: the client has too many.
     """
     asked, secret = Asked("CreateWebhookEndpoint", values), signatures.new_secret()
-    endpoint = WebhookEndpoint(id=new_id(), client_id=client_id, secrets=[secret], **values)
+    endpoint = WebhookEndpoint(id=new_id(), client_id=client_id, secrets=sealed(secret), **values)
     begin = release_events()
     with single_transaction():
         if key and (used := claim_endpoint(client_id, key, asked, endpoint.id)):
@@ -215,59 +216,97 @@ def disable(endpoint: WebhookEndpoint, reason: str, by: By) -> None:
     record_fact(endpoint, EventKind.WEBHOOK_ENDPOINT_DISABLED, by, reason=reason)
 
 
-def rotate_secret(*, client_id: UUID | None, endpoint_id: UUID, by: By) -> MadeEndpoint:
+def forget_failures(client_id: UUID) -> None:
+    """Begin anew with the endpoints of a client that is active again.
+
+    Nothing was sent while it was suspended, so this time counts for no endpoint as one of failures.
+    """
+    mine = WebhookEndpoint.objects.owned_by(client_id)
+    mine.update(failing_since=None, failures=0, paused_until=None)
+
+
+def rotate_secret(
+    *, client_id: UUID | None, endpoint_id: UUID, by: By, key: str | None = None
+) -> MadeEndpoint:
     """Give an endpoint a new secret; former ones sign too for 24 hours.
+
+    A replay of the request rotates nothing, and does not get the secret again.
 
     Raises:
         NotFound: the client has no such endpoint.
+        IdempotencyKeyReused: the key was used for another request.
     """
     secret = signatures.new_secret()
     with single_transaction():
         endpoint = locked_endpoint(endpoint_id, client_id)
-        endpoint.secrets = [secret, *valid_secrets(endpoint)][:MOST_SECRETS]
+        if is_replay(endpoint, key, Asked("RotateWebhookSecret", {"endpoint": endpoint.id}), 200):
+            return MadeEndpoint(endpoint, replayed=True)
+        endpoint.secrets = sealed(secret, *valid_secrets(endpoint))[:MOST_SECRETS]
         endpoint.secrets_until = timezone.now() + ROTATION
         endpoint.save(update_fields=["secrets", "secrets_until"])
         record_fact(endpoint, EventKind.WEBHOOK_ENDPOINT_SECRET_ROTATED, by)
     return MadeEndpoint(endpoint, secret)
 
 
-def valid_secrets(endpoint: WebhookEndpoint) -> list[str]:
-    """The secrets that sign now, the newest first."""
-    until = endpoint.secrets_until
-    return endpoint.secrets if until and until > timezone.now() else endpoint.secrets[:1]
-
-
 # --- Sending -----------------------------------------------------------------------------------
 
 
-def request_ping(*, client_id: UUID | None, endpoint_id: UUID) -> WebhookEndpoint:
+def is_replay(endpoint: WebhookEndpoint, key: str | None, asked: Asked, status: int = 202) -> bool:
+    """Whether the key was used for this request about the endpoint, which is locked.
+
+    If it was not, the key is stored.
+
+    Raises:
+        IdempotencyKeyReused: it was used for another request.
+    """
+    if not key:
+        return False
+    used = claim(
+        endpoint.client_id, key, asked, made="endpoint", made_id=endpoint.id, status=status
+    )
+    return used is not None
+
+
+def request_ping(
+    *, client_id: UUID | None, endpoint_id: UUID, key: str | None = None
+) -> MadeEndpoint:
     """Have a worker send a ping. A successful answer enables an endpoint that is PENDING.
 
     Raises:
         NotFound: the client has no such endpoint.
+        IdempotencyKeyReused: the key was used for another request.
     """
     with single_transaction():
         endpoint = locked_endpoint(endpoint_id, client_id)
+        if is_replay(endpoint, key, Asked("PingWebhookEndpoint", {"endpoint": endpoint.id})):
+            return MadeEndpoint(endpoint, replayed=True)
         endpoint.ping_id = new_id()
         endpoint.save(update_fields=["ping_id"])
-    return endpoint
+    return MadeEndpoint(endpoint)
 
 
-def request_resend(*, client_id: UUID | None, endpoint_id: UUID, event_id: UUID) -> WebhookEndpoint:
+def request_resend(
+    *, client_id: UUID | None, endpoint_id: UUID, event_id: UUID, key: str | None = None
+) -> MadeEndpoint:
     """Have a worker send one event again, or, if it is waiting, now.
 
     Raises:
         NotFound: the client has no such endpoint.
+        IdempotencyKeyReused: the key was used for another request.
         InvalidFields: the client has no such event.
         InvalidTransition: the endpoint is not enabled.
     """
     with single_transaction():
-        endpoint = enabled_endpoint(endpoint_id, client_id)
+        endpoint = locked_endpoint(endpoint_id, client_id)
+        values = {"endpoint": endpoint.id, "event": event_id}
+        if is_replay(endpoint, key, Asked("ResendWebhookEvent", values)):
+            return MadeEndpoint(endpoint, replayed=True)
+        require_enabled(endpoint)
         event = event_of(endpoint, event_id, "eventId")
         about = WebhookDelivery.objects.filter(endpoint=endpoint, event_id=event_id)
         waiting = about.filter(status=WAITING)
         if waiting.update(next_attempt_at=RealTime()):
-            return endpoint
+            return MadeEndpoint(endpoint)
         about.delete()
         WebhookDelivery.objects.create(
             id=new_id(),
@@ -278,16 +317,14 @@ def request_resend(*, client_id: UUID | None, endpoint_id: UUID, event_id: UUID)
             event_id=event.id,
             next_attempt_at=RealTime(),
         )
-    return endpoint
+    return MadeEndpoint(endpoint)
 
 
-def enabled_endpoint(endpoint_id: UUID, client_id: UUID | None) -> WebhookEndpoint:
-    endpoint = locked_endpoint(endpoint_id, client_id)
+def require_enabled(endpoint: WebhookEndpoint) -> None:
     if endpoint.status != Status.ENABLED:
         raise errors.InvalidTransition(
             webhook_endpoint_id=endpoint.id, status=endpoint.status, requested=Status.ENABLED
         )
-    return endpoint
 
 
 def event_of(endpoint: WebhookEndpoint, event_id: UUID, field: str) -> Event:
@@ -307,36 +344,41 @@ def released() -> int:
 
 
 def request_replay(
-    *, client_id: UUID | None, endpoint_id: UUID, values: Mapping[str, Any]
-) -> WebhookEndpoint:
+    *, client_id: UUID | None, endpoint_id: UUID, values: Mapping[str, Any], key: str | None = None
+) -> MadeEndpoint:
     """Have workers send events again, in order, from an event or a time on.
 
     It ends at `until`, or at the present. Meanwhile new events are sent as usual.
 
     Raises:
         NotFound: the client has no such endpoint.
+        IdempotencyKeyReused: the key was used for another request.
         InvalidFields: the client has no such event, or the period is empty.
         InvalidTransition: the endpoint is not enabled.
         ReplayLimitReached: too many replays of the endpoint have not ended.
     """
     release_events()
     with single_transaction():
-        endpoint = enabled_endpoint(endpoint_id, client_id)
+        endpoint = locked_endpoint(endpoint_id, client_id)
+        asked = Asked("ReplayWebhookEvents", {"endpoint": endpoint.id, **values})
+        if is_replay(endpoint, key, asked):
+            return MadeEndpoint(endpoint, replayed=True)
+        require_enabled(endpoint)
         live = endpoint.streams.get(until=None)
         until = live.position
         if values.get("until"):
-            until = min(until, position_before(endpoint.client_id, values["until"], until))
+            until = min(until, events.position_before(endpoint.client_id, values["until"], until))
         begin = until
         if values.get("from_event"):
             begin = event_of(endpoint, values["from_event"], "fromEvent").position - 1
         elif values.get("from_time"):
-            begin = position_before(endpoint.client_id, values["from_time"], until)
+            begin = events.position_before(endpoint.client_id, values["from_time"], until)
         require_few_replays(endpoint)
         if begin < until:
             WebhookStream.objects.create(
                 id=new_id(), endpoint=endpoint, position=begin, until=until
             )
-    return endpoint
+    return MadeEndpoint(endpoint)
 
 
 def require_few_replays(endpoint: WebhookEndpoint) -> None:
@@ -345,23 +387,3 @@ def require_few_replays(endpoint: WebhookEndpoint) -> None:
         raise errors.ReplayLimitReached(
             webhook_endpoint_id=endpoint.id, max_replays=MOST_REPLAYS, replays=running
         )
-
-
-def position_before(client_id: UUID, time: datetime, last: int) -> int:
-    """The position of the client's last event before a time, by binary search; 0: there is none.
-
-    Events are nearly in the order of their times. Each step reads one row of an index.
-    """
-    low, high = 0, last
-    mine = Event.objects.filter(client=client_id).order_by("position")
-    while low < high:
-        middle = (low + high) // 2
-        found = mine.filter(position__gt=middle, position__lte=high).values_list(
-            "position", "created_at"
-        )[:1]
-        row = found[0] if found else None
-        if row is None or row[1] >= time:
-            high = middle
-        else:
-            low = row[0]
-    return low

@@ -23,7 +23,7 @@ from users.webhooks.endpoints import WAITING, RealTime
 from users.webhooks.leases import STALLED, Lease, LeaseLost
 
 BATCH: Final = 400
-"""New events of a round."""
+"""New events of a round at most."""
 MOST_RETRIES: Final = 50
 """Waiting rows of a round."""
 MOST_BEHIND: Final = 50
@@ -88,7 +88,8 @@ class Round:
     """The position of the stream when all lanes are sent, or have a row."""
     messages: dict[UUID, Outgoing]
     is_full: bool
-    """Whether there is more to do at once."""
+    """Whether there may be more to do at once. A few new events wait for the next step, so that
+    rounds are not many and small: each is a transaction."""
 
     @property
     def attempts(self) -> list[Attempted]:
@@ -99,13 +100,13 @@ class Round:
         return not self.lanes and self.position == self.stream.position
 
 
-def load_round(lease: Lease, released: int, render: Render) -> Round:
-    """Read what a stream has to do now.
+def load_round(lease: Lease, released: int, render: Render, most: int = BATCH) -> Round:
+    """Read what a stream has to do now, with so many new events and so many retries at most.
 
     Raises:
         LeaseLost: another process has the stream.
     """
-    found = WebhookStream.objects.select_related("endpoint").filter(
+    found = WebhookStream.objects.select_related("endpoint__client").filter(
         id=lease.stream_id, lease=lease.number
     )
     stream = found.first()
@@ -115,8 +116,8 @@ def load_round(lease: Lease, released: int, render: Render) -> Round:
     if not is_sendable(endpoint):
         return Round(lease, stream, endpoint, [], stream.position, {}, is_full=False)
     kinds = [kind for kind in EventKind if wanted(endpoint.kinds, kind)]
-    retried = waiting_lanes(stream, kinds)
-    new, position = new_events(stream, kinds, released)
+    retried = waiting_lanes(stream, kinds, min(most, MOST_RETRIES))
+    new, position = new_events(stream, kinds, released, min(most, BATCH))
     lanes = join_lanes(stream, retried, new)
     events = [event for lane in lanes for event in lane.events]
     bodies = render(events)
@@ -125,14 +126,16 @@ def load_round(lease: Lease, released: int, render: Render) -> Round:
         for event, body in zip(events, bodies, strict=True)
     }
     end = min(released, released if stream.until is None else stream.until)
-    is_full = bool(events) or stream.position < position < end
+    is_full = bool(retried) or len(new) >= min(most, BATCH) or stream.position < position < end
     return Round(lease, stream, endpoint, lanes, position, messages, is_full)
 
 
 def is_sendable(endpoint: WebhookEndpoint) -> bool:
-    """Tell whether the endpoint is enabled, and its receiver did not ask for a pause."""
+    """Tell whether an endpoint of an active client is enabled, and its receiver asked no pause."""
     pause = endpoint.paused_until
     is_paused = pause is not None and pause > timezone.now()
+    if endpoint.client.is_suspended:
+        return False
     return endpoint.status == WebhookEndpoint.Status.ENABLED and not is_paused
 
 
@@ -149,12 +152,11 @@ def of_client(endpoint: WebhookEndpoint, kinds: Sequence[EventKind]) -> QuerySet
 
 
 def new_events(
-    stream: WebhookStream, kinds: Sequence[EventKind], released: int
+    stream: WebhookStream, kinds: Sequence[EventKind], released: int, most: int
 ) -> tuple[list[Event], int]:
     """The next events of a stream, and the position up to which they are complete."""
     endpoint, begin = stream.endpoint, stream.position
     waiting = WebhookDelivery.objects.filter(stream=stream, status=WAITING)
-    most = BATCH
     if endpoint.failures >= STALLED:
         most = 0 if waiting.exists() else 1
     upper = min(released, begin + SPAN)
@@ -167,12 +169,12 @@ def new_events(
     return events, events[-1].position if len(events) == most else upper
 
 
-def waiting_lanes(stream: WebhookStream, kinds: Sequence[EventKind]) -> list[Lane]:
+def waiting_lanes(stream: WebhookStream, kinds: Sequence[EventKind], most: int) -> list[Lane]:
     """The lanes whose row is due, with the events that follow in them up to the position."""
     due = WebhookDelivery.objects.filter(
         stream=stream, status=WAITING, next_attempt_at__lte=RealTime()
     ).order_by("next_attempt_at")
-    rows = list(due[:MOST_RETRIES])
+    rows = list(due[:most])
     stopped = Event.objects.in_bulk([row.position for row in rows if row.event_id])
     lanes = []
     for row in rows:

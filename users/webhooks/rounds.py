@@ -1,7 +1,7 @@
 """Sending a round: its lanes at the same time, over connections that are kept open.
 
-Each endpoint has threads and connections of its own, so that one whose receiver is slow does not
-delay another.
+Each endpoint has threads and connections of its own. How long its receiver takes for answers is
+remembered: one that is slow must not delay another.
 """
 
 from __future__ import annotations
@@ -15,13 +15,19 @@ from typing import Final
 
 from users.models import WebhookEndpoint
 from users.webhooks.attempts import GONE, Attempted, Outgoing, try_once
-from users.webhooks.endpoints import valid_secrets
-from users.webhooks.lanes import Lane, Round
+from users.webhooks.lanes import BATCH, Lane, Round
 from users.webhooks.leases import STALLED
+from users.webhooks.secrets import valid_secrets
 from users.webhooks.sending import Sender
 
 THREADS: Final = 8
 """Threads of an endpoint, and its connections."""
+QUICK: Final = 1.0
+"""Seconds; a receiver that takes longer for an answer is slow."""
+SLOW_FOR: Final = 300.0
+"""Seconds after a slow answer until a receiver can be quick again."""
+FIRST_BATCH: Final = 50
+"""New events of the first round of an endpoint."""
 LONGEST_ROUND: Final = 2.0
 """Seconds after which a round begins no attempt any more."""
 
@@ -33,7 +39,33 @@ class Connections:
         self.free: list[Sender] = []
         self.pool: ThreadPoolExecutor | None = None
         self.used_at = time.monotonic()
+        self.slow_at = float("-inf")
+        self.has_answered = False
+        self.batch = FIRST_BATCH
+        """New events of the next round: as many as the receiver takes in its time."""
         self.lock = Lock()
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the receiver has answered, and lately always at once."""
+        return self.has_answered and time.monotonic() - self.slow_at > SLOW_FOR
+
+    def note(self, done: Attempted) -> None:
+        """Remember how long an attempt took."""
+        self.has_answered |= done.is_success
+        if done.milliseconds > 1000 * QUICK:
+            self.slow_at = time.monotonic()
+
+    def adapt(self, done: Round) -> None:
+        """Let the next round have what this one could send, or more if it sent everything.
+
+        A lane that is not sent in time gets a row, so a large round of a slow receiver costs much.
+        """
+        sent = len(done.attempts)
+        if all(lane.is_finished or lane.failed for lane in done.lanes):
+            self.batch = min(BATCH, max(self.batch, 2 * sent))
+        else:
+            self.batch = max(THREADS, sent)
 
     def take(self, url: str) -> Sender:
         """A connection that no other thread uses."""
@@ -109,6 +141,7 @@ class Sending:
             lane.attempts.append(done)
             if done.is_success:
                 lane.sent += 1
+            self.line.note(done)
             self.count(done)
 
     def count(self, done: Attempted) -> None:
@@ -135,6 +168,8 @@ def send_ping(endpoint: WebhookEndpoint, line: Connections, message: Outgoing) -
     """Send a ping once."""
     sender = line.take(endpoint.url)
     try:
-        return try_once(sender, endpoint, valid_secrets(endpoint), message, 1)
+        done = try_once(sender, endpoint, valid_secrets(endpoint), message, 1)
+        line.note(done)
+        return done
     finally:
         line.give_back(sender)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django import forms
 from django.core.exceptions import BadRequest
@@ -15,10 +15,14 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
 from users.actions import by
+from users.approvals.asking import ask_for_approval
+from users.approvals.words import problem_in_words
 from users.history import last_changes
-from users.models import idempotency
+from users.models import Approval, idempotency
+from users.models.approvals import ApprovalKind
 from users.models.ids import as_id
 from wallets import posting
+from wallets.admin.approvals.money import asked_about
 from wallets.admin.closing import finish_paid
 from wallets.admin.movements import SEND, SETTLE, is_pending
 from wallets.admin.queue import MOST, Queue, QueueTotal, totals_of
@@ -41,6 +45,8 @@ class BulkAct:
     title: Callable[[int], str]
     done: Callable[[int], str]
     effect: Any
+    asks: ApprovalKind | None = None
+    """What is asked for if somebody else must approve it."""
     takes_reason: bool = False
     """Whether it is harmful and has a reason, which the client can read."""
 
@@ -72,6 +78,7 @@ ACTS: Final = {
             title=lambda n: ngettext("Settle %d payment", "Settle %d payments", n) % n,
             done=lambda n: ngettext("%d payment settled.", "%d payments settled.", n) % n,
             effect=_("Do this after the bank has paid. The money leaves the wallets for good."),
+            asks=ApprovalKind.SETTLE_CASH_OUT,
         ),
         BulkAct(
             name="reject",
@@ -82,6 +89,7 @@ ACTS: Final = {
             title=lambda n: ngettext("Reject %d payment", "Reject %d payments", n) % n,
             done=lambda n: ngettext("%d payment rejected.", "%d payments rejected.", n) % n,
             effect=_("The money becomes available again to the owners of the wallets."),
+            asks=ApprovalKind.REJECT_CASH_OUT,
             takes_reason=True,
         ),
     )
@@ -172,10 +180,22 @@ class BulkForm(forms.Form):
         label=_("Reason"), max_length=140, help_text=_("The clients can read it.")
     )
 
+    approval_reason = forms.CharField(
+        label=_("Reason for the approval"),
+        max_length=Approval.MOST_CHARACTERS,
+        required=False,
+        help_text=_(
+            "For the colleague who decides about payments that were sent to the bank: why, and "
+            "where the proof is."
+        ),
+    )
+
     def __init__(self, act: BulkAct, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
         if not act.takes_reason:
             del self.fields["reason"]
+        if not act.asks:
+            del self.fields["approval_reason"]
 
 
 @dataclass(slots=True)
@@ -192,10 +212,19 @@ class BulkReport:
 
     closed: list[Closing] = field(default_factory=list)
     """The closings that the settled payments have completed."""
+    asked: list[Movement] = field(default_factory=list)
+    """Those that somebody else must approve now."""
+
+    def ask(self, movement: Movement, refused: errors.Refused | None, refusals: Any) -> None:
+        """Note that the approval of an item was asked for, or why it could not be."""
+        if refused is None:
+            self.asked.append(movement)
+        else:
+            refusals.append((movement, refused))
 
     @property
     def count(self) -> int:
-        return len(self.done) + len(self.refused) + self.unknown
+        return len(self.done) + len(self.refused) + len(self.asked) + self.unknown
 
     @property
     def totals(self) -> list[QueueTotal]:
@@ -212,6 +241,7 @@ def execute(
     """
     movements = read_cash_outs([*items])
     actor, key = by(request), values.pop("key")
+    reason = values.pop("approval_reason", "")
     orders = [
         act.order(
             client_id=movement.client_id,
@@ -229,12 +259,30 @@ def execute(
     for movement, answer in zip(movements, posting.submit_each(orders), strict=True):
         if isinstance(answer, Outcome):
             report.done.append(movement)
+        elif isinstance(answer, errors.ApprovalRequired) and act.asks and reason:
+            asked = asked_about(movement, act.asks, **values)
+            report.ask(movement, ask_for_each(request, asked, reason, key), refusals)
         else:
             refusals.append((movement, answer))
     explain(report, refusals, items)
     if act.order is SettleCashOut:
         report.closed = finish_paid((each.wallet.user_id for each in report.done), actor)
     return report
+
+
+def ask_for_each(
+    request: HttpRequest, asked: Approval, reason: str, key: UUID
+) -> errors.Refused | None:
+    """Ask for the approval of one item; return why it could not be asked for, or None.
+
+    `key` is that of the form.
+    """
+    own_key, request_id = uuid5(key, asked.subject_id), by(request).request_id
+    try:
+        ask_for_approval(asked, by=request.user, reason=reason, key=own_key, request_id=request_id)
+    except errors.Refused as refused:
+        return refused
+    return None
 
 
 def explain(
@@ -250,10 +298,15 @@ def explain(
     changed = [each.id for each, refused in refusals if isinstance(refused, STALE)]
     changes = last_changes(*changed) if changed else {}
     for movement, refused in refusals:
-        report.refused.append((movement, changes.get(movement.id) or explain_refusal(refused)[1]))
+        report.refused.append((movement, changes.get(movement.id) or why_refused(refused)))
         report.unclear += isinstance(refused, errors.OutcomeUnknown)
         if isinstance(refused, errors.Unavailable | errors.OutcomeUnknown):
             report.again.append((movement, items[movement.id]))
+
+
+def why_refused(refused: errors.Refused) -> str:
+    is_of_fields = isinstance(refused, errors.InvalidFields)
+    return problem_in_words(refused) if is_of_fields else explain_refusal(refused)[1]
 
 
 STALE: Final = (errors.MovementNotPending, errors.CashOutSent, errors.VersionConflict)
@@ -262,6 +315,15 @@ STALE: Final = (errors.MovementNotPending, errors.CashOutSent, errors.VersionCon
 
 def summary(act: BulkAct, report: BulkReport) -> str:
     """How many items an act changed, of how many."""
+    if report.asked:
+        wait = ngettext(
+            "%d payment waits for an approval.",
+            "%d payments wait for an approval.",
+            len(report.asked),
+        )
+        rest = len(report.refused) + report.unknown
+        done = f"{act.done(len(report.done))} " if report.done or rest else ""
+        return f"{done}{wait % len(report.asked)}"
     if len(report.done) == report.count:
         return f"{act.done(len(report.done))} {closed_in_words(report.closed)}".strip()
     values = {

@@ -1,5 +1,8 @@
 """Pay out a user with money, and then close it.
 
+Two people agree to it: see `wallets.admin.approvals.pay_outs`. The approval has the id of the
+closing, and all of its cash-outs name it.
+
 1. `start` stores the closing and the cash-outs that it will order, in one transaction.
 2. `order_payments` orders those that have no movement yet. Each has its own idempotency key, which
    is derived from the closing, so a repetition pays nothing twice.
@@ -25,7 +28,8 @@ from iocash.db import clock
 from iocash.db.outcome import Witness
 from iocash.db.transactions import note_witness, single_transaction
 from users.history import names_of
-from users.models import Key, User
+from users.models import Approval, Key, User
+from users.models.approvals import ApprovalKind
 from users.models.events import By
 from users.models.idempotency import staff_key
 from users.users import ACTIVATED
@@ -158,6 +162,7 @@ def rehearse(user: User, *, iban: str, holder_name: str, by: By) -> list[Wallet]
     Raises:
         InvalidFields: something stands in the way; each error is a sentence.
     """
+    require_none_under_way(user)
     wallets = open_wallets(user)
     found = list(obstacles(user, wallets))
     if not found:
@@ -200,9 +205,7 @@ def start(user: User, *, iban: str, holder_name: str, seen: str, by: By, key: UU
         if closing:
             require_same_order(closing, user, iban, holder_name)
             return closing
-        if other := Closing.objects.of_users([owner.id]).first():
-            who = names_of({other.actor}).get(other.actor, other.actor)
-            raise refuse(gettext("%(who)s has ordered the closing of this user.") % {"who": who})
+        require_none_under_way(owner)
         wallets = open_wallets(owner)
         if found := [*obstacles(owner, wallets)]:
             raise refuse(*found)
@@ -223,6 +226,16 @@ def start(user: User, *, iban: str, holder_name: str, seen: str, by: By, key: UU
     return closing
 
 
+def require_none_under_way(user: User) -> None:
+    """
+    Raises:
+        InvalidFields: a closing of the user is under way.
+    """
+    if other := Closing.objects.of_users([user.id]).first():
+        who = names_of({other.actor}).get(other.actor, other.actor)
+        raise refuse(gettext("%(who)s has ordered the closing of this user.") % {"who": who})
+
+
 def require_same_order(closing: Closing, user: User, iban: str, holder_name: str) -> None:
     """Require that a used key ordered this closing.
 
@@ -235,9 +248,13 @@ def require_same_order(closing: Closing, user: User, iban: str, holder_name: str
 
 
 def order_payments(closing: Closing, by: By) -> list[str]:
-    """Order the last cash-out of each wallet that has no movement yet; return the refusals."""
+    """Order the last cash-out of each wallet that has no movement yet; return the refusals.
+
+    They name the approval of the closing. Without one, those of a member of staff are refused.
+    """
     if not closing.is_under_way:
         return []
+    by = approved_to_pay(closing, by)
     steps = [each for each in last_steps(closing).values() if each.movement is None]
     answers = posting.submit_each([cash_out_of(closing, each.payment, by) for each in steps])
     return [
@@ -245,6 +262,16 @@ def order_payments(closing: Closing, by: By) -> list[str]:
         for step, answer in zip(steps, answers, strict=True)
         if not isinstance(answer, Outcome)
     ]
+
+
+def approved_to_pay(closing: Closing, by: By) -> By:
+    """Who orders the cash-outs, with the approval of the closing if it has one."""
+    approved = Approval.objects.filter(
+        id=closing.id, kind=ApprovalKind.PAY_OUT, state=Approval.State.APPROVED
+    )
+    if by.is_staff and not by.approval and approved.exists():
+        return By(by.actor, by.request_id, closing.id)
+    return by
 
 
 def order_again(closing: Closing, by: By) -> list[str]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
+from iocash import errors
 from iocash.http import fields
 from users import menu
 from users.actions import Action, Facts, Searched, WithActions, address_of, by
@@ -20,7 +21,8 @@ from users.models import User
 from users.models.ids import as_id
 from wallets.admin import closing
 from wallets.admin.amounts import refused_texts
-from wallets.admin.facts import amount_facts, named_user, user_facts
+from wallets.admin.approvals.pay_outs import ask_to_pay_out
+from wallets.admin.facts import named_user, user_facts
 from wallets.admin.forms import LedgerForm
 from wallets.admin.queue import totals_of
 from wallets.admin.states import state_of
@@ -31,9 +33,8 @@ OTHER_ACCOUNT: Final = ("", _("Another account, as entered below"))
 
 
 class PayOutForm(LedgerForm):
-    """Where the money goes. `seen` is the fingerprint of the balances that are confirmed."""
+    """Where the money goes."""
 
-    seen = forms.CharField(widget=forms.HiddenInput, required=False)
     account = forms.ChoiceField(label=_("Bank account"), required=False)
     iban = forms.CharField(
         label="IBAN", max_length=42, required=False, help_text=_("With or without spaces.")
@@ -68,59 +69,21 @@ class PayOutForm(LedgerForm):
         return values
 
     def settle(self) -> None:
-        """Write what was decided into the fields: the account, and the balances that were seen."""
+        """Write what was decided into the fields: the account."""
         super().settle()
         sent: Any = self.data
         data = sent.copy()
-        for name in ("seen", "iban", "holder_name"):
+        for name in ("iban", "holder_name"):
             data[name] = self.cleaned_data[name]
         self.data = data
 
 
-def rehearse_pay_out(request: HttpRequest, user: User, values: dict[str, Any]) -> Facts:
-    """What is confirmed: the person, the balances, what is paid, where it goes, what happens."""
-    where = {"iban": values["iban"], "holder_name": values["holder_name"]}
-    wallets = closing.rehearse(user, **where, by=by(request))
-    values["seen"] = closing.fingerprint_of(wallets)
-    facts: list[tuple[Any, object]] = [*user_facts(user)]
-    for wallet in wallets:
-        if wallet.available:
-            facts += amount_facts(wallet.available, wallet.currency)
-    name = {"name": user.display_name}
-    text = gettext(
-        "A payment out is ordered for each amount. When the bank has paid all of them, %(name)s "
-        "and the wallets are closed for good. Until then money can come in; it is paid out too."
-    )
-    return [
-        *facts,
-        (_("Goes to"), ", ".join(filter(None, [values["iban"], values["holder_name"]]))),
-        (_("What will happen"), text % name),
-    ]
-
-
-def pay_out(request: HttpRequest, user: User, values: dict[str, Any]) -> HttpResponse:
-    found = closing.start(
-        user,
-        iban=values["iban"],
-        holder_name=values["holder_name"],
-        seen=values["seen"],
-        by=by(request),
-        key=values["key"],
-    )
-    show_outcome(request, found, closing.order_payments(found, by(request)))
-    return HttpResponseRedirect(address_of(found))
-
-
-def show_outcome(request: HttpRequest, found: Closing, refusals: list[str]) -> None:
-    """Say what was ordered and what was refused; without money, finish at once."""
-    for text in refusals:
-        messages.error(request, text)
-    if refusals:
-        return
-    if closing.finish_paid([found.user_id], by(request)):
-        messages.success(request, gettext("There was nothing to pay out. The user is closed."))
-    elif found.payments.exists():
-        messages.success(request, gettext("The payments out are ordered."))
+def pay_out(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
+    """
+    Raises:
+        ApprovalRequired: always.
+    """
+    raise errors.ApprovalRequired("Somebody else must approve this.")
 
 
 def effect_of_pay_out(user: User) -> str:
@@ -149,7 +112,7 @@ PAY_OUT = Action(
     permission="wallets.add_closing",
     form=PayOutForm,
     do=pay_out,
-    rehearse=rehearse_pay_out,
+    asks=ask_to_pay_out,
     is_available=can_be_paid_out,
     effect=effect_of_pay_out,
     is_harmful=True,

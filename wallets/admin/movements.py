@@ -17,6 +17,7 @@ from users.change_lists.exports import amount
 from users.templatetags.office import shown_amount as money_tag
 from users.templatetags.words import code_in_words
 from wallets.admin import cases, notes, tasks
+from wallets.admin.asked import ask_for_rejection, ask_for_reversal, ask_for_settlement
 from wallets.admin.closing import finish_paid
 from wallets.admin.facts import (
     name_of_wallet,
@@ -144,6 +145,7 @@ class MovementAdmin(Searched, WithActions):
             form=ReverseForm,
             do=REVERSE,
             rehearse=rehearse_reversal,
+            asks=ask_for_reversal,
             is_available=lambda movement: amount_left(movement) > 0,
             warning=_("The money goes back to the payer. It must still be available."),
             is_harmful=True,
@@ -167,6 +169,7 @@ class MovementAdmin(Searched, WithActions):
             label=_("Settle"),
             permission=SETTLE,
             do=settle,
+            asks=ask_for_settlement,
             is_available=lambda movement: is_pending(movement) and movement.sent_at is not None,
             warning=_("Do this after the bank has paid."),
             effect=cash_out_effect(_("%(amount)s leaves the wallet of %(name)s for good.")),
@@ -177,6 +180,7 @@ class MovementAdmin(Searched, WithActions):
             permission=SETTLE,
             form=RejectForm,
             do=Submission(rejection, _("Rejected. The amount is available again.")),
+            asks=ask_for_rejection,
             is_available=is_pending,
             effect=cash_out_effect(_("%(amount)s becomes available again to %(name)s.")),
             is_harmful=True,

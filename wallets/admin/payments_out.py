@@ -131,7 +131,7 @@ def act_on_all(request: HttpRequest) -> HttpResponse:
     report = bulk.execute(request, act, items, dict(form.cleaned_data))
     text = bulk.summary(act, report)
     if not report.refused and not report.unknown:
-        messages.success(request, f"{text} {in_total(report)}")
+        messages.success(request, f"{text} {in_total(report)}".strip())
         return HttpResponseRedirect(shown.address)
     return pages.render(
         request,

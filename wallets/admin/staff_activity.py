@@ -22,10 +22,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from iocash.db import clock
 from users import pages
-from users.models import Access, CaseEntry, Client, Event, TaskChange, User
+from users.approvals.acts import act_of_approval
+from users.models import Access, Approval, CaseEntry, Client, Event, TaskChange, User
 from users.models.events import STAFF, EventKind
 from users.staff.records import recorded_words
 from wallets.admin.deeds import BOOKED, DEEDS, LOOKS
@@ -39,6 +41,7 @@ PAGES: Final = {
     "wallet": ("wallets.view_wallet", "admin:wallets_wallet_change"),
     "movement": ("wallets.view_movement", "admin:wallets_movement_change"),
     "case": ("users.view_case", "admin:users_case_change"),
+    "approval": ("users.view_approval", "admin:users_approval_change"),
     "task": ("users.view_task", "admin:users_task_change"),
     "hold": ("wallets.view_hold", "admin:wallets_hold_change"),
     "external_account": (
@@ -129,12 +132,16 @@ def read_deeds(request: HttpRequest, person: Any, span: Span) -> tuple[list[Deed
     changes = TaskChange.objects.filter(actor=f"{STAFF}{person.pk}").select_related("task")
     notices = DormancyNotice.objects.filter(actor=f"{STAFF}{person.pk}")
     notices = notices.select_related("wallet__user")
+    asked = Approval.objects.filter(asked_by=person)
+    decided = Approval.objects.filter(decided_by=person)
     log_ins = AccessLog.objects.filter(username=person.get_username())
     found = [
         *of_events(request, events),
         *of_looks(request, looks),
         *(of_case(request, each) for each in span.of(acts, "created_at")),
         *(of_task(request, each) for each in span.of(changes, "created_at")),
+        *(of_request(request, each) for each in span.of(asked, "asked_at")),
+        *(of_decision(request, each) for each in span.of(decided, "decided_at")),
         *(of_notice(request, each) for each in span.of(notices, "created_at")),
         *(of_entry(request, each) for each in span.of(entries, "action_time")),
         *(of_log_in(each) for each in span.of(log_ins, "attempt_time")),
@@ -229,6 +236,32 @@ def of_task(request: HttpRequest, change: TaskChange) -> Deed:
     name = change.task.title if request.user.has_perm("users.view_task") else ""
     words = str(TaskChange.Kind(change.kind).label)
     return Deed(change.created_at, words, name, page_of(request, "task", change.task_id))
+
+
+DECISIONS: Final = {
+    Approval.State.APPROVED: _("Approved a request."),
+    Approval.State.FAILED: _("Approved a request, and a rule did not allow it."),
+    Approval.State.REFUSED: _("Refused a request."),
+    Approval.State.WITHDRAWN: _("Withdrew a request."),
+}
+
+
+def of_request(request: HttpRequest, asked: Approval) -> Deed:
+    """What was asked for."""
+    return of_approval(request, asked, asked.asked_at, gettext("Asked for an approval."))
+
+
+def of_decision(request: HttpRequest, asked: Approval) -> Deed:
+    """A decision about a request."""
+    words = str(DECISIONS[Approval.State(asked.state)])
+    return of_approval(request, asked, asked.decided_at or asked.asked_at, words)
+
+
+def of_approval(request: HttpRequest, asked: Approval, at: datetime, words: str) -> Deed:
+    may = request.user.has_perm("users.view_approval")
+    name = str(act_of_approval(asked).label) if may else ""
+    amount = asked.amount if may else None
+    return Deed(at, words, name, page_of(request, "approval", asked.pk), amount, asked.currency)
 
 
 def of_notice(request: HttpRequest, notice: DormancyNotice) -> Deed:

@@ -12,11 +12,16 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from users.actions import Action, Facts, by
+from users.actions import Action, Facts
 from users.admin import users
 from users.models import User
-from wallets import erasure
 from wallets.admin import cases, closings, notes, profile, tabs, tasks
+from wallets.admin.approvals.customers import (
+    ask_to_erase,
+    ask_to_unblock_user,
+    erase_personal_data,
+    unblocks,
+)
 from wallets.admin.facts import user_facts
 from wallets.admin.forms import BlockForm, EraseForm
 from wallets.admin.submit import Submission, user_order
@@ -26,11 +31,6 @@ BLOCK = "users.block_user"
 """The permission to block and unblock users."""
 
 admin.site.unregister(User)
-
-
-def erase_personal_data(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
-    erasure.erase(user_id=user.id, by=by(request), reason=values["reason"])
-    return gettext("Personal data erased. Ids, amounts and times are kept.")
 
 
 def user_effect(text: Any) -> Any:
@@ -71,7 +71,8 @@ class UserWithWalletsAdmin(users.UserAdmin):
             label=_("Unblock"),
             permission=BLOCK,
             form=BlockForm,
-            do=Submission(user_order(UnblockUser), _("User unblocked.")),
+            do=unblocks(Submission(user_order(UnblockUser), _("User unblocked."))),
+            asks=ask_to_unblock_user,
             is_available=lambda user: user.status == User.Status.BLOCKED,
             effect=user_effect(_("The wallets of %(name)s can pay and receive again.")),
         ),
@@ -81,6 +82,7 @@ class UserWithWalletsAdmin(users.UserAdmin):
             permission="users.erase_user",
             form=EraseForm,
             do=erase_personal_data,
+            asks=ask_to_erase,
             is_available=lambda user: (
                 user.status == User.Status.UNSUBSCRIBED and user.erased_at is None
             ),

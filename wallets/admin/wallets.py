@@ -12,7 +12,9 @@ from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
 from users.change_lists.exports import amount
 from users.models.searches import typed
-from wallets.admin import cases, freezes, notes, notices, tasks
+from wallets.admin import cases, freezes, notes, notices, statements, tasks
+from wallets.admin.approvals.customers import ask_to_unblock_wallet, unblocks
+from wallets.admin.asked import ask_for_movement
 from wallets.admin.facts import name_of_wallet, wallet_facts, with_currency
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.held import what_is_held
@@ -36,6 +38,7 @@ ADD_MOVEMENT = Action(
     permission="wallets.add_cash_in",
     form=MovementForm,
     do=ADD,
+    asks=ask_for_movement,
     rehearse=rehearse_movement,
     is_available=lambda wallet: wallet.status != Wallet.Status.UNSUBSCRIBED,
 )
@@ -108,6 +111,7 @@ class WalletAdmin(Searched, WithActions):
     )
     page_actions = (
         ADD_MOVEMENT,
+        statements.ACTION,
         Action(
             name="block",
             label=_("Block"),
@@ -123,7 +127,8 @@ class WalletAdmin(Searched, WithActions):
             label=_("Unblock"),
             permission=BLOCK,
             form=BlockForm,
-            do=Submission(wallet_order(UnblockWallet), _("Wallet unblocked.")),
+            do=unblocks(Submission(wallet_order(UnblockWallet), _("Wallet unblocked."))),
+            asks=ask_to_unblock_wallet,
             is_available=lambda wallet: wallet.status == Wallet.Status.BLOCKED,
             effect=effect_of_unblock,
         ),
@@ -180,6 +185,7 @@ class WalletAdmin(Searched, WithActions):
             **notes.notes_on(request, obj),
             **tasks.tasks_on(request, obj),
             **notices.notices_on(request, obj),
+            **statements.statements_on(request, obj),
             "movements": [
                 (movement, amount_of(movement), state_of(movement)) for movement in last[:LAST_ROWS]
             ],

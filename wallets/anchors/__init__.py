@@ -60,6 +60,14 @@ QUERIES: Final = {
         ) AS hold ON hold.id = anchored.id AND hold.wallet_id = anchored.wallet
         WHERE fixed IS DISTINCT FROM decode(anchored.digest, 'hex')
     """,
+    "head": f"""
+        SELECT anchored.wallet, anchored.seq, movement.id AS movement
+        FROM unnest(%s::uuid[], %s::text[], %s::bigint[], %s::text[])
+             AS anchored (wallet, owner, seq, head)
+        LEFT JOIN wallets_wallet AS wallet ON wallet.id = anchored.wallet
+        {SETTLED}
+        WHERE movement.digest IS DISTINCT FROM decode(anchored.head, 'hex')
+    """,
     "wallet": f"""
         SELECT anchored.wallet, anchored.seq, movement.id AS movement,
                anchored.owner, wallet.user_id AS owner_now

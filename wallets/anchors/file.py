@@ -9,6 +9,12 @@
 
 Every line but the last is a leaf of the tree, so the root also covers the time and the previous
 anchor. Lines of a kind are sorted by id.
+
+Files of the first format can still be read. Their first line is no leaf:
+
+    iocash-anchor 1 <time>
+    <wallet> <seq> <head>                      each wallet with movements
+    root <number of lines between> <Merkle root over them>
 """
 
 from __future__ import annotations
@@ -37,6 +43,8 @@ FORMS: Final = {
     "hold": re.compile(f"hold {ID} {ID} {DIGEST}"),
     "wallet": re.compile(f"wallet {ID} {ID} {NUMBER} ({DIGEST[1:-1]}|-)"),
 }
+FORM_1: Final = re.compile(f"{ID} {NUMBER} {DIGEST}")
+HEAD_1: Final = re.compile("iocash-anchor 1 [0-9T:.Z-]+")
 HEAD: Final = re.compile(rf"{TITLE} [0-9T:.Z-]+ after ({DIGEST[1:-1]}|-)")
 
 SETTLED_SINCE: Final = """
@@ -100,7 +108,8 @@ def wallets_of_file(anchor: Path | None) -> Iterator[tuple[str, ...]]:
     if anchor is None:
         return
     with anchor.open() as given:
-        yield from (line.words for line in Reading(given).lines() if line.kind == "wallet")
+        found = Reading(given).lines()
+        yield from (line.words for line in found if line.kind in {"wallet", "head"})
 
 
 def leaves(now: datetime, last: Path | None, root: str) -> Iterator[str]:
@@ -152,14 +161,16 @@ class Reading:
         """
         tree = Merkle()
         head = next(self.given, "")
-        if not HEAD.fullmatch(head):
+        is_old = bool(HEAD_1.fullmatch(head))
+        if not (is_old or HEAD.fullmatch(head)):
             raise BadAnchor(f"The first line must be {TITLE!r}, a time and the previous root.")
-        tree.add(head)
+        if not is_old:
+            tree.add(head)
         for number, line in enumerate(self.given, 2):
             if line.startswith("root "):
                 self.end(line, tree)
                 return
-            yield parse(line, number)
+            yield parse_head(line, number) if is_old else parse(line, number)
             tree.add(line)
         raise BadAnchor("The file is incomplete: it has no root.")
 
@@ -169,6 +180,15 @@ class Reading:
         if next(self.given, None) is not None:
             raise BadAnchor("There are lines after the root.")
         self.root = tree.root
+
+
+def parse_head(line: str, number: int) -> AnchorLine:
+    """A line of the first format, with the words of a wallet's line; it has no owner."""
+    found = FORM_1.fullmatch(line)
+    if found is None:
+        raise BadAnchor(f"Line {number} is not a line of an anchor: {line[:100]!r}.")
+    wallet, seq, head = found.groups()
+    return AnchorLine("head", (wallet, "", seq, head))
 
 
 def parse(line: str, number: int) -> AnchorLine:

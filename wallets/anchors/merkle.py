@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
+
+LEFT, RIGHT = "LEFT", "RIGHT"
 
 
 def leaf(line: str) -> bytes:
@@ -44,15 +47,49 @@ class Merkle:
 
 def path(lines: Sequence[str], index: int) -> list[bytes]:
     """The path of the line at `index` to the root: sibling digests, from the bottom up."""
-    level = [leaf(line) for line in lines]
+    return [step.digest for step in steps_in(levels([leaf(line) for line in lines]), index)]
+
+
+def levels(level: list[bytes]) -> list[list[bytes]]:
+    """The levels of a tree over these nodes, from the bottom up, without the root."""
     found = []
     while len(level) > 1:
-        if index ^ 1 < len(level):
-            found.append(level[index ^ 1])
+        found.append(level)
         pairs = zip(level[::2], level[1::2], strict=False)
         odd = level[-1:] if len(level) % 2 else []
-        level, index = [node(*pair) for pair in pairs] + odd, index // 2
+        level = [node(*pair) for pair in pairs] + odd
     return found
+
+
+def root_over(nodes: list[bytes]) -> bytes:
+    """The root of the tree over at least one node."""
+    *_, top = nodes, *levels(nodes)
+    return node(*top) if len(top) > 1 else top[0]
+
+
+class PathStep(NamedTuple):
+    """A step on the way up: the sibling, and the side on which it is."""
+
+    side: str
+    digest: bytes
+
+
+def steps_in(found: list[list[bytes]], index: int) -> list[PathStep]:
+    """The way up from the node at `index` of the lowest level, without levels of its own."""
+    steps = []
+    for level in found:
+        if index ^ 1 < len(level):
+            steps.append(PathStep(LEFT if index % 2 else RIGHT, level[index ^ 1]))
+        index //= 2
+    return steps
+
+
+def root_of_steps(line: str, steps: Sequence[PathStep]) -> str:
+    """The root to which the way from a line leads."""
+    found = leaf(line)
+    for side, digest in steps:
+        found = node(digest, found) if side == LEFT else node(found, digest)
+    return found.hex()
 
 
 def root_of(line: str, index: int, size: int, found: Sequence[bytes]) -> str:

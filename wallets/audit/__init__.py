@@ -17,6 +17,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from wallets.audit import (
+    approvals,
     balances,
     bank,
     bank_files,
@@ -62,6 +63,7 @@ EQUATIONS: Final = (
     *schedules.EQUATIONS,
     *bank.EQUATIONS,
     *bank_files.EQUATIONS,
+    *approvals.EQUATIONS,
     *users.EQUATIONS,
 )
 CUT: Final = (BY_WALLET, BY_OPERATION, BY_SUBJECT, BY_USER)

@@ -122,6 +122,7 @@ MADE: Final[Mapping[str, str]] = {
     **{each.subject: f"{each.table} WHERE id = made_id" for each in RECORDED},
     "identity": "users_identityverification WHERE id = made_id",
     "terms": "users_termssignature WHERE id = made_id",
+    "statement": "wallets_statementfile WHERE id = made_id",
     "batch": "wallets_movement WHERE operation_id = made_id",
     "operation": "wallets_movement WHERE operation_id = made_id",
     "evidence": """(

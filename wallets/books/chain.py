@@ -16,7 +16,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -84,6 +84,12 @@ def texts(*ids: UUID | None) -> list[str]:
 
 def digest(previous: bytes, leg: Leg) -> bytes:
     """The digest of a settled leg after `previous`, the head of its wallet's chain."""
+    line = canonical_facts(leg)
+    return hashlib.sha256(previous + line.encode() + (leg.details_digest or b"")).digest()
+
+
+def canonical_facts(leg: Any) -> str:
+    """The facts of a settled leg, or of its row, as its digest has them."""
     if leg.settled_at is None:
         raise errors.Inconsistent("only what has settled is in the chain")
     own, client, wallet, operation, counterparty, hold, reversed_ = texts(
@@ -95,13 +101,12 @@ def digest(previous: bytes, leg: Leg) -> bytes:
         leg.hold_id,
         leg.reversal_of_id,
     )
-    line = (
+    return (
         f"{VERSION}|{own}|{client}|{wallet}|{operation}|{leg.type}"
         f"|{leg.amount}|{leg.currency}|{counterparty}|{hold}"
         f"|{reversed_}|{leg.seq}|{leg.balance_after}|{leg.received_after}"
         f"|{micros(leg.created_at)}|{micros(leg.settled_at)}"
     )
-    return hashlib.sha256(previous + line.encode() + (leg.details_digest or b"")).digest()
 
 
 def digest_cash_out(leg: Leg) -> bytes:

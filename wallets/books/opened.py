@@ -33,6 +33,12 @@ class Opened:
     numbers: list[int] = field(default_factory=list)
     allowances: dict[tuple[UUID, str], Allowance] = field(default_factory=dict)
     credentials: dict[UUID, Credentials] = field(default_factory=dict)
+    suspended: frozenset[UUID] = frozenset()
+    """The suspended clients; read for orders that name resources of wallets."""
+    thresholds: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The thresholds of staff, in minor units, by act and currency."""
+    deeds: dict[tuple[str, str], int] = field(default_factory=dict)
+    """What members of staff did alone in 24 hours, in minor units, by actor and currency."""
 
     def user(self, user_id: UUID, client_id: UUID) -> LockedUser | None:
         """The locked user, if the client has it."""
@@ -161,8 +167,10 @@ class Changes(Opened):
         units.
         """
         about: dict[str, Any] = data
+        if by.approval:
+            about = {"approval": str(by.approval), **data}
         wallet_id = None
         if isinstance(owner, LockedWallet):
             wallet_id = owner.id
-            about = {"balance": owner.balance, "held": owner.held, "seq": owner.seq, **data}
+            about = {"balance": owner.balance, "held": owner.held, "seq": owner.seq, **about}
         self.facts.append(Fact(owner.client_id, subject, subject_id, kind, by, wallet_id, about))

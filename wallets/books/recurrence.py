@@ -2,6 +2,8 @@
 
 A date is a pure function of the start, the frequency and the number of the run. It never depends on
 the run before: a date that a short month has moved to its last day does not move those after it.
+This is the rule of Stripe's billing cycle anchor
+(https://docs.stripe.com/subscriptions/billing-cycle).
 """
 
 from __future__ import annotations

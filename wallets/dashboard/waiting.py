@@ -19,7 +19,10 @@ from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from users import pages
-from users.models import Case, KycDocument, Task, User, WebhookEndpoint
+from users.approvals.acts import APPROVE
+from users.approvals.words import waiting_for_member
+from users.models import Case, DutyState, KycDocument, Task, User, WebhookDelivery, WebhookEndpoint
+from users.templatetags.words import code_in_words
 from wallets.models import (
     Audit,
     Closing,
@@ -58,6 +61,7 @@ def tiles(user: Any, now: datetime) -> list[Tile]:
     """The tiles that this member of staff may see, in the order of the page."""
     kinds: tuple[tuple[str, Callable[[Any, datetime], Iterator[Tile]]], ...] = (
         ("users.view_task", own_tasks),
+        (APPROVE, own_approvals),
         ("users.view_review", pending_reviews),
         (VIEW_MOVEMENTS, pending_cash_outs),
         ("wallets.view_scheduledrun", failed_runs),
@@ -67,11 +71,26 @@ def tiles(user: Any, now: datetime) -> list[Tile]:
         ("wallets.view_audit", last_audit),
         ("wallets.view_safeguardingreport", last_safeguarding),
         ("users.view_webhookendpoint", failing_endpoints),
+        ("users.view_webhookdelivery", failed_deliveries),
+        ("wallets.view_audit", troubled_duties),
         ("auth.view_user", failed_log_ins),
     )
     return [
         tile for permission, make in kinds if user.has_perm(permission) for tile in make(user, now)
     ]
+
+
+def own_approvals(user: Any, now: datetime) -> Iterator[Tile]:
+    """What others asked for that the member of staff may decide about."""
+    found = waiting_for_member(user).aggregate(count=Count("id"), since=Min("asked_at"))
+    yield waiting_tile(
+        _("Waiting for my approval"),
+        count=found["count"],
+        since=found["since"],
+        now=now,
+        address=reverse("admin:approvals"),
+        unit=lambda count: ngettext("%(count)s request", "%(count)s requests", count),
+    )
 
 
 def own_tasks(user: Any, now: datetime) -> Iterator[Tile]:
@@ -158,6 +177,28 @@ def failing_endpoints(user: Any, now: datetime) -> Iterator[Tile]:
         words = ngettext("%(count)s endpoint", "%(count)s endpoints", count)
         address = f"{reverse('admin:users_webhookendpoint_changelist')}?status__exact=DISABLED"
         yield Tile(_("Webhooks disabled"), words % {"count": count}, BAD, address)
+
+
+def failed_deliveries(user: Any, now: datetime) -> Iterator[Tile]:
+    """Events whose last retry has failed, of endpoints that are enabled; none: no tile."""
+    failed = WebhookDelivery.objects.filter(status="FAILED", endpoint__status="ENABLED")
+    count = len(failed.values_list("id")[:MOST])
+    if count:
+        words = ngettext("%(count)s event", "%(count)s events", count)
+        address = f"{reverse('admin:users_webhookdelivery_changelist')}?status__exact=FAILED"
+        yield Tile(_("Webhooks not delivered"), words % {"count": count}, WAIT, address)
+
+
+def troubled_duties(user: Any, now: datetime) -> Iterator[Tile]:
+    """Duties of the worker that are late or have failed; none: no tile."""
+    real, every = timezone.now(), DutyState.objects.present()
+    troubled = [each for each in every if each.has_failed or each.is_late(real, now)]
+    if troubled or not every:
+        words = ngettext("%(count)s duty", "%(count)s duties", len(troubled))
+        figure = words % {"count": len(troubled)} if every else gettext("Never run")
+        names = [str(code_in_words(each.name)) for each in troubled[:3]]
+        address = reverse("admin:duties")
+        yield Tile(_("Worker: late or failed"), figure, BAD, address, names)
 
 
 def overdue_cases(user: Any, now: datetime) -> Iterator[Tile]:

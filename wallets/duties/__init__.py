@@ -10,6 +10,8 @@ from wallets.duties.erasure import EraseUsers
 from wallets.duties.holds import ExpireOverdueHolds
 from wallets.duties.safeguarding import ReportSafeguarding
 from wallets.duties.schedules import RunSchedules, RunTriggers
+from wallets.duties.statements import DropStatementFiles, WriteStatementFiles
+from wallets.duties.witness import SendAnchors
 
 add_duties(
     ExpireOverdueHolds(),
@@ -22,4 +24,7 @@ add_duties(
     AuditLedger(),
     WriteAnchor(),
     PlaceBankFiles(),
+    SendAnchors(),
+    WriteStatementFiles(),
+    DropStatementFiles(),
 )

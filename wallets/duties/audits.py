@@ -12,7 +12,7 @@ from django.utils import timezone
 from iocash.db import clock
 from users.duties.periods import NightlyDuty
 from wallets import anchors, audit
-from wallets.anchors import folder
+from wallets.anchors import folder, proofs
 from wallets.models import Audit, Movement
 
 log = logging.getLogger(__name__)
@@ -58,8 +58,8 @@ class AuditLedger(NightlyDuty):
 class WriteAnchor(NightlyDuty):
     """Write an anchor of the ledger to ANCHORS_DIR each night, after the audit."""
 
-    name = "write-anchor"
-    hour = 4
+    name = proofs.WRITER
+    hour = proofs.ANCHOR_HOUR
     patience = LONGEST_STEP
 
     def perform_period(self) -> int:

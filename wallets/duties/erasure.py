@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from django.db import DatabaseError
+from django.db.models import QuerySet
 
 from iocash.db import clock
+from iocash.errors import Refused
 from users import phones
 from users.duties.periods import PeriodicDuty
+from users.models import User
 from users.models.events import CLOCK
 from wallets import erasure
 
@@ -19,9 +24,25 @@ log = logging.getLogger(__name__)
 BATCH: Final = 20
 
 
+def due_users() -> QuerySet[User]:
+    """The users to erase now."""
+    return erasure.in_no_open_case(erasure.due(clock.now()))
+
+
+def failure_of(erase: Callable[[], object], user_id: object) -> list[Exception]:
+    """Erase a user; return why it was not done, if it was not."""
+    try:
+        erase()
+    except (OSError, DatabaseError, Refused) as error:
+        log.warning("user %s was not erased: %s", user_id, type(error).__name__)
+        return [error]
+    return []
+
+
 class EraseUsers(PeriodicDuty):
     """Erase the personal data of closed users whose retention period has ended.
 
+    So are users whose erasure before that time was approved, and then interrupted.
     Users whom an open case concerns are left out until it is closed. An interrupted erasure is due
     again: see `wallets.erasure`.
     """
@@ -32,20 +53,20 @@ class EraseUsers(PeriodicDuty):
         """Erase a batch of users. The uses of phones that are no longer counted go too.
 
         Raises:
-            OSError, DatabaseError: a user could not be erased, and is not marked as erased. The
-                others of the batch are erased.
+            OSError, DatabaseError, Refused: a user could not be erased, and is not marked as
+                erased. The others of the batch are erased.
         """
         phones.forget(clock.now())
-        users = erasure.in_no_open_case(erasure.due(clock.now()))[:BATCH]
-        ids = [*users.values_list("id", flat=True)]
-        failures = []
+        ids = [*due_users().values_list("id", flat=True)[:BATCH]]
+        failures: list[Exception] = []
+        for asked in erasure.approved_and_due()[:BATCH]:
+            self.require_time()
+            failures += failure_of(partial(erasure.erase_approved, asked), asked.subject_id)
         for user_id in ids:
             self.require_time()
-            try:
-                erasure.erase(user_id=user_id, by=CLOCK)
-            except (OSError, DatabaseError) as error:
-                log.warning("user %s was not erased: %s", user_id, type(error).__name__)
-                failures.append(error)
+            if not due_users().filter(id=user_id).exists():
+                continue  # a case was opened, or somebody has erased the user
+            failures += failure_of(partial(erasure.erase, user_id=user_id, by=CLOCK), user_id)
         if failures:
             raise failures[0]
         return len(ids)

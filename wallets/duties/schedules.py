@@ -26,9 +26,10 @@ lock of the wallet.
 """
 
 TAKE: Final = """
+    WITH taken AS MATERIALIZED ({due} LIMIT %s FOR NO KEY UPDATE OF due SKIP LOCKED)
     UPDATE wallets_scheduledoperation AS schedule
     SET taken_until = clock_timestamp() + make_interval(secs => %s)
-    FROM ({due} LIMIT %s FOR NO KEY UPDATE OF due SKIP LOCKED) AS taken
+    FROM taken
     WHERE schedule.client_id = taken.client_id AND schedule.id = taken.id
     RETURNING schedule.client_id, schedule.wallet_id, schedule.id AS schedule_id,
               schedule.target_id, schedule.account_id, schedule.iban, schedule.watched_id
@@ -47,6 +48,7 @@ TRIGGERED: Final = TAKE.format(
     JOIN wallets_wallet AS own ON own.client_id = due.client_id AND own.id = due.wallet_id
     JOIN wallets_wallet AS watched
         ON watched.client_id = due.client_id AND watched.id = due.watched_id
+    JOIN users_client AS client ON client.id = due.client_id AND client.status = 'ACTIVE'
     WHERE due.status = 'ACTIVE' AND due.trigger <> '' AND due.next_at <= iocash_now()
       AND (due.taken_until IS NULL OR due.taken_until < clock_timestamp())
       AND (own.status = 'UNSUBSCRIBED' OR own.status = 'READY' AND CASE due.trigger
@@ -77,7 +79,7 @@ class RunSchedules(Duty):
 
 
 class RunTriggers(RunSchedules):
-    """Make the runs that a balance asks for."""
+    """Make the runs that a balance asks for; none for suspended clients."""
 
     name = "run-triggers"
     every = 1.0
@@ -87,6 +89,6 @@ class RunTriggers(RunSchedules):
 def take_due(statement: str) -> Sequence[dict[str, Any]]:
     """Take schedules whose runs are due, by the clock of the database. Locks none for longer."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, [LEASE, MOST])
+        cursor.execute(statement, [MOST, LEASE])
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

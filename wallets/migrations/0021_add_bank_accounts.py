@@ -40,8 +40,8 @@ def found(apps: Any, alias: str, names: Sequence[str]) -> list[Any]:
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0018_add_webhooks"),
-        ("wallets", "0018_add_alerts"),
+        ("users", "0021_add_source_of_cash_ins"),
+        ("wallets", "0020_let_staff_approve"),
     ]
 
     operations: ClassVar = [

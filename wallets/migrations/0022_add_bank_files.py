@@ -202,7 +202,7 @@ def found(apps: Any, alias: str, names: Sequence[str]) -> list[Any]:
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0018_add_webhooks"),
+        ("users", "0021_add_source_of_cash_ins"),
         ("wallets", "0021_add_bank_accounts"),
     ]
 

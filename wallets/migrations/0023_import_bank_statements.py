@@ -211,7 +211,7 @@ def found(apps: Any, alias: str, names: Sequence[str]) -> list[Any]:
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0023_add_source_of_cash_ins"),
+        ("users", "0021_add_source_of_cash_ins"),
         ("wallets", "0022_add_bank_files"),
     ]
 

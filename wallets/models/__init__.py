@@ -50,6 +50,8 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | the payments of a bank file; the files of a cash-out | `bank_payment_is_once_…`, `…_of_movement` |
 | the cash-outs in bank files, by id | `movement_in_a_file` |
 | the bank files to approve and to send | `bank_file_unsent` |
+| a wallet's statement files | `statement_file_of_wallet` |
+| the statement files to write, and to drop | `statement_file_pending`, `…_kept` |
 | a used key; the key that created an object | the primary key of `users_key`; `key_of_made` |
 | the events of an object | `event_of_subject` |
 """
@@ -69,6 +71,7 @@ from wallets.models.movements import Movement
 from wallets.models.notices import DormancyNotice
 from wallets.models.safeguarding import SafeguardingReport, SafeguardingSignature
 from wallets.models.schedules import ScheduledOperation, ScheduledRun
+from wallets.models.statement_files import StatementFile
 from wallets.models.wallets import Wallet, WalletQuerySet
 
 __all__ = [
@@ -95,6 +98,7 @@ __all__ = [
     "SafeguardingSignature",
     "ScheduledOperation",
     "ScheduledRun",
+    "StatementFile",
     "Wallet",
     "WalletQuerySet",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
@@ -14,9 +14,11 @@ from uuid import UUID
 from iocash import errors
 from users.credentials import Proof
 from users.models import fingerprints
+from users.models.approvals import ApprovalKind
 from users.models.events import By
 from users.models.fingerprints import Asked
 from wallets.books import Books
+from wallets.books.deeds import WatchedAct
 from wallets.books.hold_rows import LockedHold
 from wallets.books.rows import Cause, Leg, LockedUser, LockedWallet
 
@@ -47,6 +49,8 @@ class Needs(NamedTuple):
     """The tables, wallets and unique values of the resources to add."""
     labels: tuple[UUID, ...] = ()
     """The wallets whose alias, DLT address and metadata to read after they are locked."""
+    staff: tuple[str, ...] = ()
+    """The actors whose acts of the last 24 hours count; they are locked before all rows."""
     numbers: int = 0
     """The number of values to take from the sequence of account numbers."""
 
@@ -105,11 +109,13 @@ class Order:
     """The kind of object that it creates or changes: `movement`, `wallet`, …"""
     status: ClassVar[int] = 201
     """The HTTP status of having done it."""
+    is_watched: ClassVar[bool] = False
+    """Whether it is one of the acts that staff may not do alone above a threshold."""
     refuses: ClassVar[errors.Refusals] = ()
     """What its rules may refuse it with: all that its docstring names under `Raises:`.
 
     What any order may be refused with before its rules are asked is not part of it: a changed API
-    key, a reused idempotency key, a clock that is wrong.
+    key, a reused idempotency key, a clock that is wrong, an act of staff that needs an approval.
     """
 
     client_id: UUID
@@ -124,7 +130,10 @@ class Order:
     """The rows to lock and read."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "needs", self.needed())
+        needs = self.needed()
+        if self.is_watched and self.by.is_staff and not self.by.approval:
+            needs = needs._replace(staff=(self.by.actor,))
+        object.__setattr__(self, "needs", needs)
 
     @property
     def weight(self) -> int:
@@ -142,6 +151,14 @@ class Order:
     def needed(self) -> Needs:
         """The rows to lock and read; called once, when the order is created."""
         return Needs()
+
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        """The acts whose amounts count for a member of staff who does them alone.
+
+        Asked after `check_shape`, and only if it is watched. What does not exist is left to the
+        rules.
+        """
+        return ()
 
     def check_key(self, books: Books) -> None:
         """Raise StaleKey if the API key has changed since it was cached; the first rule."""
@@ -197,6 +214,11 @@ class WalletOrder(Order):
 
     def wallet(self, books: Books) -> LockedWallet:
         return books.wallet(self.wallet_id, self.client_id)
+
+    def never_alone(self, kind: ApprovalKind, books: Books) -> Sequence[WatchedAct]:
+        """The act of a payment with the money of the wallet, which staff never order alone."""
+        wallet = books.find_wallet(self.wallet_id, self.client_id)
+        return [WatchedAct(kind, wallet.currency)] if wallet else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

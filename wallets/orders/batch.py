@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, Generic, TypeVar
@@ -12,6 +12,7 @@ from iocash import errors
 from users.models.fingerprints import Asked
 from users.models.ids import new_id
 from wallets.books import Books
+from wallets.books.deeds import WatchedAct
 from wallets.orders.base import MoneyOrder, Needs, Order, Outcome, attempt
 
 Item = TypeVar("Item", bound=MoneyOrder)
@@ -22,6 +23,7 @@ class ItemsOrder(Order, Generic[Item]):
     """An order of several items, executed as one operation: all of them, in turn, or none."""
 
     refuses: ClassVar[errors.Refusals] = (errors.InvalidFields, errors.BatchRefused)
+    is_watched = True
     list_name: ClassVar[str]
     """The name of the list of items in the body."""
 
@@ -35,6 +37,9 @@ class ItemsOrder(Order, Generic[Item]):
 
     def needed(self) -> Needs:
         return Needs.of_all(item.needs for item in self.items)
+
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        return [deed for item in self.items if item.is_watched for deed in item.deeds(books)]
 
     @property
     def weight(self) -> int:

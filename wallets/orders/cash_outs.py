@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
 from iocash import errors
+from users.models.approvals import ApprovalKind
 from users.models.versions import require_version
 from wallets.books import Books
+from wallets.books.deeds import WatchedAct
 from wallets.books.rows import Leg, LockedAccount, LockedWallet
 from wallets.orders.base import MoneyOrder, Needs, Outcome, WalletOrder
 
@@ -25,6 +28,11 @@ class CashOutOrder(WalletOrder):
 
     def needed(self) -> Needs:
         return Needs(wallets=(self.wallet_id,), movements=(self.movement_id,))
+
+    def act_on_sent(self, books: Books, kind: ApprovalKind) -> Sequence[WatchedAct]:
+        """The act on a cash-out that was sent to the bank; its end is what the bank has done."""
+        leg = books.movement(self.movement_id, self.wallet(books))
+        return [WatchedAct(kind, leg.currency, leg.magnitude)] if leg.sent_at else []
 
     def pending(self, books: Books) -> tuple[LockedWallet, Leg]:
         """The wallet and its cash-out, which must be pending."""
@@ -51,6 +59,7 @@ class CashOut(MoneyOrder):
 
     type = "CASH_OUT"
     status = 202
+    is_watched = True
     refuses: ClassVar[errors.Refusals] = (
         *MoneyOrder.refuses,
         errors.ExternalAccountNotFound,
@@ -72,6 +81,9 @@ class CashOut(MoneyOrder):
         return Needs(
             wallets=wallets, settles=wallets, limits=wallets, flows=wallets, resources=account
         )
+
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        return self.never_alone(ApprovalKind.CASH_OUT, books)
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)
@@ -130,6 +142,10 @@ class SettleCashOut(CashOutOrder):
         errors.CashOutNotSent,
         errors.CashOutInFile,
     )
+    is_watched = True
+
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        return self.act_on_sent(books, ApprovalKind.SETTLE_CASH_OUT)
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
@@ -158,8 +174,12 @@ class RejectCashOut(CashOutOrder):
         errors.VersionConflict,
         errors.CashOutInFile,
     )
+    is_watched = True
 
     reason: str
+
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        return self.act_on_sent(books, ApprovalKind.REJECT_CASH_OUT)
 
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -9,8 +10,10 @@ from uuid import UUID
 
 from iocash import errors
 from iocash.times import to_millisecond
+from users.models.approvals import ApprovalKind
 from users.models.versions import require_version
 from wallets.books import Books
+from wallets.books.deeds import WatchedAct
 from wallets.books.hold_rows import LockedHold
 from wallets.books.rows import LockedWallet
 from wallets.orders.base import Needs, Outcome, PartOrder, Payment, WalletOrder
@@ -54,6 +57,7 @@ class PlaceHold(Payment):
     """
 
     made = "hold"
+    is_watched = True
     refuses: ClassVar[errors.Refusals] = (
         *Payment.refuses,
         errors.WalletNotReady,
@@ -66,6 +70,9 @@ class PlaceHold(Payment):
     def needed(self) -> Needs:
         """No limits: a hold moves no money; limits apply to its execution."""
         return Needs(wallets=(self.wallet_id, self.target_id))
+
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        return self.never_alone(ApprovalKind.TRANSFER, books)
 
     def apply(self, books: Books) -> Outcome:
         wallet, target = self.wallet(books), self.target(books)
@@ -110,6 +117,7 @@ class ExecuteHold(PartOrder):
     """
 
     type = "TRANSFER"
+    is_watched = True
     refuses: ClassVar[errors.Refusals] = (
         *PartOrder.refuses,
         errors.HoldNotOpen,
@@ -126,6 +134,9 @@ class ExecuteHold(PartOrder):
     def needed(self) -> Needs:
         both = (self.wallet_id, self.target_id)
         return Needs(wallets=both, settles=both, limits=(self.target_id,), holds=(self.hold_id,))
+
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        return self.never_alone(ApprovalKind.TRANSFER, books)
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)

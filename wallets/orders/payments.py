@@ -6,12 +6,15 @@ their wallets locked; amounts are positive decimals of the wallet's currency.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
 from iocash import errors
+from users.models.approvals import ApprovalKind
 from wallets.books import Books
+from wallets.books.deeds import WatchedAct
 from wallets.books.rows import Leg, LockedWallet
 from wallets.orders.base import MoneyOrder, Needs, Outcome, PartOrder, Payment
 
@@ -29,6 +32,7 @@ class CashIn(MoneyOrder):
     """
 
     type = "CASH_IN"
+    is_watched = True
     refuses: ClassVar[errors.Refusals] = (
         *MoneyOrder.refuses,
         errors.WalletNotReady,
@@ -39,6 +43,10 @@ class CashIn(MoneyOrder):
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
         return Needs(wallets=wallets, settles=wallets, limits=wallets, flows=wallets)
+
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        currency = self.wallet(books).currency
+        return [WatchedAct(ApprovalKind.CASH_IN, currency, self.minor(books))]
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)
@@ -65,6 +73,7 @@ class Transfer(Payment):
     """
 
     type = "TRANSFER"
+    is_watched = True
     refuses: ClassVar[errors.Refusals] = (
         *Payment.refuses,
         errors.WalletNotReady,
@@ -72,6 +81,9 @@ class Transfer(Payment):
         errors.InsufficientFunds,
         errors.LimitExceeded,
     )
+
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        return self.never_alone(ApprovalKind.TRANSFER, books)
 
     def apply(self, books: Books) -> Outcome:
         wallet, target = self.wallet(books), self.target(books)
@@ -107,6 +119,7 @@ class Reverse(PartOrder):
     """
 
     type = "REVERSAL"
+    is_watched = True
     refuses: ClassVar[errors.Refusals] = (
         *PartOrder.refuses,
         errors.MovementNotReversible,
@@ -126,12 +139,20 @@ class Reverse(PartOrder):
         movements = tuple(filter(None, (self.movement_id, self.mirror_id)))
         return Needs(wallets=wallets, settles=wallets, movements=movements)
 
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        leg = books.movement(self.movement_id, self.wallet(books))
+        return [WatchedAct(ApprovalKind.REVERSAL, leg.currency, self.amount_of(books, leg))]
+
+    def amount_of(self, books: Books, leg: Leg) -> int:
+        """The amount to reverse: the one that is named, or all that is left."""
+        return self.minor_or_none(books) or leg.magnitude - books.reversed_amount(leg)
+
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
         leg = books.movement(self.movement_id, wallet)
         leg.require_reversible()
         before = books.reversed_amount(leg)
-        amount = self.minor_or_none(books) or leg.magnitude - before
+        amount = self.amount_of(books, leg)
         leg.require_reversible_amount(amount, before)
         if leg.counterparty_id is None:
             return self.reverse_cash_in(books, wallet, leg, amount)
@@ -180,6 +201,7 @@ class Adjust(MoneyOrder):
     """
 
     type = "ADJUSTMENT"
+    is_watched = True
     refuses: ClassVar[errors.Refusals] = (
         *MoneyOrder.refuses,
         errors.WalletNotReady,
@@ -188,6 +210,10 @@ class Adjust(MoneyOrder):
     )
 
     is_debit: bool
+
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        currency = self.wallet(books).currency
+        return [WatchedAct(ApprovalKind.ADJUSTMENT, currency, self.minor(books))]
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)

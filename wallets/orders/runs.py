@@ -41,7 +41,8 @@ class RunSchedule(WalletOrder):
     """Make the run of a scheduled operation that is due now, if one is.
 
     A refusal of the payment does not refuse this order: the run is FAILED. A run is SKIPPED if the
-    scheduled operation is paused, its wallet or the owner can't pay, or a later run is due already.
+    scheduled operation is paused, its client is suspended, its wallet or the owner can't pay, or a
+    later run is due already.
     What names the payee never changes, so it is known before the locks; all else is read under
     them.
 
@@ -193,6 +194,8 @@ def reason_to_skip(books: Books, wallet: LockedWallet, schedule: LockedSchedule)
     """The code of why a run is not executed; blank: it is."""
     if schedule.status == "PAUSED":
         return "scheduled_operation_paused"
+    if schedule.client_id in books.suspended:
+        return errors.ClientSuspended.code
     if not schedule.trigger and schedule.is_missed(books.now):
         return "run_missed"
     try:

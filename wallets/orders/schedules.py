@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -12,10 +13,12 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from iocash import errors
+from users.models.approvals import ApprovalKind
 from users.models.events import EventKind
 from users.models.ids import new_id
 from users.models.versions import require_version
 from wallets.books import Books
+from wallets.books.deeds import WatchedAct
 from wallets.books.rows import LockedAccount, LockedWallet
 from wallets.books.schedules import LockedSchedule
 from wallets.orders.base import Needs, Outcome, WalletOrder
@@ -71,6 +74,7 @@ class CreateSchedule(ScheduleOrder):
     """
 
     status = 201
+    is_watched = True
     refuses: ClassVar[errors.Refusals] = (
         *ScheduleOrder.refuses,
         errors.CurrencyMismatch,
@@ -112,6 +116,9 @@ class CreateSchedule(ScheduleOrder):
             raise errors.InvalidFields(
                 errors.FieldError("receiver.account", "same_wallet", "Must be another wallet.")
             )
+
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        return self.never_alone(ApprovalKind.TRANSFER, books)
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
@@ -197,6 +204,7 @@ class ChangeSchedule(ScheduleOrder):
     """
 
     status = 200
+    is_watched = True
     refuses: ClassVar[errors.Refusals] = (
         *ScheduleOrder.refuses,
         errors.VersionConflict,
@@ -218,6 +226,12 @@ class ChangeSchedule(ScheduleOrder):
 
     def check_shape(self, books: Books) -> None:
         self.check_minor(self.amount, "amount", books)
+
+    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+        """Another amount orders other payments than its client did; all else orders none."""
+        if self.amount is None:
+            return []
+        return self.never_alone(ApprovalKind.TRANSFER, books)
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)

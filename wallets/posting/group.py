@@ -27,6 +27,7 @@ from iocash.db.pipeline import ROLLBACK, Pipeline
 from iocash.db.transactions import Transaction, as_array, note_witness, pipelined_transaction
 from users.models.idempotency import UsedKey
 from wallets.books import Books
+from wallets.books.deeds import count_deeds, require_within_thresholds
 from wallets.orders.base import Order, Outcome, Result, attempt
 from wallets.posting import clocks
 from wallets.posting.opening import open_books
@@ -123,12 +124,18 @@ def apply(books: Books, order: Order) -> Outcome:
 
     Raises:
         DatabaseUnavailable: the last movement of a wallet is in the future.
+        ApprovalRequired: a member of staff may not do it alone.
         Refused: a rule does not allow it.
     """
     for wallet in map(books.wallets.get, order.needs.settles):
         if wallet and wallet.client_id == order.client_id:
             clocks.require_passed(wallet, books.now)
+    deeds = order.deeds(books) if order.needs.staff else ()
+    if deeds:
+        require_within_thresholds(books, order.by, deeds)
     outcome = order.apply(books)
+    if deeds:
+        count_deeds(books, order.by, deeds)
     if order.key:
         used = UsedKey.of(
             order.client_id,

@@ -116,10 +116,25 @@ READS: Final = {
     "reversed": Read(read.READ_REVERSED, of_ids("movements"), dict),
     "holds": Read(read.READ_HOLDS, of_ids("holds"), by_id(LockedHold)),
     **RESOURCES,
+    "suspended": Read(
+        read.READ_SUSPENDED,
+        lambda asking: (asking.clients,),
+        lambda found: frozenset(client for (client,) in found),
+    ),
     "numbers": Read(
         read.DRAW_NUMBERS,
         lambda asking: (asking.needs.numbers,),
         lambda found: [number for (number,) in found],
+    ),
+    "deeds": Read(
+        read.READ_DEEDS,
+        lambda asking: (asking.needs.staff,),
+        lambda found: {(actor, currency): amount for actor, currency, amount in found},
+    ),
+    "thresholds": Read(
+        read.READ_THRESHOLDS,
+        lambda asking: (asking.needs.staff,),
+        read.capped,
     ),
     "labels": Read(read.READ_LABELS, of_ids("labels")),
     "credentials": Read(
@@ -132,7 +147,7 @@ READS: Final = {
 Resources of a wallet need neither: their classes declare it."""
 
 READS_WITHOUT_RESOURCES: Final = {
-    name: each for name, each in READS.items() if name not in RESOURCES
+    name: each for name, each in READS.items() if name not in {*RESOURCES, "suspended"}
 }
 """The same for orders that name no resources, as most do."""
 
@@ -182,8 +197,13 @@ def open_books(
 def lock(
     pipeline: Pipeline, asking: Asking, locks: Locks, whose: UUID | str
 ) -> tuple[Answer | None, Answer]:
-    """Lock users by id, then wallets by id, including those of the users and of limited owners."""
+    """Lock users by id, then wallets by id, including those of the users and of limited owners.
+
+    The members of staff whose acts are summed come first.
+    """
     needs = asking.needs
+    if needs.staff:
+        pipeline.ask(read.LOCK_STAFF, [as_array(needs.staff)])
     ids = [as_array(each) for each in (needs.wallets, needs.users, needs.limits)]
     if not (needs.users or needs.limits):
         return None, pipeline.ask(locks.wallets, [ids[0], whose])

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from iocash.db.outcome import MARK
 from iocash.db.pipeline import Answer
+from users.locking import STAFF
+from users.models.approvals import ceiling_of
 from users.models.idempotency import UsedKey
 from wallets.books import Books, limits
 from wallets.books.columns import columns
@@ -180,11 +182,39 @@ READ_ACTIVE = {
     if kind.unique
 }
 """The rows with which new ones could collide: a constraint would roll back the whole group."""
+READ_SUSPENDED = "SELECT id FROM users_client WHERE id = ANY(%s) AND status = 'SUSPENDED'"
 READ_LABELS = """
     SELECT id, alias, dlt_address, dlt_network, metadata FROM wallets_wallet
     WHERE id = ANY(%s) AND client_id = ANY(%s)
 """
 DRAW_NUMBERS = "SELECT nextval('wallets_iban_number') FROM generate_series(1, %s)"
+LOCK_STAFF = f"""
+    SELECT pg_advisory_xact_lock({STAFF}, hashtext(actor))
+    FROM (SELECT unnest(%s::text[]) AS actor ORDER BY 1 OFFSET 0) AS staff
+"""  # noqa: S608
+"""What one member of staff does is summed by one transaction at a time. Before all other locks."""
+READ_DEEDS = """
+    SELECT event.actor, movement.currency, sum(abs(movement.amount))::bigint
+    FROM users_event AS event
+    JOIN wallets_movement AS movement
+        ON movement.client_id = event.client_id AND movement.id = event.subject_id
+    WHERE event.actor = ANY(%s) AND event.actor LIKE 'staff:%%'
+      AND event.created_at > (SELECT iocash_clock() - interval '24 hours')
+      AND NOT event.data ? 'approval'
+      AND CASE movement.type
+          WHEN 'CASH_IN' THEN event.kind = 'movement.settled'
+          WHEN 'ADJUSTMENT' THEN event.kind = 'movement.settled'
+          WHEN 'REVERSAL' THEN event.kind = 'movement.settled' AND movement.amount < 0
+          WHEN 'CASH_OUT' THEN event.kind = 'movement.settled'
+              OR event.kind = 'movement.error' AND movement.sent_at IS NOT NULL
+          ELSE false END
+    GROUP BY event.actor, movement.currency
+"""
+"""What members of staff did alone; of a reversal the leg that pays is counted."""
+READ_THRESHOLDS = """
+    SELECT DISTINCT ON (kind, currency) kind, currency, amount FROM users_threshold
+    WHERE cardinality(%s::text[]) > 0 ORDER BY kind, currency, version DESC
+"""
 READ_CLOCK = f"SELECT {MARK}, clock_timestamp(), iocash_clock()"
 """What the transaction is known by afterwards; the time of the database's machine; and that of all
 that is done, taken once."""
@@ -210,6 +240,14 @@ def allowances(
         if allowance := found.get((user_id, currency)):
             allowance.count(type_, limits.Used(at, amount))
     return found
+
+
+def capped(found: Rows) -> dict[tuple[str, str], int]:
+    """The thresholds by act and currency: none is above the ceiling of the code."""
+    return {
+        (kind, currency): min(amount, ceiling_of(kind, currency))
+        for kind, currency, amount in found
+    }
 
 
 def add_labels(books: Books, labels: Rows) -> None:

@@ -206,7 +206,8 @@ class ScheduledExecutionAnswer(fields.Serializer):
         allow_null=True,
         example="insufficient_funds",
         help_text="Why it failed or was skipped: the code of an error, or `cash_out_rejected`, "
-        "`cash_out_cancelled`, `run_missed` or `scheduled_operation_paused`. Null: it did not.",
+        "`cash_out_cancelled`, `run_missed`, `scheduled_operation_paused` or `client_suspended`. "
+        "Null: it did not.",
     )
     amount = fields.Money(example="10.00", help_text="What it pays, in units of `currency`.")
     currency = fields.Currency(read_only=True)

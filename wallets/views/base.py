@@ -32,6 +32,7 @@ class OrderView(ClientView):
         "hold_id": fields.Id(help_text="The id of a hold of the wallet."),
         "account_id": fields.Id(help_text="The id of an external account of the wallet."),
         "schedule_id": fields.Id(help_text="The id of a scheduled operation of the wallet."),
+        "file_id": fields.Id(help_text="The id of a statement file of the wallet."),
         "execution_id": fields.Id(help_text="The id of an execution of the scheduled operation."),
     }
 

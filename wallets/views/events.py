@@ -64,8 +64,10 @@ class EventListView(EventView):
         client_id, reached = self.caller.client_id, pages.reached
         if seconds <= 0:
             return False
-        with LATEST.of(client_id):
-            return waiting.wait_for(lambda: LATEST.position(client_id) > reached, seconds)
+        with LATEST.of(client_id) as may_wait:
+            return may_wait and waiting.wait_for(
+                lambda: LATEST.position(client_id) > reached, seconds
+            )
 
     def paginate_queryset(self, queryset: Any) -> Any:
         """The values of the events of the page."""

@@ -40,8 +40,8 @@ from wallets.serializers.movements import (
     OneMovementQuery,
     ReversalBody,
 )
+from wallets.statements.counterparties import show_counterparties
 from wallets.views.base import OrderView, of_wallets, parts_of, product
-from wallets.views.counterparties import show_counterparties
 
 
 class MovementView(OrderView):

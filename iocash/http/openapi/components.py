@@ -7,6 +7,7 @@ from typing import Any
 from iocash import errors
 from iocash.http.openapi.facts import OF_ITEMS, conflict_schemas
 from iocash.http.openapi.headers import HEADERS
+from iocash.http.serializers import text_of
 
 Json = dict[str, Any]
 
@@ -14,7 +15,8 @@ DESCRIPTION = """E-money wallets: cash in, cash out, transfer, hold.
 
 Amounts are decimal strings in units of the currency, times are RFC 3339 in UTC. A string with
 `x-extensible-enum` has one of these values today; new ones may be added, so handle unknown values.
-`x-codes` lists the error codes of a response. The examples come from real calls.
+`x-codes` lists the error codes of a response; `ErrorCode` says what each means. The examples come
+from real calls, one for each schema; they show few of `_links` and one item of `_embedded`.
 Errors are in English or Spanish, as `Accept-Language` prefers."""
 LICENSE: Json = {"name": "MIT", "identifier": "MIT"}
 SERVERS: list[Json] = [
@@ -149,7 +151,9 @@ def schemas(codes: set[str]) -> Json:
         "Error": ERROR,
         "ErrorCode": {
             "type": "string",
-            "description": "Tells errors apart; stable, but new codes may be added.",
+            "description": (
+                "Tells errors apart; stable, but new codes may be added.\n\n" + meanings_of(kinds)
+            ),
             "x-extensible-enum": sorted(codes),
             "examples": ["insufficient_funds"],
         },
@@ -159,3 +163,8 @@ def schemas(codes: set[str]) -> Json:
         "PageLinks": PAGE_LINKS,
         "EventPageLinks": EVENT_PAGE_LINKS,
     }
+
+
+def meanings_of(kinds: list[type[errors.Refused]]) -> str:
+    """What each of these codes means, as a list in Markdown."""
+    return "\n".join(f"- `{kind.code}`: {' '.join(text_of(kind).split())}" for kind in kinds)

@@ -69,6 +69,10 @@ FACTS: Json = {
     "maxReplays": _count("How many replays of an endpoint can run at the same time.", 3),
     "maxWallets": _count("How many open wallets a user can have.", WALLETS),
     "movementId": _id("The movement."),
+    "nextAnchorAt": {
+        **_time("When the next anchor is written. Null: none is planned."),
+        "type": ["string", "null"],
+    },
     "open": _count("How many open wallets the user has.", WALLETS),
     "orderCurrency": _text("The currency of the order (ISO 4217).", "USD"),
     "refused": _count("The number of items that were refused.", 1),

@@ -122,7 +122,7 @@ class AutoSchema(Spectacular):
         if not self.view.authentication_classes:
             return []
         scope = getattr(self.view, "scope", None)
-        kind = "read" if self.method == "GET" else "write"
+        kind = "read" if self.method == "GET" or self.declared.reads else "write"
         return [{"bearer": [f"{scope}:{kind}"] if scope else []}]
 
     # Parameters, bodies and answers

@@ -12,7 +12,6 @@ from iocash import errors
 from iocash.http.openapi.headers import STATUS_HEADERS, header_references
 from iocash.http.parsing import BODIES
 from iocash.http.rendering import JSON
-from iocash.http.serializers import text_of
 
 Json = dict[str, Any]
 Kind = type[errors.Refused]
@@ -76,19 +75,15 @@ def responses(kinds: list[Kind]) -> Json:
 
 
 def _response(status: int, kinds: list[Kind]) -> Json:
-    lines = [f"- `{kind.code}`: {_sentence(kind)}" for kind in kinds]
+    codes = ", ".join(f"`{kind.code}`" for kind in kinds)
     known = "X-Request-Id", *STATUS_HEADERS.get(status, ())
     waits = ("Retry-After",) if errors.OtpTooSoon in kinds else ()
     return {
-        "description": f"{HTTPStatus(status).phrase}\n\n" + "\n".join(lines),
+        "description": f"{HTTPStatus(status).phrase}: {codes}.",
         "headers": header_references([*known, *waits]),
         "content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}},
         "x-codes": [kind.code for kind in kinds],
     }
-
-
-def _sentence(kind: Kind) -> str:
-    return " ".join(text_of(kind).split())
 
 
 def share_refusals(paths: Json) -> Json:

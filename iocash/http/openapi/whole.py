@@ -15,6 +15,40 @@ from iocash.http.serializers import text_of
 
 Json = dict[str, Any]
 
+PROPERTIES = {
+    "alertBelow": "AlertBelow",
+    "amount": "OrderAmount",
+    "concept": "Concept",
+    "createdAt": "CreatedAt",
+    "currency": "ExpectedCurrency",
+    "dltAddress": "DltAddress",
+    "email": "EmailOrNull",
+    "externalAccountId": "ExternalAccountId",
+    "holderName": "HolderNameOrNull",
+    "holdId": "HoldId",
+    "kinds": "EventPatterns",
+    "limitType": "LimitType",
+    "metadata": "MetadataOrNull",
+    "movementId": "MovementId",
+    "publishedAt": "PublishedAt",
+    "reason": "RejectionReason",
+    "reference": "Reference",
+    "requested": "Requested",
+    "resetsAt": "ResetsAt",
+    "retryAt": "RetryAt",
+    "retryUntil": "RetryUntil",
+    "reviewedAt": "ReviewedAt",
+    "scheduledOperationId": "ScheduledOperationId",
+    "timeZone": "TimeZone",
+    "updatedAt": "UpdatedAt",
+    "url": "WebhookUrl",
+    "userId": "UserId",
+    "userName": "UserName",
+    "walletId": "WalletId",
+    "webhookEndpointId": "WebhookEndpointId",
+}
+"""The properties that many schemas have, and the component that describes the commonest form."""
+
 BESIDE = {"readOnly", "allOf"}
 """Members that drf-spectacular puts beside a reference; the document does not need them."""
 
@@ -30,7 +64,9 @@ def complete(result: Json, **kwargs: Any) -> Json:
     known["securitySchemes"] = components.SCHEMES
     known["schemas"] = known.get("schemas", {}) | components.schemas(codes)
     name_embedded(known["schemas"])
-    known["schemas"] = dict(sorted(simplified(known["schemas"]).items()))
+    known["schemas"] = simplified(known["schemas"])
+    share_properties(known["schemas"])
+    known["schemas"] = dict(sorted(known["schemas"].items()))
     result["paths"] = simplified(result["paths"])
     link_creations(result["paths"])
     known["parameters"] = share("parameters", parameters_of(result["paths"]))
@@ -105,6 +141,22 @@ def name_embedded(schemas: Json) -> None:
             known = f"Embedded{collection[0].upper()}{collection[1:]}"
             schemas.setdefault(known, embedded)
             page["properties"]["_embedded"] = {"$ref": f"#/components/schemas/{known}"}
+
+
+def share_properties(schemas: Json) -> None:
+    """Describe each of PROPERTIES once: where it is the same, schemas refer to a component."""
+    for name, component in PROPERTIES.items():
+        having = [
+            each["properties"] for each in schemas.values() if name in each.get("properties", {})
+        ]
+        forms = [properties[name] for properties in having]
+        commonest = max(forms, key=lambda form: forms.count(form) * len(str(form)), default=None)
+        if commonest is None or forms.count(commonest) < 2 or component in schemas:
+            continue
+        for properties in having:
+            if properties[name] == commonest:
+                properties[name] = {"$ref": f"#/components/schemas/{component}"}
+        schemas[component] = commonest
 
 
 def simplified(node: Any) -> Any:

@@ -17,10 +17,13 @@ OTHER_CLOCKS = re.compile(
     r"|\b(CURRENT_(DATE|TIME|TIMESTAMP)|LOCALTIME(STAMP)?)\b"
 )
 REAL_TIME = {
+    "users/approvals/influence.py": "the log of the back office",
     "users/models/duties.py": "runs and leases of our own processes",
     "users/credentials.py": "the expiry of keys",
     "users/webhooks/leases.py": "leases of our own processes",
     "wallets/duties/schedules.py": "leases of our own processes",
+    "wallets/duties/statements.py": "leases of our own processes",
+    "wallets/models/statement_files.py": "leases of our own processes",
     "users/models/sandbox.py": "what a sandbox's clock is ahead of",
     "wallets/posting/read.py": "the time of the database's machine, which is compared with ours",
 }

@@ -16,6 +16,7 @@ from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.support import people
+from tests.support.anchors import anchored
 from tests.support.people import Api
 from tests.support.resources import ENDPOINTS, RESOURCES, table_of, things
 from users import users
@@ -66,8 +67,13 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
         "attempts, event_id, failed_at, next_attempt_at, position, status",
     ),
     "users_webhookattempt": (ERASED, ""),
-    "users_apikey": (KEPT, "expires_at, label, revoked_at"),
-    "users_signingkey": (KEPT, "expires_at, label, revoked_at"),
+    "users_apikey": (KEPT, "expires_at, label, revoked_at, scopes"),
+    "users_signingkey": (KEPT, "expires_at, label, revoked_at, scopes"),
+    "users_approval": (
+        KEPT,
+        "code, decided_at, decided_by_id, decision, facts, made_id, reason, state, texts",
+    ),
+    "users_threshold": (KEPT, ""),
     "users_otp": (
         ERASED,
         "about, attempts, digest, expires_at, next_try_at, sealed, sent_at, tries",
@@ -109,6 +115,10 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "wallets_closing": (KEPT, "ended_at, ended_by, holder_name, iban, state"),
     "wallets_closingpayment": (KEPT, ""),
     "wallets_dormancynotice": (KEPT, "note"),
+    "wallets_statementfile": (
+        KEPT,
+        "attempts, closing_head, content, lease, leased_until, sha256, status",
+    ),
     "users_reviewassignment": (KEPT, ""),
     "users_rejectionreason": (KEPT, "is_offered, text"),
     "users_identityverification": (
@@ -260,7 +270,7 @@ def test_role_is_refused_statements_of_the_owner(serving, statement):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_role_may_run_everything_that_serving_needs(as_serving):
+def test_role_may_run_everything_that_serving_needs(as_serving, settings, tmp_path):
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user")
         assert cursor.fetchone() == (ROLE,)
@@ -284,6 +294,7 @@ def test_role_may_run_everything_that_serving_needs(as_serving):
     people.pass_time(timedelta(days=2))
     people.reverse(paid)
     there = things(bobs, bobs_other, 1_00)
+    anchored(settings, tmp_path)
     api = Api(people.a_key(client))
     for endpoint in ENDPOINTS:
         if endpoint.method == "GET" and "{user}" not in endpoint.path:

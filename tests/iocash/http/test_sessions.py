@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from uuid_utils.compat import uuid7
 
 from iocash.http import sessions
+from tests.support.approvals import password_reset_approved
 from tests.support.log_ins import PASSWORD, is_in, log_in
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +108,7 @@ def test_password_change_ends_other_sessions(browser):
 def test_link_to_set_another_password_ends_sessions(browser, supervisor, staff):
     boss = Browser()
     boss.force_login(staff)
+    password_reset_approved(supervisor, staff)
     address = f"/admin/auth/user/{supervisor.pk}/act/password-link/"
     assert boss.post(address, {"key": str(uuid7())}).status_code == 200
     assert not is_in(browser)

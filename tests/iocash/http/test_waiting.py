@@ -19,6 +19,7 @@ from iocash.postgres import CHECKOUT
 from tests.support import people
 from tests.support.server import Served, database_of_tests
 from tests.support.threads import PATIENCE, Stranger
+from users.views.latest import MOST_OF_CLIENT
 from wallets.models import Wallet
 
 
@@ -112,7 +113,7 @@ def test_server_ends_though_requests_wait(alices: Wallet, tmp_path: Any) -> None
         while follow(place.replace("wait=20", "wait=0"))[2]["_embedded"]["events"]:
             assert time.monotonic() < until
         callers = [Stranger(lambda: follow(place)) for _ in range(4 * waiting.MOST)]
-        while sum(caller.is_alive() for caller in callers) > 2 * waiting.MOST:
+        while sum(caller.is_alive() for caller in callers) > 2 * MOST_OF_CLIENT:
             assert time.monotonic() < until
         begun = time.monotonic()
         os.killpg(server.process.pid, signal.SIGTERM)

@@ -13,6 +13,7 @@ from tests.support.backoffice import Office, page_of
 from tests.support.webhooks import a_failed_delivery, an_attempt, an_endpoint
 from users.models import Client, Event, WebhookDelivery, WebhookEndpoint
 from users.models.ids import new_id
+from users.webhooks.secrets import valid_secrets
 from wallets.dashboard import waiting
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +50,9 @@ def test_page_of_an_endpoint_shows_attempts_and_failures_without_its_secret(
     page = office.get(page_of(endpoint))
     assert "503" in page
     assert str(event.id) in page
+    assert f"<h1>{endpoint.url}</h1>" in page
     assert endpoint.secrets[0] not in page
+    assert valid_secrets(endpoint)[0] not in page
 
 
 def test_page_of_an_attempt_shows_request_and_answer(office, endpoint, event):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from tests.support import mail_server, sandbox
 from tests.support.mail_server import MailServer
 from tests.support.staff import VIEWER, a_member
 from tests.support.threads import at_once
+from users.duties import digests
 from users.duties.digests import DigestNotSent, SendDigests
 from users.models import Preferences
 
@@ -72,6 +73,18 @@ def test_failure_is_raised_and_the_digest_is_sent_later(server, morning, setting
     with pytest.raises(DigestNotSent, match="1 of 1 digests: ConnectionRefusedError"):
         SendDigests().perform()
     settings.EMAIL_PORT = server.port
+    assert SendDigests().perform() == 1
+
+
+def test_digest_of_a_process_that_ends_meanwhile_is_sent_later(server, morning, monkeypatch):
+    def end(member: Any, today: date) -> None:
+        raise SystemExit
+
+    a_reader("alice")
+    with monkeypatch.context() as patch:
+        patch.setattr(digests, "send_digest", end)
+        with pytest.raises(SystemExit):
+            SendDigests().perform()
     assert SendDigests().perform() == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from threading import Event
+from uuid import uuid4
 
 import pytest
 
@@ -128,6 +129,20 @@ def test_period_of_a_killed_process_is_taken_when_its_lease_is_over(monkeypatch)
     killed.release.set()
     assert caller.answer == 1
     assert (state().next_due_at or clock.now()) > clock.now()
+
+
+def test_process_without_the_lease_ends_no_period():
+    """It was stopped for longer than its lease; another one has the period."""
+    states, late, other = DutyState.objects, uuid4(), uuid4()
+    states.plan("hourly", clock.now())
+    assert states.claim("hourly", late, HOUR)
+    DutyState.objects.update(lease_until=datetime(2020, 1, 1, tzinfo=UTC))
+    assert states.claim("hourly", other, HOUR)
+    before = state().next_due_at
+    assert not states.finish("hourly", late, clock.now() + HOUR)
+    assert not states.renew("hourly", late, HOUR)
+    assert not states.release("hourly", late)
+    assert (state().lease, state().next_due_at) == (other, before)
 
 
 @pytest.mark.django_db(transaction=True)

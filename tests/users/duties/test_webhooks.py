@@ -7,21 +7,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from iocash.worker import DUTIES
 from iocash.worker.loop import load_duties
-from tests.support import mail_server
+from tests.support import mail_server, people
 from tests.support.mail_server import MailServer
 from tests.support.people import BY
 from tests.support.webhooks import an_attempt, an_endpoint
 from users.duties import webhooks
 from users.duties.webhooks import DeleteWebhookAttempts, MailAboutWebhooks
-from users.models import Client, WebhookAttempt, WebhookEndpoint
+from users.models import Client, DutyState, WebhookAttempt, WebhookEndpoint
 from users.models.ids import new_id
 from users.webhooks import endpoints
 
 pytestmark = pytest.mark.django_db
+
+OLD = "2020-01-01T00:00:00Z"
 
 
 @pytest.fixture
@@ -81,6 +84,71 @@ def test_mail_that_is_not_taken_is_sent_later(server, endpoint, settings):
     settings.EMAIL_PORT = right
     assert MailAboutWebhooks().perform() == 1
     assert len(server.received) == 1
+
+
+def test_mail_that_is_not_taken_stops_no_other(server, endpoint, client_demo):
+    disable(endpoint, "GONE")
+    refused = people.a_client("Refused")
+    Client.objects.filter(id=refused.id).update(contact="no address\n@")
+    first = an_endpoint(refused)
+    disable(first, "GONE")
+    WebhookEndpoint.objects.filter(id=first.id).update(updated_at=OLD)
+    with pytest.raises(ValueError, match="Invalid address"):
+        MailAboutWebhooks().perform()
+    assert len(server.received) == 1
+
+
+def test_mail_of_a_killed_process_is_sent_again(server, endpoint, monkeypatch):
+    """It was sent, and the process was killed before it had written so."""
+
+    def die(endpoint: WebhookEndpoint) -> None:
+        raise KeyboardInterrupt
+
+    disable(endpoint, "GONE")
+    with monkeypatch.context() as patch:
+        patch.setattr(webhooks, "note_mail", die)
+        with pytest.raises(KeyboardInterrupt):
+            MailAboutWebhooks().perform()
+    duty = MailAboutWebhooks()
+    assert [duty.perform(), duty.perform()] == [1, 0]
+    assert len(server.received) == 2
+
+
+def test_endpoint_that_is_disabled_again_gets_another_mail(server, endpoint, monkeypatch):
+    disable(endpoint, "GONE")
+    known = WebhookEndpoint.objects.get(id=endpoint.id)
+    disable(endpoint, "FAILING")
+    webhooks.note_mail(known)
+    assert MailAboutWebhooks().perform() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_transaction_is_open_while_the_mail_server_is_asked(server, endpoint, monkeypatch):
+    """It would hold back all events."""
+    real, numbers = webhooks.mail_about, []
+
+    def look(about: WebhookEndpoint) -> None:
+        numbers.append((connection.in_atomic_block, is_numbered()))
+        real(about)
+
+    disable(endpoint, "GONE")
+    monkeypatch.setattr(webhooks, "mail_about", look)
+    assert MailAboutWebhooks().perform() == 1
+    assert numbers == [(False, False)]
+
+
+def is_numbered() -> bool:
+    """Whether a transaction of this connection has a number."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
+        return bool(cursor.fetchone()[0])
+
+
+def test_two_processes_mail_once(server, endpoint):
+    disable(endpoint, "GONE")
+    DutyState.objects.plan("mail-about-webhooks", timezone.now() - timedelta(days=1))
+    assert DutyState.objects.claim("mail-about-webhooks", new_id(), timedelta(minutes=1))
+    assert MailAboutWebhooks().perform() == 0
 
 
 def test_attempts_are_deleted_after_thirty_days(endpoint, monkeypatch):

@@ -51,11 +51,16 @@ def test_client_is_created_once():
     assert ApiKey.objects.filter(client=Client.objects.get()).count() == 2
 
 
-def test_issued_key_has_every_scope_and_no_expiry_by_default():
+def test_issued_key_has_every_scope_but_those_about_money_and_no_expiry_by_default():
     issue_key("Demo")
     key = ApiKey.objects.get()
-    assert set(key.scopes) == set(SCOPES)
+    assert set(key.scopes) == set(SCOPES) - {"cash-in:write", "movements:write"}
     assert (key.expires_at, key.revoked_at) == (None, None)
+
+
+def test_shell_gives_scopes_about_money_if_they_are_named():
+    issue_key("Demo", "--scope", "movements:write", "--scope", "cash-in:write")
+    assert ApiKey.objects.get().scopes == ["cash-in:write", "movements:write"]
 
 
 def test_issued_key_has_the_given_scopes_label_and_days():

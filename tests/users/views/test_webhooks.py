@@ -11,9 +11,10 @@ from django.utils import timezone
 from tests.support import people
 from tests.support.people import Api
 from tests.support.webhooks import an_endpoint
-from users.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from users.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookStream
 from users.models.ids import new_id
 from users.signatures import secret_bytes
+from users.webhooks.secrets import valid_secrets
 
 pytestmark = pytest.mark.django_db
 
@@ -40,8 +41,8 @@ def test_new_endpoint_is_pending_and_its_secret_is_shown(api):
     assert answer.headers["Location"].endswith(f"/{PATH}/{kept.id}")
     assert answer.json["status"] == "PENDING"
     assert (answer.json["description"], answer.json["ordering"]) == ("Shop", "NONE")
-    assert answer.json["secret"] == kept.secrets[0]
-    assert len(secret_bytes(kept.secrets[0])) == 32
+    assert answer.json["secret"] == valid_secrets(kept)[0]
+    assert len(secret_bytes(valid_secrets(kept)[0])) == 32
     assert Event.objects.get(subject_id=kept.id).kind == "webhook_endpoint.created"
     assert kept.streams.get().until is None
 
@@ -215,13 +216,13 @@ def test_ordering_can_not_be_changed(api, endpoint):
 
 
 def test_rotation_shows_a_new_secret_and_keeps_the_former_for_a_day(api, endpoint):
-    secrets = [endpoint.secrets[0]]
+    secrets = valid_secrets(endpoint)
     for _ in range(3):
         answer = api.post(at(endpoint, "/rotate-secret"))
         assert answer.status == 200
         secrets.insert(0, answer.json["secret"])
     endpoint.refresh_from_db()
-    assert endpoint.secrets == secrets[:3]
+    assert valid_secrets(endpoint) == secrets[:3]
     assert timedelta(hours=23) < endpoint.secrets_until - timezone.now() < timedelta(hours=25)
 
 
@@ -281,3 +282,60 @@ def test_replay_of_an_empty_period_makes_nothing(api, endpoint, alices):
     body = {"fromTime": "2030-01-01", "until": "2029-01-01"}
     assert api.post(at(endpoint, "/replay"), body).status == 202
     assert endpoint.streams.count() == 1
+
+
+# --- Idempotency keys ---------------------------------------------------------------------------
+
+
+def test_rotation_with_the_same_key_rotates_once(api, endpoint):
+    first = api.post(at(endpoint, "/rotate-secret"), key="r1")
+    again = api.post(at(endpoint, "/rotate-secret"), key="r1")
+    assert (first.status, again.status, again.json["secret"]) == (200, 200, None)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    endpoint.refresh_from_db()
+    assert valid_secrets(endpoint)[0] == first.json["secret"]
+    assert len(endpoint.secrets) == 2
+    assert api.post(at(endpoint, "/rotate-secret"), key="r2").json["secret"]
+
+
+def test_ping_with_the_same_key_is_asked_for_once(api, endpoint):
+    api.post(at(endpoint, "/ping"), key="p")
+    WebhookEndpoint.objects.update(ping_id=None)
+    again = api.post(at(endpoint, "/ping"), key="p")
+    assert (again.status, again.headers["Idempotent-Replayed"]) == (202, "true")
+    assert WebhookEndpoint.objects.get().ping_id is None
+
+
+def test_resend_with_the_same_key_sends_once_also_when_the_endpoint_is_disabled(api, endpoint):
+    event = Event.objects.filter(client=endpoint.client_id).latest("position")
+    body = {"eventId": str(event.id)}
+    api.post(at(endpoint, "/resend"), body, key="e")
+    WebhookDelivery.objects.all().delete()
+    api.patch(at(endpoint), {"status": "DISABLED"})
+    again = api.post(at(endpoint, "/resend"), body, key="e")
+    assert (again.status, again.headers["Idempotent-Replayed"]) == (202, "true")
+    assert not WebhookDelivery.objects.exists()
+
+
+def test_replay_with_the_same_key_begins_once(api, endpoint, alices):
+    event = Event.objects.filter(client=endpoint.client_id).earliest("position")
+    before = WebhookStream.objects.count()
+    for _ in range(2):
+        body = {"fromEvent": str(event.id)}
+        assert api.post(at(endpoint, "/replay"), body, key="y").status == 202
+    assert WebhookStream.objects.count() == before + 1
+
+
+@pytest.mark.parametrize("path", ["/ping", "/rotate-secret"])
+def test_key_of_another_endpoint_is_refused(api, client_demo, endpoint, path):
+    api.post(at(endpoint, path), key="k")
+    other = an_endpoint(client_demo, "https://other.example/hooks")
+    answer = api.post(at(other, path), key="k")
+    assert (answer.status, answer.code) == (409, "idempotency_key_reused")
+
+
+def test_refused_resend_leaves_its_key_unused(api, endpoint, alices):
+    event = Event.objects.filter(client=endpoint.client_id).latest("position")
+    assert api.post(at(endpoint, "/resend"), {"eventId": str(uuid4())}, key="k").status == 400
+    answer = api.post(at(endpoint, "/resend"), {"eventId": str(event.id)}, key="k")
+    assert (answer.status, "Idempotent-Replayed" in answer.headers) == (202, False)

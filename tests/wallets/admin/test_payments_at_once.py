@@ -18,7 +18,7 @@ from users.models import Event
 from users.models.events import By
 from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("one_person_acts")]
 
 
 @pytest.fixture

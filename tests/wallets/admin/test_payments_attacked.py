@@ -26,7 +26,7 @@ from wallets import posting
 from wallets.admin import queue as queues
 from wallets.models import Movement
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_person_acts")]
 
 
 @pytest.fixture

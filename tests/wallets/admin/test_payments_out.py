@@ -40,7 +40,7 @@ from wallets.orders.cash_outs import (
 )
 from wallets.posting import group
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_person_acts")]
 
 
 @pytest.fixture

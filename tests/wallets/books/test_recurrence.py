@@ -23,13 +23,13 @@ def dates(start: str, frequency: str, count: int) -> list[str]:
 # --- Dates ---------------------------------------------------------------------------------------
 
 TABLE = [
-    # Stripe's billing cycle anchor: 31 January bills on the last day of shorter months, and on the
-    # 31st again afterwards.
+    # Stripe's rule of the billing cycle anchor: 31 January bills on the last day of shorter months,
+    # and on the 31st again afterwards. https://docs.stripe.com/subscriptions/billing-cycle
     ("2023-01-31", "MONTHLY", ["2023-01-31", "2023-02-28", "2023-03-31", "2023-04-30"]),
     ("2024-01-31", "MONTHLY", ["2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30"]),
     ("2026-09-02", "MONTHLY", ["2026-09-02", "2026-10-02", "2026-11-02"]),
     ("2022-06-03", "WEEKLY", ["2022-06-03", "2022-06-10", "2022-06-17", "2022-06-24"]),
-    # PayTo: a payment on the 29th, 30th or 31st is made on the last day of a month without one.
+    # The same rule for the 29th and 30th, and from a month of 31 days.
     ("2025-01-29", "MONTHLY", ["2025-01-29", "2025-02-28", "2025-03-29"]),
     ("2025-01-30", "MONTHLY", ["2025-01-30", "2025-02-28", "2025-03-30"]),
     ("2024-01-30", "MONTHLY", ["2024-01-30", "2024-02-29", "2024-03-30"]),

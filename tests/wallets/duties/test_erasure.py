@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -95,6 +96,25 @@ def test_user_who_can_not_be_erased_stops_no_other(duty, alice, bob, monkeypatch
             duty.perform()
     assert User.objects.filter(erased_at=None).get() == alice
     assert duty.perform() == 1
+
+
+def test_case_that_is_opened_during_a_batch_keeps_its_user(duty, alice, bob, monkeypatch):
+    """While Alice is erased, a case about Bob is opened."""
+    close(alice)
+    close(bob)
+    User.objects.filter(id=bob.id).update(unsubscribed_at=alice.unsubscribed_at)
+    pass_retention()
+    opened: list[Case] = []
+    erase = erasure.erase
+
+    def open_case(*, user_id: UUID, **about: object) -> User:
+        if not opened:
+            opened.append(a_case(bob if user_id == alice.id else alice))
+        return erase(user_id=user_id, **about)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(erasure, "erase", open_case)
+    duty.perform()
+    assert len(opened) == len(erased()) == 1
 
 
 def test_users_to_erase_are_found_by_their_index():

@@ -12,8 +12,9 @@ from tests.support import people, sandbox
 from tests.support.cash_outs import end
 from tests.support.ibans import IBAN
 from tests.support.schedules import a_run_of, change_stored, found, make_due, scheduled
-from users.models import Event
+from users.models import Client, Event
 from wallets import posting
+from wallets.duties.holds import ExpireOverdueHolds
 from wallets.duties.schedules import (
     DATED,
     LEASE,
@@ -204,3 +205,54 @@ def test_due_schedules_are_found_by_an_index():
             values = [LEASE, MOST]
             cursor.execute(f"EXPLAIN {statement}", values)
             assert index in "\n".join(line for (line,) in cursor.fetchall())
+
+
+# --- Suspended clients ---------------------------------------------------------------------------
+
+
+def suspend(client: Client, status: str = "SUSPENDED") -> None:
+    Client.objects.filter(id=client.id).update(status=status)
+
+
+def test_run_of_a_suspended_client_is_skipped_and_the_next_one_is_made(alices, bobs):
+    schedule = scheduled(alices, bobs)
+    make_due(schedule)
+    suspend(alices.client)
+    perform()
+    suspend(alices.client, "ACTIVE")
+    make_due(schedule, number=2)
+    perform()
+    assert runs(schedule) == [(1, "SKIPPED", "client_suspended"), (2, "SUCCESS", "")]
+    assert people.balances(alices, bobs) == [90_00, 10_00]
+
+
+def test_client_suspended_after_its_run_was_taken_pays_nothing(alices, bobs):
+    schedule = scheduled(alices, bobs)
+    make_due(schedule)
+    late = [a_run_of(row) for row in take_due(DUTY.statement)]
+    suspend(alices.client)
+    posting.submit_each(late)
+    assert runs(schedule) == [(1, "SKIPPED", "client_suspended")]
+
+
+def test_trigger_of_a_suspended_client_waits(alices, bobs):
+    schedule = scheduled(alices, bobs, **SWEEP)
+    make_due(schedule)
+    late = [a_run_of(row) for row in take_due(TRIGGERED)]
+    ScheduledOperation.objects.update(taken_until=None)
+    suspend(alices.client)
+    assert perform(TRIGGERS) == 0
+    posting.submit_each(late)
+    assert runs(schedule) == []
+    suspend(alices.client, "ACTIVE")
+    assert perform(TRIGGERS) == 1
+    assert people.balances(alices, bobs) == [80_00, 20_00]
+
+
+def test_hold_of_a_suspended_client_expires(alices, bobs):
+    hold = people.place(alices, bobs, 10_00, expires_at=clock.now() + timedelta(minutes=1))
+    suspend(alices.client)
+    people.pass_time(timedelta(minutes=2))
+    assert ExpireOverdueHolds().perform() == 1
+    hold.refresh_from_db()
+    assert hold.status == "EXPIRED"

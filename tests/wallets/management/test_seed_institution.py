@@ -14,7 +14,17 @@ from django.contrib.auth.models import Group
 from django.db.models import Count, Max, Min
 
 from tests.support import sandbox
-from users.models import Case, CaseEntry, Client, Event, KycDocument, Sandbox, User
+from users.models import (
+    Case,
+    CaseEntry,
+    Client,
+    Event,
+    KycDocument,
+    Sandbox,
+    User,
+    WebhookAttempt,
+    WebhookEndpoint,
+)
 from wallets import audit
 from wallets.admin.closing import steps_of_closing
 from wallets.admin.dormant import dormant_wallets
@@ -95,6 +105,7 @@ def test_institution_has_ninety_days_of_everything(behind: datetime) -> None:
     assert_staff_did_what_staff_do(client)
     assert_cases_are_in_all_states(behind)
     assert_closings_wait_and_are_done()
+    assert_webhooks_were_sent_and_refused(client)
     assert len(dormant_wallets(audit.LOWEST, datetime.now(UTC)).wallets) == 2
 
 
@@ -107,6 +118,15 @@ def is_spread(movements: Any, now: datetime) -> bool:
         and now - timedelta(hours=2) < ends["last"] <= datetime.now(UTC)
         and len(days) >= 89
     )
+
+
+def assert_webhooks_were_sent_and_refused(client: Client) -> None:
+    endpoint = WebhookEndpoint.objects.get(client=client)
+    assert (endpoint.status, endpoint.disabled_reason) == ("DISABLED", "GONE")
+    statuses = Counter(WebhookAttempt.objects.of(endpoint).values_list("status", flat=True))
+    assert statuses[200] > 20
+    assert statuses.keys() == {200, 410, 503}
+    assert endpoint.deliveries.filter(status="WAITING").exists()
 
 
 def assert_guides_have_their_figures(facts: dict[str, Any]) -> None:

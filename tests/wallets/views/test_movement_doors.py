@@ -88,11 +88,13 @@ def test_wrong_method_gets_400(api, there, method, path, allow):
 # --- Staff, and the database ---------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("one_person_acts")
 def test_staff_act_for_the_wallets_client_and_are_recorded(staff, alices, bobs, path):
     desk = Api(None)
     desk.browser.force_login(staff)
     assert desk.post(path, cash()).status == 201
-    assert desk.post(path, to(bobs), key="k").status == 201
+    assert desk.post(path, cash(), key="k").status == 201
+    assert desk.post(path, to(bobs)).code == "permission_denied"
     assert Key.objects.get().client_id == alices.client_id
     actors = set(Event.objects.filter(wallet_id=alices.id).values_list("actor", flat=True))
     assert f"staff:{staff.pk}" in actors

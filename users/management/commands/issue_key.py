@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from iocash.db.transactions import single_transaction
 from users.models import ApiKey, Client, events
-from users.models.clients import SCOPES
+from users.models.clients import ISSUED_SCOPES, MONEY_SCOPES, SCOPES
 from users.models.events import By, EventKind
 
 
@@ -51,7 +51,9 @@ class Command(BaseCommand):
             action="append",
             choices=SCOPES,
             metavar="SCOPE",
-            help=f"Repeat for several scopes; without it, the key has all: {', '.join(SCOPES)}.",
+            help=f"Repeat for several scopes; without it, the key has {', '.join(ISSUED_SCOPES)}. "
+            f"{' and '.join(MONEY_SCOPES)} create and move money: name them here, or two people "
+            "grant them in the back office.",
         )
         parser.add_argument(
             "--days", type=int, help="Days until expiry; without it, the key does not expire."
@@ -67,7 +69,7 @@ class Command(BaseCommand):
             key, secret = ApiKey.issue(
                 client=client,
                 label=options["label"],
-                scopes=options["scope"] or list(SCOPES),
+                scopes=options["scope"] or list(ISSUED_SCOPES),
                 expires_at=timezone.now() + timedelta(days=days) if days else None,
             )
             by = By(f"system:issue_key:{login()}"[:60])

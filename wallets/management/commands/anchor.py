@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from iocash.db import clock
 from wallets import anchors, audit
-from wallets.anchors.folder import replacing
+from wallets.anchors.blocks import replacing
 
 
 class Command(BaseCommand):

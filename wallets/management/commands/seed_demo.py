@@ -33,7 +33,7 @@ from users.models.clients import SCOPES
 from users.models.events import By
 from users.models.sandbox import advance_clock, make_sandbox
 from wallets import posting
-from wallets.management.demo import bank_files, dormant, history, tasks
+from wallets.management.demo import approvals, bank_files, dormant, history, tasks, webhooks
 from wallets.management.demo.plan import Planner
 from wallets.models import Wallet
 from wallets.orders.cash_outs import CashOut
@@ -137,9 +137,11 @@ def seed_institution() -> dict[str, Any]:
         return {}
     members = {name: make_member(name, role) for name, role in MEMBERS.items()}
     if sandbox and client is None:
+        approvals.let_staff_settle(members["alice"], the_superuser())
         make_history([By(f"staff:{person.pk}") for person in members.values()])
     elif sandbox:
         advance_clock(-sandbox.clock_offset)
+    approvals.ask_for_some(Client.objects.get(name=INSTITUTION).id, members)
     log_ins = [
         {"user": name, "role": MEMBERS[name], "password": set_new_password(person)}
         for name, person in members.items()
@@ -175,6 +177,7 @@ def make_history(staff: list[By]) -> None:
         made.run()
         tasks.add_tasks(client.id, staff)
         bank_files.make_bank_files(client.id, staff)
+    webhooks.add_endpoint(client.id, by)  # it closes the connection while it waits for the receiver
 
 
 @contextmanager
@@ -206,11 +209,13 @@ def seed() -> dict[str, str]:
     return facts
 
 
+def the_superuser() -> Any:
+    values = {"is_staff": True, "is_superuser": True}
+    return get_user_model().objects.get_or_create(username=STAFF, defaults=values)[0]
+
+
 def make_staff() -> dict[str, str]:
-    staff, _ = get_user_model().objects.get_or_create(
-        username=STAFF, defaults={"is_staff": True, "is_superuser": True}
-    )
-    return {"staffUser": STAFF, "staffPassword": set_new_password(staff)}
+    return {"staffUser": STAFF, "staffPassword": set_new_password(the_superuser())}
 
 
 def make_user(client_id: UUID, values: dict[str, str]) -> User:

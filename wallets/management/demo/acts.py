@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -125,10 +125,12 @@ def block_user(member: Member, reason: str) -> Act:
     return act
 
 
-def block_wallet(member: Member) -> Act:
+def block_wallet(members: Sequence[Member]) -> Act:
+    """Block the wallet of the first member who has one by then."""
+
     def act(history: History) -> Orders:
-        if member.wallet_id:
-            fields = history.by_staff(member.wallet_id, reason="SUSPECTED_FRAUD")
+        for wallet_id in [each.wallet_id for each in members if each.wallet_id][:1]:
+            fields = history.by_staff(wallet_id, reason="SUSPECTED_FRAUD")
             yield BlockWallet(**fields), None
 
     return act

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from uuid_utils.compat import uuid7
 
@@ -15,6 +15,9 @@ from wallets.management.demo.members import Member
 from wallets.models import Closing
 from wallets.orders.base import Outcome
 from wallets.orders.cash_outs import MarkCashOutSent, SettleCashOut
+
+SYSTEM: Final = By("system:seed_demo")
+"""Orders the cash-outs, which no member of staff orders alone."""
 
 
 def pay_out_and_close(member: Member, *, is_answered: bool) -> Act:
@@ -31,7 +34,7 @@ def pay_out_and_close(member: Member, *, is_answered: bool) -> Act:
                 by=by,
                 key=uuid7(),
             )
-            closing.order_payments(begun, by)
+            closing.order_payments(begun, SYSTEM)
             history.plan(history.after(hours=2), send_payments(begun, by))
             if is_answered:
                 history.plan(history.after(hours=24), settle_payments(begun, by))

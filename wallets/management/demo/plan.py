@@ -310,4 +310,4 @@ class Planner:
             days = 1.2 + number / 2
             act = acts.hold(member, self.shops[number], 45_00, days=days, is_left_open=True)
             self.history.plan(self.before_end(hours=24 - number / 2), act)
-        self.history.plan(self.before_end(days=3), acts.block_wallet(payers[0]))
+        self.history.plan(self.before_end(days=3), acts.block_wallet(payers))

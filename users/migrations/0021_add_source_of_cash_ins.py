@@ -9,7 +9,7 @@ REVOKE = f'REVOKE UPDATE (cash_ins) ON users_client FROM "{settings.DATABASE_ROL
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0018_add_webhooks"),
+        ("users", "0020_add_approvals"),
     ]
 
     operations: ClassVar = [

@@ -1,0 +1,96 @@
+"""Whom requests name, who reads it, and when it is erased."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from tests.support import people, staff
+from tests.support.approvals import a_request, ask
+from tests.support.payments_out import words_of
+from users.models.approvals import ApprovalKind
+from users.models.events import By
+from wallets import erasure, posting
+from wallets.admin.approvals.customers import ask_to_unblock_wallet
+from wallets.admin.approvals.money import asked_about
+from wallets.models import Movement
+from wallets.orders.payments import Adjust
+from wallets.orders.users import UnsubscribeUser
+from wallets.orders.wallets import BlockWallet
+
+pytestmark = pytest.mark.django_db
+ABOUT: dict[str, Any] = {"by": people.BY}
+
+
+def reversal_of(leg: Movement, asker: Any) -> Any:
+    return ask(asked_about(leg, ApprovalKind.REVERSAL, 1_00, concept="Twice"), asker)
+
+
+@pytest.mark.parametrize("is_payer", [True, False])
+def test_request_stores_no_name_of_the_other_party(is_payer, asker, second, alices, bobs):
+    paid = Movement.objects.get(id=people.transfer(alices, bobs, 1_00).id)
+    received = Movement.objects.get(wallet=bobs, operation_id=paid.operation_id)
+    asked = reversal_of(paid if is_payer else received, asker)
+    other = (bobs if is_payer else alices).user.display_name
+    assert other not in str(asked.facts)
+    page = staff.browser_of(second).get(reverse("admin:users_approval_change", args=[asked.pk]))
+    assert other in words_of(page)
+
+
+def test_erasure_of_a_payer_leaves_no_name_in_a_request_about_the_payee(asker, alices, bobs):
+    paid = Movement.objects.get(id=people.transfer(alices, bobs, 1_00).id)
+    received = Movement.objects.get(wallet=bobs, operation_id=paid.operation_id)
+    asked = reversal_of(received, asker)
+    name = alices.user.display_name
+    about: dict[str, Any] = {"client_id": alices.client_id, "by": people.BY}
+    alices.refresh_from_db()
+    left = people.decimal(alices.balance)
+    posting.submit(Adjust(**about, wallet_id=alices.id, is_debit=True, amount=left))
+    posting.submit(UnsubscribeUser(**about, user_id=alices.user_id))
+    erasure.erase(user_id=alices.user_id, by=By("system:tests"), reason="USER_REQUEST")
+    asked.refresh_from_db()
+    assert asked.facts
+    assert name not in str([asked.facts, asked.texts, asked.payload])
+
+
+def test_administrator_reads_no_customers_in_requests(asker, alices):
+    administrator = staff.a_member(staff.ADMINISTRATOR, name="root")
+    asked = a_request(alices, 5_00, asker)
+    browser = staff.browser_of(administrator)
+    name = alices.user.display_name
+    page = browser.get(reverse("admin:users_approval_change", args=[asked.pk]), follow=True)
+    assert name not in words_of(page)
+    listed = browser.get(reverse("admin:users_approval_changelist"))
+    assert asked not in listed.context["cl"].result_list
+    answer = browser.get(reverse("admin:users_approval_action", args=[asked.pk, "refuse"]))
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("role", [staff.VIEWER, staff.OPERATOR, staff.SUPERVISOR])
+def test_roles_that_see_wallets_see_requests_about_them(role, asker, alices):
+    asked = a_request(alices, 5_00, asker)
+    browser = staff.browser_of(staff.a_member(role, name="carol"))
+    page = browser.get(reverse("admin:users_approval_change", args=[asked.pk]))
+    assert alices.user.display_name in words_of(page)
+
+
+def test_facts_identify_client_wallet_and_movement(asker, second, alices, bobs):
+    paid = Movement.objects.get(id=people.transfer(alices, bobs, 1_00).id)
+    for asked, texts in (
+        (a_request(alices, 5_00, asker), ["Demo", str(alices.id)]),
+        (reversal_of(paid, asker), ["Demo", str(bobs.id), str(alices.id), f"TRANSFER {paid.id}"]),
+    ):
+        page = staff.browser_of(second).post(
+            reverse("admin:approvals-confirm"), {"item": [str(asked.pk)]}
+        )
+        for text in texts:
+            assert text in words_of(page)
+
+
+def test_reason_of_an_unblocking_is_a_fact(asker, alices):
+    about: dict[str, Any] = {"client_id": alices.client_id, "by": people.BY}
+    posting.submit(BlockWallet(**about, wallet_id=alices.id, reason="SUSPECTED_FRAUD"))
+    asked = ask(ask_to_unblock_wallet(alices, {"reason": "OTHER"}), asker)
+    assert ["reason_of_act", "OTHER"] in (asked.facts or [])

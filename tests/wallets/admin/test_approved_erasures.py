@@ -1,0 +1,80 @@
+"""Approved erasures: interrupted, failing, and at the same time as the duty."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.support import people, threads
+from tests.support.approvals import approve, ask, seen_now
+from users import users
+from users.approvals.deciding import approve_request
+from users.models import User
+from wallets import erasure, posting
+from wallets.admin.approvals.customers import EraseUserAct, ask_to_erase
+from wallets.duties.erasure import EraseUsers
+from wallets.orders.users import UnsubscribeUser
+
+
+@pytest.fixture
+def gone(alice: User) -> User:
+    about: dict[str, Any] = {"client_id": alice.client_id, "by": people.BY}
+    posting.submit(UnsubscribeUser(**about, user_id=alice.id))
+    alice.refresh_from_db()
+    return alice
+
+
+@pytest.mark.django_db(transaction=True)
+def test_failing_approved_erasure_is_approved_and_does_not_stop_the_duty(
+    asker, second, gone, monkeypatch
+):
+    asked = ask(ask_to_erase(gone, {"reason": "USER_REQUEST"}), asker)
+    seen = []
+
+    def broken(user: User) -> None:
+        raise OSError("no space left")
+
+    def looking(due: Any) -> Any:
+        seen.append(due)
+        return due
+
+    with monkeypatch.context() as patched:
+        patched.setattr(erasure, "erase_files", broken)
+        patched.setattr(erasure, "in_no_open_case", looking)
+        assert approve(asked, second).state == "APPROVED"
+        with pytest.raises(OSError, match="no space left"):
+            EraseUsers().perform_period()
+    assert seen
+    EraseUsers().perform_period()
+    gone.refresh_from_db()
+    assert gone.erased_at
+
+
+@pytest.mark.django_db(transaction=True)
+def test_approval_and_erasure_lock_in_one_order(asker, second, gone, monkeypatch):
+    """The approval has locked its row and waits for the user; the erasure waits for the row."""
+    asked = ask(ask_to_erase(gone, {"reason": "USER_REQUEST"}), asker)
+    seen, lock, locked_user = seen_now(asked), EraseUserAct.lock, users.locked_user
+    is_approving, is_erasing = threading.Event(), threading.Event()
+
+    def slow_lock(self: EraseUserAct, which: Any) -> None:
+        is_approving.set()
+        is_erasing.wait(1)
+        lock(self, which)
+
+    def slow_user(*values: Any) -> User:
+        found = locked_user(*values)
+        is_erasing.set()
+        is_approving.wait(1)
+        return found
+
+    monkeypatch.setattr(EraseUserAct, "lock", slow_lock)
+    monkeypatch.setattr(erasure, "locked_user", slow_user)
+    erase = partial(erasure.erase, user_id=gone.id, by=people.BY, reason="USER_REQUEST")
+    answers = threads.at_once(partial(approve_request, asked.id, by=second, seen=seen), erase)
+    assert not any("eadlock" in repr(each) for each in answers), answers
+    gone.refresh_from_db()
+    assert gone.erased_at

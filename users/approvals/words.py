@@ -1,0 +1,152 @@
+"""Approvals as staff read them: facts, differences, who can decide."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db.models import Q
+from django.utils.translation import gettext
+
+from iocash import errors
+from users.approvals.acts import (
+    APPROVABLES,
+    APPROVE,
+    ActFact,
+    Approvable,
+    act_of_approval,
+    differences,
+    digest_of_facts,
+    facts_when_asked,
+)
+from users.approvals.deciding import why_not_second
+from users.approvals.influence import dependent_on
+from users.history import names_of
+from users.models import Approval
+from users.templatetags.office import grouped
+from users.templatetags.words import code_in_words
+
+AMOUNT: Final = re.compile(r"(-?\d+)(?:\.(\d+))? ([A-Z]{3})")
+"""What `amount_text` writes."""
+
+Labelled = list[tuple[Any, str]]
+
+
+def value_in_words(name: str, value: str) -> str:
+    """The value of a fact in the language of the reader: amounts are grouped, codes are words."""
+    if found := AMOUNT.fullmatch(value):
+        units, cents, currency = found.groups()
+        return f"{grouped(int(units + (cents or '')), currency)} {currency}"
+    if name.endswith("status"):
+        return str(code_in_words(value))
+    return value or "-"
+
+
+def facts_in_words(act: Approvable, facts: list[ActFact]) -> Labelled:
+    return [(act.labels.get(name, name), value_in_words(name, value)) for name, value in facts]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownApproval:
+    """An approval with its facts as they are now. `problem` says why they can't be read."""
+
+    asked: Approval
+    act: Approvable
+    facts: Labelled
+    changed: list[tuple[Any, str, str]]
+    """What differs from the facts when it was asked: label, then, and now."""
+    effect: str
+    digest: str
+    names: dict[str, str]
+    problem: str = ""
+
+    @property
+    def label(self) -> Any:
+        return self.act.label
+
+    @property
+    def asker(self) -> str:
+        return self.names.get(f"staff:{self.asked.asked_by_id}", "")
+
+    @property
+    def decider(self) -> str:
+        return self.names.get(f"staff:{self.asked.decided_by_id}", "")
+
+    @property
+    def address(self) -> str:
+        return self.act.address(self.asked)
+
+
+def shown_approval(asked: Approval) -> ShownApproval:
+    """What a page shows of an approval; of one that is decided, the facts when it was asked."""
+    act, names = act_of_approval(asked), people_of([asked])
+    before, details = facts_when_asked(asked), [*act.details(asked)]
+    if not asked.is_waiting:
+        shown = [*details, *facts_in_words(act, before)]
+        return ShownApproval(asked, act, shown, [], "", "", names)
+    try:
+        facts, effect = [*act.facts(asked)], act.effect(asked)
+        others = act.about_others(asked)
+    except errors.Refused as refusal:
+        return ShownApproval(asked, act, details, [], "", "", names, str(refusal.words))
+    changed = [
+        (act.labels.get(name, name), value_in_words(name, old), value_in_words(name, new))
+        for name, old, new in differences(before, facts)
+        if name not in others
+    ]
+    shown = [*details, *facts_in_words(act, facts)]
+    return ShownApproval(asked, act, shown, changed, effect, digest_of_facts(facts), names)
+
+
+def listed_approvals(approvals: list[Approval]) -> list[ShownApproval]:
+    """What a list shows: the facts when they were asked for, which takes no more statements."""
+    names, found = people_of(approvals), []
+    for asked in approvals:
+        act = act_of_approval(asked)
+        facts = [*act.details(asked), *facts_in_words(act, facts_when_asked(asked))]
+        found.append(ShownApproval(asked, act, facts, [], "", "", names))
+    return found
+
+
+def people_of(approvals: list[Approval]) -> dict[str, str]:
+    """The names of those who asked and who decided."""
+    pks = {pk for each in approvals for pk in (each.asked_by_id, each.decided_by_id) if pk}
+    return names_of({f"staff:{pk}" for pk in pks})
+
+
+def kinds_to_decide(member: Any) -> list[str]:
+    """The kinds of acts about which a member of staff may decide."""
+    return [
+        kind for kind, act in APPROVABLES.items() if member.has_perms((APPROVE, act.permission))
+    ]
+
+
+def requests_shown_to(member: Any, approvals: Any) -> Any:
+    """Of these approvals, those about what a member of staff may see, and the member's own."""
+    kinds = [
+        kind
+        for kind, act in APPROVABLES.items()
+        if member.has_perm(act.view) or member.has_perm(act.permission)
+    ]
+    return approvals.filter(Q(kind__in=kinds) | Q(asked_by=member.pk))
+
+
+def waiting_for_member(member: Any) -> Any:
+    """What others asked for that a member of staff may decide about."""
+    kinds = kinds_to_decide(member)
+    if not kinds:
+        return Approval.objects.none()
+    waiting = Approval.objects.waiting().exclude(asked_by__in=dependent_on(member.pk))
+    return waiting.filter(kind__in=kinds)
+
+
+def may_decide(asked: Approval, member: Any) -> bool:
+    return not why_not_second(act_of_approval(asked), asked, member)
+
+
+def problem_in_words(refused: errors.Refused) -> str:
+    """Why something was not done; of wrong fields, what is wrong with each."""
+    if isinstance(refused, errors.InvalidFields):
+        return " ".join(errors.translated(each.detail, gettext) for each in refused.errors)
+    return errors.translated(refused.words, gettext)

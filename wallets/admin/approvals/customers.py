@@ -1,0 +1,249 @@
+"""Acts about customers that need an approval: unblocking after fraud, erasure before its time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from iocash import errors
+from iocash.db.transactions import single_transaction
+from users.actions import by as actor_of
+from users.approvals.acts import ActFact, Approvable, amount_text, register_act
+from users.models import Approval, Event, User
+from users.models.approvals import ApprovalKind
+from users.models.events import By, EventKind
+from users.models.idempotency import approval_key
+from wallets import erasure, posting
+from wallets.admin.approvals.money import LABELS, lock_wallets_of, wallet_now
+from wallets.admin.facts import read_again
+from wallets.admin.submit import Submission
+from wallets.models import Wallet
+from wallets.orders.base import Order
+from wallets.orders.users import UnblockUser
+from wallets.orders.wallets import UnblockWallet
+
+FRAUD: Final = "SUSPECTED_FRAUD"
+BLOCKS: Final = (EventKind.USER_BLOCKED, EventKind.WALLET_BLOCKED)
+
+
+def block_reason(subject_id: UUID) -> str:
+    """Why a user or a wallet was blocked last; the row is locked."""
+    blocks = Event.objects.about(subject_id).filter(kind__in=BLOCKS)
+    last = blocks.last()
+    return str(last.data.get("reason", "")) if last else ""
+
+
+def require_no_fraud(subject_id: UUID) -> None:
+    """
+    Raises:
+        ApprovalRequired: it was blocked because of suspected fraud.
+    """
+    if block_reason(subject_id) == FRAUD:
+        raise errors.ApprovalRequired(
+            "It was blocked because of suspected fraud. Somebody else must approve this."
+        )
+
+
+def locked_owner(user_id: UUID) -> User:
+    """The user, locked, and all wallets of the user after it."""
+    user = User.objects.select_for_update(no_key=True).get(id=user_id)
+    lock_wallets_of([user_id])
+    return user
+
+
+def unblocks(submission: Submission) -> Any:
+    """Submit an order that unblocks, unless somebody else must approve it."""
+
+    def run(request: HttpRequest, obj: Any, values: dict[str, Any]) -> str:
+        with single_transaction():
+            locked_owner(obj.user_id if isinstance(obj, Wallet) else obj.id)
+            require_no_fraud(obj.id)
+            return submission(request, obj, values)
+
+    return run
+
+
+class UnblockAct(Approvable):
+    view = "users.view_user"
+    is_exclusive = True
+    labels: ClassVar[Any] = LABELS | {
+        "blocked": _("Reason of the block"),
+        "user": _("Id of the user"),
+        "reason_of_act": _("Reason"),
+    }
+
+    def order(self, asked: Approval, **envelope: Any) -> Order:
+        raise NotImplementedError
+
+    def make(self, asked: Approval, by: By) -> Order:
+        assert asked.client_id
+        key = approval_key(by.approval) if by.approval else None
+        envelope: dict[str, Any] = {"client_id": asked.client_id, "by": by, "key": key}
+        return self.order(asked, **envelope, reason=asked.payload["reason"])
+
+    def lock(self, asked: Approval) -> None:
+        assert asked.user_id
+        locked_owner(asked.user_id)
+
+    def rehearse(self, asked: Approval, by: By) -> None:
+        posting.dry_run(self.make(asked, by))
+
+    def perform(self, asked: Approval, by: By) -> None:
+        posting.submit(self.make(asked, by))
+
+
+@register_act
+class UnblockUserAct(UnblockAct):
+    kind = ApprovalKind.UNBLOCK_USER
+    label = _("Unblocking of a user after fraud")
+    permission = "users.block_user"
+
+    def order(self, asked: Approval, **envelope: Any) -> Order:
+        return UnblockUser(**envelope, user_id=UUID(asked.subject_id))
+
+    def facts(self, asked: Approval) -> Sequence[ActFact]:
+        return [*user_now(asked), ActFact("blocked", block_reason(UUID(asked.subject_id)))]
+
+    def effect(self, asked: Approval) -> str:
+        text = gettext("The wallets of %(name)s can pay and receive again.")
+        return text % {"name": User.objects.get(id=asked.subject_id).display_name}
+
+    def address(self, asked: Approval) -> str:
+        return reverse("admin:users_user_change", args=[asked.subject_id])
+
+
+@register_act
+class UnblockWalletAct(UnblockAct):
+    kind = ApprovalKind.UNBLOCK_WALLET
+    label = _("Unblocking of a wallet after fraud")
+    permission = "wallets.block_wallet"
+
+    def order(self, asked: Approval, **envelope: Any) -> Order:
+        return UnblockWallet(**envelope, wallet_id=UUID(asked.subject_id))
+
+    def facts(self, asked: Approval) -> Sequence[ActFact]:
+        wallet = read_again(asked.subject_id)
+        why = ActFact("reason_of_act", asked.payload["reason"])
+        return [*wallet_now(wallet), why, ActFact("blocked", block_reason(wallet.id))]
+
+    def effect(self, asked: Approval) -> str:
+        text = gettext("%(name)s can pay from this wallet and receive in it again.")
+        return text % {"name": read_again(asked.subject_id).user.display_name}
+
+    def address(self, asked: Approval) -> str:
+        return reverse("admin:wallets_wallet_change", args=[asked.subject_id])
+
+
+@register_act
+class EraseUserAct(Approvable):
+    """Erasure before the end of the retention period.
+
+    It needs transactions of its own, so it is run after the approval. The duty that erases users
+    does what was interrupted.
+    """
+
+    kind = ApprovalKind.ERASE_USER
+    label = _("Erasure before its time")
+    permission = "users.erase_user"
+    view = "users.view_user"
+    is_exclusive = True
+    labels: ClassVar[Any] = LABELS | {
+        "kept_until": _("To be kept until"),
+        "user": _("Id of the user"),
+        "reason_of_act": _("Reason"),
+    }
+
+    def lock(self, asked: Approval) -> None:
+        assert asked.user_id
+        locked_owner(asked.user_id)
+
+    def facts(self, asked: Approval) -> Sequence[ActFact]:
+        user = User.objects.get(id=asked.subject_id)
+        until = erasure.kept_until(user).isoformat(timespec="seconds")
+        return [*user_now(asked), ActFact("kept_until", until)]
+
+    def effect(self, asked: Approval) -> str:
+        text = gettext(
+            "Name, phone number, documents and texts of %(name)s are deleted permanently. "
+            "Movements are kept."
+        )
+        return text % {"name": User.objects.get(id=asked.subject_id).display_name}
+
+    def rehearse(self, asked: Approval, by: By) -> None:
+        erasure.require_over(User.objects.get(id=asked.subject_id), asked.payload["reason"])
+
+    def perform(self, asked: Approval, by: By) -> None:
+        self.rehearse(asked, by)
+
+    def finish(self, asked: Approval) -> None:
+        erasure.erase_approved(asked)
+
+    def address(self, asked: Approval) -> str:
+        return reverse("admin:users_user_change", args=[asked.subject_id])
+
+
+def user_now(asked: Approval) -> list[ActFact]:
+    """The name and the status of a user, and the money in each wallet."""
+    user = User.objects.get(id=asked.subject_id)
+    money = [
+        ActFact(
+            f"{wallet.currency} …{str(wallet.id)[-8:]}",
+            amount_text(wallet.balance, wallet.currency),
+        )
+        for wallet in Wallet.objects.filter(user=user).order_by("id")
+    ]
+    return [
+        ActFact("client", user.client.name),
+        ActFact("owner", user.display_name),
+        ActFact("user", str(user.id)),
+        ActFact("owner_status", user.status),
+        ActFact("reason_of_act", asked.payload["reason"]),
+        *money,
+    ]
+
+
+def ask_to_unblock_user(user: User, values: dict[str, Any]) -> Approval:
+    return about_customer(user, ApprovalKind.UNBLOCK_USER, "user", user.id, values["reason"])
+
+
+def ask_to_unblock_wallet(wallet: Wallet, values: dict[str, Any]) -> Approval:
+    user = wallet.user
+    return about_customer(user, ApprovalKind.UNBLOCK_WALLET, "wallet", wallet.id, values["reason"])
+
+
+def ask_to_erase(user: User, values: dict[str, Any]) -> Approval:
+    return about_customer(user, ApprovalKind.ERASE_USER, "user", user.id, values["reason"])
+
+
+def about_customer(
+    user: User, kind: ApprovalKind, subject: str, subject_id: UUID, reason: str
+) -> Approval:
+    return Approval(
+        kind=kind,
+        client_id=user.client_id,
+        user_id=user.id,
+        subject=subject,
+        subject_id=str(subject_id),
+        payload={"reason": reason},
+    )
+
+
+def erase_personal_data(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
+    """Erase a closed user; before the end of the retention period two people must agree.
+
+    Raises:
+        ApprovalRequired: the retention period has not ended.
+    """
+    erasure.require_over(user, values["reason"])
+    if values["reason"] != erasure.RETENTION_OVER and not erasure.is_over(user):
+        raise errors.ApprovalRequired(
+            "The retention period has not ended. Somebody else must approve this."
+        )
+    erasure.erase(user_id=user.id, by=actor_of(request), reason=values["reason"])
+    return gettext("Personal data erased. Ids, amounts and times are kept.")

@@ -1,0 +1,63 @@
+"""What members of staff may do alone: acts with money below the thresholds.
+
+A threshold is of an act and a currency, in minor units; without one, every such act needs an
+approval. It counts all that one person did alone in 24 hours in the currency, by any of these acts,
+so that many small acts are one big one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from iocash import errors, money
+from users.models.approvals import NEVER_ALONE, ApprovalKind
+from users.models.events import By
+from wallets.books.opened import Opened
+
+
+class WatchedAct(NamedTuple):
+    """An act of staff with money, and its amount in minor units.
+
+    The amount of what staff never do alone does not matter.
+    """
+
+    kind: ApprovalKind
+    currency: str
+    amount: int = 0
+
+
+def require_within_thresholds(books: Opened, by: By, deeds: Iterable[WatchedAct]) -> None:
+    """Require that a member of staff may do these acts alone, after all of the last 24 hours.
+
+    Raises:
+        ApprovalRequired: the sum would be above the threshold of one of them, or one of them is a
+            payment with the money of a customer.
+    """
+    added: dict[str, int] = {}
+    for deed in deeds:
+        if deed.kind in NEVER_ALONE:
+            raise errors.ApprovalRequired(
+                "Members of staff can't pay with the money of a customer alone. The client of the "
+                "wallet orders payments; a pay-out in the back office needs an approval."
+            )
+        before = books.deeds.get((by.actor, deed.currency), 0)
+        added[deed.currency] = added.get(deed.currency, 0) + deed.amount
+        threshold = books.thresholds.get((deed.kind, deed.currency), 0)
+        if before + added[deed.currency] > threshold:
+            raise errors.ApprovalRequired(
+                errors.Message(
+                    "Somebody else must approve this. You may do {threshold} {currency} in 24 "
+                    "hours alone; with this it would be {total} {currency}.",
+                    threshold=money.to_text(threshold, deed.currency),
+                    total=money.to_text(before + added[deed.currency], deed.currency),
+                    currency=deed.currency,
+                )
+            )
+
+
+def count_deeds(books: Opened, by: By, deeds: Iterable[WatchedAct]) -> None:
+    """Count what a member of staff did alone, for the orders of the same group that follow."""
+    for deed in deeds:
+        name = by.actor, deed.currency
+        books.deeds[name] = books.deeds.get(name, 0) + deed.amount
