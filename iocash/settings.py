@@ -76,6 +76,7 @@ GROUP_COMMIT = os.environ.get("GROUP_COMMIT", "on") == "on"  # concurrent orders
 CLOCK_TOLERANCE = number("CLOCK_TOLERANCE", "60", float)  # seconds, database against server
 DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBUG else "")
 ANCHORS_DIR = os.environ.get("ANCHORS_DIR", "")  # where the worker writes anchors; blank: nowhere
+BANK_FILES_DIR = os.environ.get("BANK_FILES_DIR", "")  # where the bank takes approved files
 ANCHORS_URL = os.environ.get("ANCHORS_URL", "")  # where it sends them; blank: nowhere
 ANCHORS_SECRET = os.environ.get("ANCHORS_SECRET", "")  # signs them
 RETENTION_YEARS = number("RETENTION_YEARS", "5")  # of an ended user's personal data
@@ -367,7 +368,6 @@ SPECTACULAR_SETTINGS = {
     ),
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
-
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -30,10 +30,15 @@ from users.models import (
     WebhookStream,
 )
 from wallets.models import (
+    BankOutcome,
+    BankPayment,
+    BankReport,
+    BankStatementFile,
     ClosingPayment,
     DormancyNotice,
     Hold,
     Movement,
+    SafeguardingSignature,
     StatementFile,
     Wallet,
 )
@@ -234,12 +239,13 @@ def test_every_model_is_in_the_back_office_except_sixteen():
     in its user's review only, which records the access. The use of a phone contains no number.
     Recovery codes are secret. A sandbox, the barrier and the numbers of duties are not changed by
     staff. Preferences are changed in one's account. The page of a case shows its entries and
-    subjects, that of a task its changes, that of a closing its payments, and that of a wallet its
-    notices and statement files. The streams of a webhook endpoint are numbers of the worker.
-    Thresholds have a page of their own."""
+    subjects, that of a task its changes, that of a closing its payments, that of a wallet its
+    notices and statement files, and that of a bank file its payments and answers. The streams of
+    a webhook endpoint are numbers of the worker. Thresholds have a page of their own."""
     missing = {model for model in own_models() if not admin.site.is_registered(model)}
     shown_with_another = {
-        *(CaseEntry, CaseSubject, ClosingPayment, DormancyNotice, StatementFile, TaskChange)
+        *(BankPayment, BankReport, CaseEntry, CaseSubject, ClosingPayment, DormancyNotice),
+        *(BankOutcome, BankStatementFile, SafeguardingSignature, StatementFile, TaskChange),
     }
     hidden = {
         *(Barrier, DutyState, Key, KycDocument, PhoneUse, Preferences, RecoveryCode, Sandbox),

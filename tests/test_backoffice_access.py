@@ -17,8 +17,9 @@ from django.test import Client as Browser
 from django.urls import reverse
 from uuid_utils.compat import uuid7
 
-from tests.support import people
+from tests.support import bank, bank_files, people
 from tests.support.approvals import a_request
+from tests.support.camt import Statement, incoming
 from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import IBAN
 from tests.support.kyc import send_one
@@ -39,19 +40,23 @@ from tests.support.webhooks import a_failed_delivery, an_attempt, an_endpoint
 from users import pages
 from users.actions import WithActions
 from users.kyc import Kind
-from users.models import ApiKey, Case, Event, Review, SigningKey
-from wallets.models import Closing, Movement
+from users.models import ApiKey, Case, Client, Event, Review, SigningKey
+from users.models.events import By
+from wallets.bank import decisions, safeguarding, uploads
+from wallets.models import BankLine, Closing, Movement
 
 pytestmark = pytest.mark.django_db
 
 NOBODY: Final[frozenset[str]] = frozenset()
 EVERYBODY: Final = frozenset(ROLES)
 MONEY_READERS: Final = frozenset({VIEWER, OPERATOR, REVIEWER, SUPERVISOR})
+LINE_READERS: Final = frozenset({VIEWER, OPERATOR, SUPERVISOR, ADMINISTRATOR})
 OPERATORS: Final = frozenset({OPERATOR, SUPERVISOR})
 REVIEWERS: Final = frozenset({OPERATOR, REVIEWER, SUPERVISOR})
 SUPERVISORS: Final = frozenset({SUPERVISOR})
 KEEPERS: Final = frozenset({SUPERVISOR, ADMINISTRATOR})
 ADMINISTRATORS: Final = frozenset({ADMINISTRATOR})
+BANK_READERS: Final = frozenset({VIEWER, OPERATOR, SUPERVISOR})
 
 LISTS: Final = {
     "auth.user": KEEPERS,
@@ -76,8 +81,15 @@ LISTS: Final = {
     "users.webhookdelivery": EVERYBODY,
     "users.webhookendpoint": EVERYBODY,
     "wallets.audit": EVERYBODY,
+    "wallets.bankaccount": BANK_READERS | ADMINISTRATORS,
+    "wallets.bankfile": BANK_READERS,
     "wallets.closing": MONEY_READERS,
     "wallets.externalaccount": MONEY_READERS,
+    "wallets.bankdecision": LINE_READERS,
+    "wallets.bankline": LINE_READERS,
+    "wallets.bankstatement": LINE_READERS,
+    "wallets.bankupload": LINE_READERS,
+    "wallets.safeguardingreport": LINE_READERS,
     "wallets.hold": MONEY_READERS,
     "wallets.movement": MONEY_READERS,
     "wallets.scheduledoperation": MONEY_READERS,
@@ -92,6 +104,7 @@ ADDING: Final = {
     "users.client": KEEPERS,
     "users.rejectionreason": SUPERVISORS,
     "users.task": REVIEWERS,
+    "wallets.bankaccount": ADMINISTRATORS,
     "wallets.movement": OPERATORS,
 }
 """Who may add; others have no page to add."""
@@ -121,6 +134,7 @@ ACTIONS: Final = {
     "users.case/owner": REVIEWERS,
     "users.case/reopen": REVIEWERS,
     "users.client/activate": KEEPERS,
+    "users.client/cash-ins": KEEPERS,
     "users.client/contact": KEEPERS,
     "users.client/issue-key": KEEPERS,
     "users.client/register-key": KEEPERS,
@@ -148,6 +162,22 @@ ACTIONS: Final = {
     "users.webhookendpoint/enable": KEEPERS,
     "users.webhookendpoint/ping": KEEPERS,
     "users.webhookendpoint/replay": KEEPERS,
+    "wallets.bankaccount/change": ADMINISTRATORS,
+    "wallets.bankaccount/close": ADMINISTRATORS,
+    "wallets.bankfile/approve": SUPERVISORS,
+    "wallets.bankfile/discard": OPERATORS,
+    "wallets.bankupload/refuse": SUPERVISORS,
+    "wallets.bankupload/release": SUPERVISORS,
+    "wallets.bankdecision/approve": SUPERVISORS,
+    "wallets.bankdecision/refuse": SUPERVISORS,
+    "wallets.bankline/assign": OPERATORS,
+    "wallets.bankline/return": OPERATORS,
+    "wallets.bankline/same": OPERATORS,
+    "wallets.bankline/set-apart": OPERATORS,
+    "wallets.bankline/split": OPERATORS,
+    "wallets.safeguardingreport/csv": LINE_READERS,
+    "wallets.safeguardingreport/json": LINE_READERS,
+    "wallets.safeguardingreport/sign": SUPERVISORS,
     "wallets.closing/again": SUPERVISORS,
     "wallets.closing/finish": SUPERVISORS,
     "wallets.closing/stop": SUPERVISORS,
@@ -177,6 +207,8 @@ ACTIONS: Final = {
 
 PAGES: Final = {
     "account": EVERYBODY,
+    "bank-report-import": SUPERVISORS,
+    "bank-import": OPERATORS,
     "duties": EVERYBODY,
     "approvals": EVERYBODY,
     "dormant_wallets": MONEY_READERS,
@@ -192,6 +224,8 @@ PAGES: Final = {
 }
 """Who may open each page of our own: the export is that of users."""
 POSTED: Final = {
+    "bank-file-build": OPERATORS,
+    "bank-file-download": OPERATORS,
     "approvals-confirm": KEEPERS,
     "approvals-decide": KEEPERS,
     "payments-out-act": MONEY_READERS,
@@ -211,6 +245,7 @@ def rows(alices: Any, bobs: Any, client_demo: Any, api: Any) -> dict[str, Any]:
         client=client_demo, label="Shop", kid="demo-1", scopes=[], public_key=pem(PRIVATE)
     )
     endpoint, event = an_endpoint(client_demo), Event.objects.latest("position")
+    file = bank_files.a_file(alices)
     return {
         "auth.user": get_user_model().objects.create_user("colleague", is_staff=True),
         "users.apikey": people_key(client_demo),
@@ -226,13 +261,33 @@ def rows(alices: Any, bobs: Any, client_demo: Any, api: Any) -> dict[str, Any]:
         "users.webhookattempt": an_attempt(endpoint, event.id),
         "users.webhookdelivery": a_failed_delivery(endpoint, event),
         "users.webhookendpoint": endpoint,
+        "wallets.bankaccount": file.account,
+        "wallets.bankfile": file,
         "wallets.closing": Closing.objects.create(
             client=client_demo, user=alices.user, iban=IBAN, actor="staff:1"
         ),
+        **bank_rows(client_demo),
         "wallets.hold": people.place(alices, bobs, 1_00),
         "wallets.movement": Movement.objects.get(pk=a_cash_out(alices, 30_00).pk),
         "wallets.scheduledoperation": scheduled(alices, bobs),
         "wallets.wallet": alices,
+    }
+
+
+def bank_rows(client: Client) -> dict[str, Any]:
+    """A line in suspense, a decision about another, and a report of safeguarding."""
+    bank.an_account(client)
+    bank.receive(incoming("1.00", "R1"), incoming("2.00", "R2"), opening="0.00", closing="3.00")
+    first, second = BankLine.objects.select_related("account").order_by("reference")
+    decision = decisions.ask_for_decision(first, "IGNORE", by=By("staff:0"), reason="Fee")
+    report = safeguarding.make_report()
+    content = Statement(lines=(incoming("3.00", "R3"),)).xml()
+    upload = uploads.store_upload(content, kind="STATEMENT", name="a.xml", by=By("staff:0"))
+    return {
+        "wallets.bankupload": upload,
+        "wallets.bankdecision": decision,
+        "wallets.bankline": second,
+        "wallets.safeguardingreport": report,
     }
 
 
@@ -313,7 +368,11 @@ def test_role_opens_exactly_its_own_pages(role):
     }
     opened = dict.fromkeys(PAGES, 200) | {"statement-file": 404}
     assert statuses == {name: opened[name] if role in may else 403 for name, may in PAGES.items()}
-    posted = {name: browser.post(reverse(f"admin:{name}")).status_code for name in POSTED}
+    args = {"bank-file-download": [people.unknown_id()]}
+    posted = {
+        name: browser.post(reverse(f"admin:{name}", args=args.get(name, []))).status_code
+        for name in POSTED
+    }
     for name, may in POSTED.items():
         assert (posted[name] == 403) is (role not in may), name
 

@@ -9,7 +9,25 @@ from django.apps import apps
 
 from tests.support.api_operations import ALL, EXPECTED, Operation
 from tests.support.resources import ENDPOINTS, MODELS, things
-from wallets.models import Audit, Closing, ClosingPayment, DormancyNotice, StatementFile
+from wallets.models import (
+    Audit,
+    BankAccount,
+    BankDecision,
+    BankFile,
+    BankLine,
+    BankOutcome,
+    BankPayment,
+    BankReport,
+    BankStatement,
+    BankStatementFile,
+    BankUpload,
+    Closing,
+    ClosingPayment,
+    DormancyNotice,
+    SafeguardingReport,
+    SafeguardingSignature,
+    StatementFile,
+)
 
 OF_CLIENTS = [each for each in ALL if "/public/" not in each.route and each.route != "api/v1"]
 """Without ioCash's own addresses, which repeat these, and the root."""
@@ -21,9 +39,26 @@ def test_every_operation_has_a_line():
 
 
 def test_every_model_of_wallets_has_a_line():
-    assert {*MODELS, Audit, Closing, ClosingPayment, DormancyNotice, StatementFile} == {
-        *apps.get_app_config("wallets").get_models()
-    }
+    assert {
+        *MODELS,
+        Audit,
+        BankAccount,
+        BankDecision,
+        BankFile,
+        BankLine,
+        BankOutcome,
+        BankPayment,
+        BankReport,
+        BankStatement,
+        BankStatementFile,
+        BankUpload,
+        Closing,
+        ClosingPayment,
+        DormancyNotice,
+        SafeguardingReport,
+        SafeguardingSignature,
+        StatementFile,
+    } == {*apps.get_app_config("wallets").get_models()}
 
 
 @pytest.mark.parametrize("operation", OF_CLIENTS, ids=str)

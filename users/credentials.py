@@ -23,7 +23,7 @@ READ = """
     SELECT key.id, key.client_id, client.name, key.scopes,
            coalesce(key.revoked_at <= clock_timestamp(), false),
            coalesce(key.expires_at <= clock_timestamp(), false),
-           client.status
+           client.status, client.cash_ins
     FROM users_apikey AS key JOIN users_client AS client ON client.id = key.client_id
 """
 READ_BY_DIGEST = f"{READ} WHERE key.digest = %s"
@@ -50,6 +50,7 @@ class Credentials:
     is_revoked: bool
     is_expired: bool
     client_status: str
+    cash_ins: str
 
     @classmethod
     def of_secret(cls, secret: str) -> Self:
@@ -70,8 +71,8 @@ class Credentials:
     @classmethod
     def of_row(cls, row: tuple[Any, ...]) -> Self:
         """Build credentials from a row of `READ`."""
-        key_id, client_id, name, scopes, is_revoked, is_expired, status = row
-        return cls(key_id, client_id, name, frozenset(scopes), is_revoked, is_expired, status)
+        key_id, client_id, name, scopes, *others = row
+        return cls(key_id, client_id, name, frozenset(scopes), *others)
 
     @classmethod
     def of(cls, key: Credential, scopes: frozenset[str]) -> Self:
@@ -84,7 +85,13 @@ class Credentials:
             is_revoked=key.is_revoked,
             is_expired=key.is_expired,
             client_status=key.client.status,
+            cash_ins=key.client.cash_ins,
         )
+
+    @property
+    def orders_cash_ins(self) -> bool:
+        """Whether the client orders its cash-ins; else statements of the bank bring them."""
+        return self.cash_ins == Client.CashIns.API
 
     @property
     def refusal(self) -> errors.Refused | None:

@@ -50,6 +50,13 @@ class InsufficientScope(Forbidden):
     carries = ("scope",)
 
 
+class CashInsFromBank(Forbidden):
+    """The statements of the bank bring the client's cash-ins. The API can't order them."""
+
+    code = "cash_ins_from_bank"
+    detail = "Cash-ins of this client come from the statements of the bank, not from the API."
+
+
 class HttpsRequired(Forbidden):
     """The credentials were sent over plain HTTP, so others may have read them. Revoke the key."""
 

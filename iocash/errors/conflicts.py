@@ -153,6 +153,33 @@ class CashOutNotSent(Conflict):
     carries = ("movement_id",)
 
 
+class CashOutInFile(Conflict):
+    """The cash-out is in a payment file for the bank. It can't be cancelled now.
+
+    If the file is discarded before it is sent, the cash-out can be cancelled again.
+    """
+
+    code = "cash_out_in_file"
+    detail = "The cash-out {movement_id} is in a payment file for the bank."
+    carries = ("movement_id",)
+
+
+class CashOutNotInFile(Conflict):
+    """The cash-out is not in the payment file."""
+
+    code = "cash_out_not_in_file"
+    detail = "The cash-out {movement_id} is not in this payment file."
+    carries = ("movement_id",)
+
+
+class MovementNotSettled(Conflict):
+    """The cash-out was not paid by the bank, so it can't come back."""
+
+    code = "movement_not_settled"
+    detail = "The movement {movement_id} is {status}."
+    carries = ("movement_id", "status")
+
+
 class MovementNotReversible(Conflict):
     """Only cash-ins and transfers can be reversed."""
 

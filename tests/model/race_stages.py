@@ -17,7 +17,8 @@ from iocash import errors
 from tests.support import people
 from users.models import Client, Event, Key, User, events
 from users.models.events import EventKind, Fact
-from wallets.models import ExternalAccount, Hold, Movement, Wallet
+from wallets.bank import answers
+from wallets.models import BankPayment, ExternalAccount, Hold, Movement, Wallet
 from wallets.orders.base import Order, Outcome
 from wallets.orders.wallets import OpenWallet
 from wallets.posting import group
@@ -57,6 +58,8 @@ class Family:
     verbs: dict[str, Verb]
     second: dict[tuple[str, str], str]
     is_overdue: bool = False
+    prepare: Callable[[Sequence[Stage]], None] | None = None
+    """What is done after `before`, and is no order."""
 
     def stages(self, number: int) -> list[Stage]:
         """So many equal stages, on which everything of `before` has happened."""
@@ -81,6 +84,8 @@ class Family:
         for verb in self.before:
             for stage, made in zip(stages, post_all(map(verb, stages)), strict=True):
                 stage.made.append(made)
+        if self.prepare:
+            self.prepare(stages)
         if self.is_overdue:
             people.pass_time(timedelta(days=2), *(stage.alices for stage in stages))
         return stages
@@ -107,6 +112,7 @@ def told(stages: Sequence[Stage]) -> list[tuple[str, ...]]:
         lines[leg.client_id].append(
             f"{names[leg.wallet_id]} {leg.seq}: {leg.type} {leg.amount} {leg.status},"
             f" then {leg.balance_after}{', sent' if leg.sent_at else ''}"
+            f"{', in a file' if leg.bank_file_id else ''}"
         )
     for hold in Hold.objects.filter(client__in=clients):
         lines[hold.client_id].append(
@@ -114,8 +120,12 @@ def told(stages: Sequence[Stage]) -> list[tuple[str, ...]]:
         )
     for account in ExternalAccount.objects.filter(client__in=clients):
         lines[account.client_id].append(f"account: {account.iban} {account.status}")
+    for payment in BankPayment.objects.filter(client__in=clients).select_related("file"):
+        said = f"{payment.status} {payment.reason_code} {payment.conflict}"
+        lines[payment.client_id].append(f"payment: {said} in a file {payment.file.state}")
     for key in Key.objects.filter(client__in=clients):
-        lines[key.client_id].append(f"key: {key.key} {key.made} {key.status}")
+        name = "of the bank" if key.key.startswith(answers.KEY) else key.key
+        lines[key.client_id].append(f"key: {name} {key.made} {key.status}")
     events = Event.objects.filter(client__in=clients).values_list("client_id", "kind")
     for (client_id, kind), count in Counter(events).items():
         lines[client_id].append(f"event: {kind} x {count}")

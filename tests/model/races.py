@@ -10,9 +10,11 @@ from typing import Any
 
 from django.utils import timezone
 
+from tests.model import file_races
 from tests.model.race_stages import Family, Stage, Verb
 from tests.support import freezes, people
 from wallets.models import Wallet
+from wallets.orders.bank_files import ReturnCashOut, SettleByBank
 from wallets.orders.base import Order
 from wallets.orders.batch import Batch
 from wallets.orders.cash_outs import (
@@ -184,6 +186,11 @@ KEY: dict[str, Verb] = {
     "other wallet": lambda stage: people.a_cash_in(stage.bobs, 60_00, key="k"),
     "too much": lambda stage: people.a_transfer(stage.bobs, stage.alices, 110_00, key="k"),
 }
+BY_HAND: dict[str, Verb] = CASH_OUT | {
+    "block user": lambda stage: on_user(BlockUser, stage.alices, reason="OTHER"),
+    "statement settles": on_cash_out(SettleByBank),
+    "return": lambda stage: ReturnCashOut(**people.about(stage.alices), movement_id=stage.made[1]),
+}
 KNOWN: Verb = ACCOUNT["add again"]
 HELD = (comes(100_00), holds(60_00, expires_at=TOMORROW))
 PENDING = (comes(100_00), cash_out)
@@ -343,4 +350,5 @@ FAMILIES: dict[str, Family] = {
             ("too much", "transfer"): "201 movement",
         },
     ),
+    **file_races.families(PENDING, BY_HAND),
 }

@@ -319,6 +319,12 @@ WRONG_RUNS = [
     ("events", NO_EVENT.format("schedule", "scheduled_operation.created"), "id", "schedule"),
 ]
 
+OF_THE_BANK = {
+    *("answers", "file_sums", "files"),
+    *("bank_decisions", "bank_lines", "bank_movements", "bank_pairs", "bank_parts"),
+    *("bank_returns", "bank_statement_lines", "bank_uploads"),
+}
+"""The equations that the tests of the bank violate."""
 OF_MOVEMENT = "UPDATE users_event SET {} WHERE subject_id = %({})s"
 WRONG_APPROVALS = [
     ({"deeds", "approvals"}, OF_MOVEMENT.format("data = data - 'approval'", "made")),

@@ -11,6 +11,7 @@ from django.db import connection
 
 from tests.support import people
 from tests.support.approvals import a_request
+from tests.support.bank_files import a_file
 from tests.support.cases import a_case
 from tests.support.identity import a_signature, a_verification, some_terms
 from tests.support.notes import a_note
@@ -124,6 +125,7 @@ def one_of_each(source: Wallet, target: Wallet) -> None:
     endpoint = an_endpoint(source.client)
     an_attempt(endpoint, event.id)
     a_failed_delivery(endpoint, event)
+    a_file(source)
     Closing.objects.create(client=source.client, user=source.user, actor="staff:1")
     ReviewAssignment.objects.create(client=source.client, user=source.user, actor="staff:1")
     looks.record_access(source.user, Access.What.REVIEW, people.BY)

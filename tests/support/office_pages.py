@@ -30,10 +30,13 @@ from wallets.admin.tabs import TABS
 from wallets.models import Audit, ExternalAccount, Hold, Movement, ScheduledRun, Wallet
 
 POSTED = frozenset(
-    {"approvals-confirm", "approvals-decide", "payments-out-act", "payments-out-confirm"}
+    {
+        *("approvals-confirm", "approvals-decide", "bank-file-build"),
+        *("payments-out-act", "payments-out-confirm"),
+    }
 )
 """Pages that are shown after a form only."""
-FILES = frozenset({"export", "statement-file"})
+FILES = frozenset({"bank-file-download", "export", "statement-file"})
 LOST = "/admin/nowhere/"
 
 Rows = dict[str, Model]

@@ -75,8 +75,8 @@ RESOURCES = [
     ),
     Resource(
         Movement,
-        "balance_after, digest, ended_at, reason, received_after, sent_at, seq, settled_at, status,"
-        " updated_at",
+        "balance_after, bank_file_id, digest, ended_at, reason, received_after, sent_at, seq,"
+        " settled_at, status, updated_at",
     ),
     Resource(Hold, "ended_at, expires_at, reason, remaining, status, updated_at", a_hold, "hold"),
     Resource(ExternalAccount, "metadata, status, updated_at", an_account, "account"),

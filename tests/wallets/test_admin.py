@@ -14,10 +14,15 @@ from tests.support import backoffice, people
 from tests.support.backoffice import Office
 from tests.support.resources import MADE, MODELS, make_each
 from wallets.models import (
+    BankOutcome,
+    BankPayment,
+    BankReport,
+    BankStatementFile,
     ClosingPayment,
     DormancyNotice,
     Hold,
     Movement,
+    SafeguardingSignature,
     StatementFile,
     Wallet,
 )
@@ -39,7 +44,16 @@ def alices(alices: Wallet, bobs: Wallet) -> Wallet:
 
 def test_every_model_has_its_pages():
     models = {*apps.get_app_config("wallets").get_models()}
-    assert models - {*admin.site._registry} == {*(ClosingPayment, DormancyNotice, StatementFile)}
+    assert models - {*admin.site._registry} == {
+        BankOutcome,
+        BankPayment,
+        BankReport,
+        BankStatementFile,
+        ClosingPayment,
+        DormancyNotice,
+        SafeguardingSignature,
+        StatementFile,
+    }
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -136,7 +136,7 @@ def test_wrong_row_is_reported(stage, equation, statement, column, row):
 def test_every_equation_has_a_test_that_violates_it():
     broken = {name for name, *_ in (*SPOILED, *WRONG_LEVELS, *WRONG_RUNS)}
     broken |= {name for names, _ in corruptions.WRONG_APPROVALS for name in names}
-    assert broken == {equation.name for equation in audit.EQUATIONS}
+    assert broken | corruptions.OF_THE_BANK == {equation.name for equation in audit.EQUATIONS}
 
 
 @pytest.mark.spoils_the_books

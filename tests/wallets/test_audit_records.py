@@ -5,16 +5,17 @@ from __future__ import annotations
 from django.apps import apps
 
 from wallets.audit.records import RECORDED
-from wallets.models import Closing, StatementFile
+from wallets.models import BankDecision, BankOutcome, BankPayment, Closing, StatementFile
 
 
 def test_every_table_of_clients_is_compared_with_its_events():
-    """A closing is staff's: what it orders has events. A statement file changes nothing."""
+    """A closing is staff's, and those of the bank the institution's: their orders have events. A
+    statement file changes nothing."""
     models = apps.get_app_config("wallets").get_models()
     tables = {
         model._meta.db_table
         for model in models
         if any(field.name == "client" for field in model._meta.get_fields())
-        and model not in {Closing, StatementFile}
+        and model not in {BankDecision, BankOutcome, BankPayment, Closing, StatementFile}
     }
     assert {each.table for each in RECORDED} == tables | {"users_user", "users_webhookendpoint"}

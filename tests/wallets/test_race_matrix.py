@@ -20,6 +20,7 @@ from django.db import transaction
 
 from iocash import errors
 from tests.model import race_stages
+from tests.model.file_races import FileAct
 from tests.model.race_stages import Stage
 from tests.model.races import FAMILIES, Later
 from tests.support import people
@@ -44,7 +45,7 @@ class Call:
     But where a unique key of the database is what decides, the retries are what is looked at.
     """
 
-    order: Order
+    order: Order | FileAct
 
     def __call__(self) -> Outcome | errors.Refused:
         if not isinstance(self.order, Later):
@@ -55,6 +56,8 @@ class Call:
             return self.post()
 
     def post(self) -> Outcome | errors.Refused:
+        if isinstance(self.order, FileAct):
+            return self.order()
         if self.order.key or isinstance(self.order, AddExternalAccount):
             return posting.submit(self.order)
         return group.post([self.order])[0]
@@ -65,7 +68,8 @@ class Call:
         users = self.order.needs.users
         wallets = Wallet.objects.filter(user__in=users).values_list("id", flat=True)
         key = [self.order.key] if self.order.key else []
-        return {*users, *wallets, *self.order.needs.wallets, *key}
+        rows = self.order.rows if isinstance(self.order, FileAct) else ()
+        return {*users, *wallets, *self.order.needs.wallets, *key, *rows}
 
 
 @dataclass
@@ -208,7 +212,7 @@ def two(transactional_db: None) -> Iterator[Two]:
         yield callers
 
 
-LARGE = frozenset({"empty wallet", "freeze", "overdue hold", "wallet"})
+LARGE = frozenset({"built file", "empty wallet", "freeze", "overdue hold", "sent file", "wallet"})
 """Families with more pairs than the daily tests have time for."""
 
 

@@ -187,6 +187,27 @@ def set_contact(request: HttpRequest, client: Client, values: dict[str, Any]) ->
     return gettext("Contact saved.")
 
 
+class CashInsForm(ActionForm):
+    cash_ins = forms.ChoiceField(
+        label=_("Source of cash-ins"),
+        choices=[
+            (Client.CashIns.API, _("The API: the client orders them")),
+            (Client.CashIns.BANK, _("The bank: statements bring them")),
+        ],
+        help_text=_("There is one source, so that no money is booked twice."),
+    )
+
+    def offer(self, obj: Any) -> None:
+        self.fields["cash_ins"].initial = obj.cash_ins if obj else ""
+
+
+def set_cash_ins(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
+    with single_transaction():
+        Client.objects.filter(pk=client.pk).update(cash_ins=values["cash_ins"])
+        events.record_about_client(client, EventKind.CLIENT_CHANGED, by(request))
+    return gettext("Source of cash-ins saved.")
+
+
 def set_status(status: Client.Status, kind: EventKind, words: Any) -> Any:
     def run(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
         with single_transaction():
@@ -205,8 +226,8 @@ class ClientAdmin(WithActions):
     list_display = ("name", "state", "created_at", "short")
     list_filter = ("status",)
     search_fields = ("name", "id")
-    fields = ("name", "id", "status", "contact", "created_at")
-    readonly_fields = ("id", "status", "contact", "created_at")
+    fields = ("name", "id", "status", "contact", "cash_ins", "created_at")
+    readonly_fields = ("id", "status", "contact", "cash_ins", "created_at")
     csv_columns = (
         ("id", "id"),
         ("name", "name"),
@@ -236,6 +257,14 @@ class ClientAdmin(WithActions):
             permission=CHANGE_CLIENT,
             form=ContactForm,
             do=set_contact,
+        ),
+        Action(
+            name="cash-ins",
+            label=_("Change source of cash-ins"),
+            permission=CHANGE_CLIENT,
+            form=CashInsForm,
+            do=set_cash_ins,
+            warning=_("With the bank as source, cash-ins over the API are refused."),
         ),
         Action(
             name="suspend",

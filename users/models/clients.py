@@ -16,6 +16,7 @@ from django.db.models import F, Q, Value
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Cast
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
@@ -46,14 +47,31 @@ class Client(models.Model):
         ACTIVE = "ACTIVE"
         SUSPENDED = "SUSPENDED"
 
+    class CashIns(models.TextChoices):
+        """Where cash-ins come from. There is one source, so that no money is booked twice."""
+
+        API = "API"
+        BANK = "BANK"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=100, unique=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
     contact = models.EmailField(blank=True, db_default="", help_text="Gets mails about webhooks.")
+    cash_ins = models.CharField(
+        _("source of cash-ins"),
+        max_length=4,
+        choices=CashIns,
+        default=CashIns.API,
+        db_default=CashIns.API,
+        help_text="API: the client orders cash-ins. BANK: statements of the bank bring them.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                name="client_cash_ins_are_known", condition=models.Q(cash_ins__in=["API", "BANK"])
+            ),
             models.CheckConstraint(
                 name="client_status_is_known",
                 condition=models.Q(status__in=["ACTIVE", "SUSPENDED"]),

@@ -49,6 +49,14 @@ SENTENCES: Final = {
     "wallets.change_scheduledoperation": _("Can pause, resume and cancel scheduled operations."),
     "wallets.send_cash_out": _("Can mark payments out as sent to the bank."),
     "wallets.settle_cash_out": _("Can settle and reject payments out."),
+    "wallets.view_bankfile": _("Can see bank files and their payments."),
+    "wallets.add_bankfile": _("Can make bank files of payments out, and discard them."),
+    "wallets.approve_bankfile": _("Can approve bank files that somebody else has made."),
+    "wallets.send_bankfile": _("Can download approved bank files, to take them to the bank."),
+    "wallets.add_bankreport": _("Can upload the answers of the bank to bank files."),
+    "wallets.view_bankaccount": _("Can see the bank accounts of the institution."),
+    "wallets.add_bankaccount": _("Can add bank accounts of the institution."),
+    "wallets.change_bankaccount": _("Can change and close bank accounts of the institution."),
     "wallets.view_closing": _("Can see which users are paid out to be closed."),
     "wallets.add_closing": _(
         "Can order closings: pays out all money of a user, then closes the user."
@@ -56,6 +64,20 @@ SENTENCES: Final = {
     "wallets.change_closing": _("Can finish and stop closings, and order payments out again."),
     "wallets.view_dormancynotice": _("Can see the notices to the owners of dormant wallets."),
     "wallets.add_dormancynotice": _("Can record notices to the owners of dormant wallets."),
+    "wallets.view_bankstatement": _("Can see the statements of banks."),
+    "wallets.import_statement": _("Can upload statements of banks."),
+    "wallets.view_bankupload": _("Can see the uploaded files of banks."),
+    "wallets.release_bankupload": _(
+        "Can release files of banks that somebody else has uploaded: books what they bring."
+    ),
+    "wallets.view_bankline": _("Can see the lines of statements of banks."),
+    "wallets.view_bankdecision": _("Can see the decisions about bank lines in suspense."),
+    "wallets.add_bankdecision": _("Can ask for decisions about bank lines in suspense."),
+    "wallets.answer_bankdecision": _(
+        "Can approve or refuse decisions about bank lines that somebody else has asked for."
+    ),
+    "wallets.view_safeguardingreport": _("Can see the reports of safeguarding."),
+    "wallets.add_safeguardingsignature": _("Can sign off reports of safeguarding."),
     # Reviews
     "users.view_review": _("Can see who waits for a review, and what was submitted."),
     "users.view_kycdocument": _("Can see submitted identity data and documents."),

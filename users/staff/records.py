@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model
 from django.utils.translation import gettext, ngettext, override
 
 from iocash.db.outcome import Witness
@@ -27,11 +28,18 @@ def note(person: Any, by: Any, words: str, *, names: str = "", flag: int = CHANG
 
     `words` is a text of the catalogue (`gettext_noop`); `names` are what changed.
     """
+    note_about(person, by.pk, words, names=names, flag=flag)
+
+
+def note_about(
+    thing: Model, member_id: int, words: str, *, names: str = "", flag: int = CHANGE
+) -> None:
+    """Record what a member of staff did to something that has no events, as `note` does."""
     entry = LogEntry.objects.create(
-        user=by,
-        content_type=ContentType.objects.get_for_model(get_user_model()),
-        object_id=str(person.pk),
-        object_repr=str(person)[:200],
+        user_id=member_id,
+        content_type=ContentType.objects.get_for_model(thing),
+        object_id=str(thing.pk),
+        object_repr=str(thing)[:200],
         action_flag=flag,
         change_message=f"{words}: {names}." if names else words,
     )

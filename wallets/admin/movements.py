@@ -68,7 +68,8 @@ def settle(request: HttpRequest, movement: Movement, values: dict[str, Any]) -> 
 
 
 def is_pending(movement: Movement) -> bool:
-    return movement.status == Movement.Status.PENDING
+    """Whether staff decide about it by hand: of a cash-out in a file, the bank decides."""
+    return movement.status == Movement.Status.PENDING and movement.bank_file_id is None
 
 
 @admin.register(Movement)

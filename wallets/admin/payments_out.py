@@ -21,14 +21,14 @@ from wallets.admin.facts import with_currency
 from wallets.admin.queue import MOST, PAGE, Queue, QueueState
 from wallets.models import Movement
 
-VIEW = "wallets.view_movement"
+VIEW, BUILD = "wallets.view_movement", "wallets.add_bankfile"
 
 OFFERED = {QueueState.TO_SEND: ("send", "reject"), QueueState.SENT: ("settle", "reject")}
 """The acts on each tab."""
 
 
 def cash_outs_to_send(member: Any) -> Any:
-    return Movement.objects.pending_cash_outs(is_sent=False)
+    return Movement.objects.to_send()
 
 
 menu.add(
@@ -70,6 +70,7 @@ def payments_out(request: HttpRequest) -> HttpResponse:
         count=count,
         bulk_count=MOST if count is None else min(count, MOST),
         acts=acts,
+        may_build=shown.state == QueueState.TO_SEND and request.user.has_perm(BUILD),
         is_for_others=bool(OFFERED.get(QueueState(shown.state)) and not acts),
         next=shown.to(after=rows[-1].id).address if len(found) > PAGE else "",
         first=shown.to().address if shown.after else "",

@@ -23,7 +23,7 @@ from users.models import Client, User
 from users.models.ids import as_id
 from users.models.searches import compact
 from wallets.admin.facts import said
-from wallets.admin.states import SENT, TO_SEND, state_of
+from wallets.admin.states import IN_A_FILE, SENT, TO_SEND, state_of
 from wallets.models import Movement, Wallet
 from wallets.models.movement_querysets import MovementQuerySet
 
@@ -41,13 +41,14 @@ class QueueState(TextChoices):
     """The tabs."""
 
     TO_SEND = "to-send", TO_SEND
+    IN_A_FILE = "in-a-file", IN_A_FILE
     SENT = "sent", SENT
     SETTLED = "settled", _("Settled")
     REJECTED = "rejected", _("Rejected")
     CANCELLED = "cancelled", _("Cancelled")
 
 
-PENDING: Final = frozenset({QueueState.TO_SEND, QueueState.SENT})
+PENDING: Final = frozenset({QueueState.TO_SEND, QueueState.IN_A_FILE, QueueState.SENT})
 """The states that wait for staff: the oldest first, and counted."""
 
 
@@ -158,9 +159,9 @@ class Queue:
             return Q(created_at__gte=at) & (Q(created_at__gt=at) | Q(id__gt=last))
         return Q(created_at__lte=at) & (Q(created_at__lt=at) | Q(id__lt=last))
 
-    def first_ids(self) -> list[UUID]:
-        """The ids of the first cash-outs that match, at most MOST."""
-        return list(self.matching().values_list("id", flat=True)[:MOST])
+    def first_ids(self, most: int = MOST) -> list[UUID]:
+        """The ids of the first cash-outs that match, at most `most`."""
+        return list(self.matching().values_list("id", flat=True)[:most])
 
     def to(self, **changes: Any) -> Queue:
         """The same filters, from the first row on, with changes."""
@@ -168,7 +169,8 @@ class Queue:
 
 
 TABS: Final[Mapping[str, Callable[[MovementQuerySet], MovementQuerySet]]] = {
-    QueueState.TO_SEND: lambda found: found.pending_cash_outs(is_sent=False),
+    QueueState.TO_SEND: lambda found: found.to_send(),
+    QueueState.IN_A_FILE: lambda found: found.in_a_file(),
     QueueState.SENT: lambda found: found.pending_cash_outs(is_sent=True),
     QueueState.SETTLED: lambda found: found.filter(type="CASH_OUT", status="SUCCESS"),
     QueueState.REJECTED: lambda found: found.filter(status="ERROR"),

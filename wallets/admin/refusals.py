@@ -106,6 +106,7 @@ def trouble(refused: errors.Refused) -> str:
 
 
 TEXTS: Final[Mapping[type[errors.Refused], Callable[[errors.Refused], str]]] = {
+    errors.CashOutInFile: lambda _: gettext("It is in a bank file, which decides about it."),
     errors.CashOutNotSent: lambda _: gettext("It has not been sent. Mark it as sent first."),
     errors.CashOutSent: lambda _: gettext("It has been marked as sent already."),
     errors.HoldNotOpen: by_status(HOLDS),

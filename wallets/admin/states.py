@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from wallets.models import Movement
 
 TO_SEND: Final = _("To send")
+IN_A_FILE: Final = _("In a bank file")
 SENT: Final = _("Sent, no answer")
 NAMES: Final = {
     Movement.Status.CANCELLED: _("Cancelled"),
@@ -18,7 +19,8 @@ NAMES: Final = {
 
 
 def state_of(movement: Movement) -> Any:
-    """Rejected, Cancelled or Settled; a pending cash-out is to be sent, or sent."""
+    """Rejected, Cancelled or Settled; a pending cash-out is to be sent, in a file, or sent."""
     if movement.status == Movement.Status.PENDING:
-        return SENT if movement.sent_at else TO_SEND
+        waits = IN_A_FILE if movement.bank_file_id else TO_SEND
+        return SENT if movement.sent_at else waits
     return NAMES[Movement.Status(movement.status)]

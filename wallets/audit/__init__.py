@@ -16,7 +16,17 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from wallets.audit import approvals, balances, holds, movements, records, schedules, users
+from wallets.audit import (
+    approvals,
+    balances,
+    bank,
+    bank_files,
+    holds,
+    movements,
+    records,
+    schedules,
+    users,
+)
 from wallets.audit.equations import (
     AT_ONCE,
     BY_OPERATION,
@@ -51,6 +61,8 @@ EQUATIONS: Final = (
     *holds.EQUATIONS,
     *records.EQUATIONS,
     *schedules.EQUATIONS,
+    *bank.EQUATIONS,
+    *bank_files.EQUATIONS,
     *approvals.EQUATIONS,
     *users.EQUATIONS,
 )

@@ -145,7 +145,7 @@ EQUATIONS: Final = (
         WHERE reversed.wallet_id IS DISTINCT FROM movement.wallet_id
            OR reversed.client_id IS DISTINCT FROM movement.client_id
            OR reversed.counterparty_id IS DISTINCT FROM movement.counterparty_id
-           OR reversed.type NOT IN ('CASH_IN', 'TRANSFER')
+           OR reversed.type NOT IN ('CASH_IN', 'TRANSFER', 'CASH_OUT')
            OR reversed.status IS DISTINCT FROM 'SUCCESS'
            OR reversed.seq IS NULL
            OR reversed.seq >= movement.seq

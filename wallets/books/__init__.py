@@ -117,6 +117,15 @@ class Books(Holds):
         self.record("movement", leg.id, EventKind.MOVEMENT_SENT, wallet, by)
         return leg
 
+    def move_to_file(self, leg: Leg, file_id: UUID | None) -> Leg:
+        """Put a pending cash-out into a file for the bank; None: take it out.
+
+        The files of the institution are no concern of clients, so there is no event.
+        """
+        leg.bank_file_id = file_id
+        self.changed_legs.append(leg)
+        return leg
+
     def release_cash_out(self, wallet: LockedWallet, leg: Leg, status: str, by: By) -> Leg:
         """End a pending cash-out unpaid, as `status`: the reserved amount is available again."""
         wallet.held += leg.amount
@@ -126,6 +135,13 @@ class Books(Holds):
         self.changed_legs.append(leg)
         self.record("movement", leg.id, EventKind(f"movement.{status.lower()}"), wallet, by)
         return leg
+
+    def return_cash_out(self, wallet: LockedWallet, amount: int, cause: Cause, paid: Leg) -> Leg:
+        """Settle `amount` of the paid cash-out that the bank has returned: one leg."""
+        leg = self.new_leg(wallet, amount, cause, iban=paid.iban, holder_name=paid.holder_name)
+        self.add_reversal(leg, paid)
+        self.legs.append(leg)
+        return self.settle(wallet, leg, cause.by)
 
     def pay(
         self,

@@ -123,7 +123,11 @@ class Changes(Opened):
     @property
     def size(self) -> tuple[int, int, int]:
         """How much was changed: nothing changes without an event, or a row to write."""
-        return len(self.legs), len(self.facts), len(self.inserts) + len(self.updates)
+        return (
+            len(self.legs) + len(self.changed_legs),
+            len(self.facts),
+            len(self.inserts) + len(self.updates),
+        )
 
     @property
     def is_idle(self) -> bool:

@@ -128,6 +128,10 @@ class LockedWallet(Labelled):
         """
         if self.status != "READY":
             raise errors.WalletNotReady(wallet_id=self.id, status=self.status)
+        self.require_active_owner()
+
+    def require_active_owner(self) -> None:
+        """Raise UserNotActive if the owner is not activated."""
         if self.owner != "ACTIVATED":
             raise errors.UserNotActive(user_id=self.user_id, status=self.owner)
 
@@ -221,6 +225,7 @@ class Leg(JustCreated):
     digest: bytes | None = None
     reference: str | None = None
     external_account_id: UUID | None = None
+    bank_file_id: UUID | None = None
 
     def mirrored(self, leg_id: UUID) -> Leg:
         """Create the other leg of a payment, not yet settled, with the same texts."""
@@ -260,6 +265,18 @@ class Leg(JustCreated):
         if self.type not in {"CASH_IN", "TRANSFER"}:
             raise errors.MovementNotReversible(movement_id=self.id, type=self.type)
 
+    def require_returnable(self) -> None:
+        """Require a cash-out that the bank has paid.
+
+        Raises:
+            MovementNotReversible: it is something else.
+            MovementNotSettled: the bank has not paid it.
+        """
+        if self.type != "CASH_OUT":
+            raise errors.MovementNotReversible(movement_id=self.id, type=self.type)
+        if self.status != "SUCCESS":
+            raise errors.MovementNotSettled(movement_id=self.id, status=self.status)
+
     def require_reversible_amount(self, amount: int, reversed_before: int) -> None:
         """Refuse to reverse more than is left to reverse, or nothing (ReversalExceeded)."""
         left = self.magnitude - reversed_before
@@ -287,6 +304,16 @@ class Leg(JustCreated):
         """Raise CashOutNotSent if the cash-out was not sent to the bank."""
         if self.sent_at is None:
             raise errors.CashOutNotSent(movement_id=self.id)
+
+    def require_in_no_file(self) -> None:
+        """Raise CashOutInFile if the cash-out is in a file for the bank, sent or not."""
+        if self.bank_file_id is not None:
+            raise errors.CashOutInFile(movement_id=self.id)
+
+    def require_in_file(self, file_id: UUID) -> None:
+        """Raise CashOutNotInFile unless the cash-out is in this file."""
+        if self.bank_file_id != file_id:
+            raise errors.CashOutNotInFile(movement_id=self.id)
 
 
 @dataclass(slots=True)

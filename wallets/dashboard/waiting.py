@@ -23,7 +23,14 @@ from users.approvals.acts import APPROVE
 from users.approvals.words import waiting_for_member
 from users.models import Case, DutyState, KycDocument, Task, User, WebhookDelivery, WebhookEndpoint
 from users.templatetags.words import code_in_words
-from wallets.models import Audit, Closing, Hold, Movement, ScheduledRun
+from wallets.models import (
+    Audit,
+    Closing,
+    Hold,
+    Movement,
+    SafeguardingReport,
+    ScheduledRun,
+)
 
 VIEW_MOVEMENTS: Final = "wallets.view_movement"
 SOON: Final = timedelta(hours=24)
@@ -62,6 +69,7 @@ def tiles(user: Any, now: datetime) -> list[Tile]:
         ("wallets.view_closing", closings_under_way),
         ("wallets.view_hold", expiring_holds),
         ("wallets.view_audit", last_audit),
+        ("wallets.view_safeguardingreport", last_safeguarding),
         ("users.view_webhookendpoint", failing_endpoints),
         ("users.view_webhookdelivery", failed_deliveries),
         ("wallets.view_audit", troubled_duties),
@@ -118,9 +126,13 @@ def pending_reviews(user: Any, now: datetime) -> Iterator[Tile]:
 
 
 def pending_cash_outs(user: Any, now: datetime) -> Iterator[Tile]:
-    """Pending cash-outs: those to send to the bank, and those of which it has said nothing."""
+    """Pending cash-outs: those to send to the bank, and those of which it has said nothing.
+
+    Those in a file that waits for its approval are shown with the file.
+    """
     found = list(
         Movement.objects.filter(status=Movement.Status.PENDING)
+        .exclude(sent_at=None, bank_file__isnull=False)
         .annotate(is_unsent=IsNull(F("sent_at"), True))
         .values_list("currency", "is_unsent")
         .annotate(Count("id"), Min("created_at"), Min("sent_at"), Sum("amount"))
@@ -140,6 +152,22 @@ def pending_cash_outs(user: Any, now: datetime) -> Iterator[Tile]:
             unit=lambda count: ngettext("%(count)s payment out", "%(count)s payments out", count),
             amounts=[(-row[5], row[0]) for row in own],
         )
+
+
+def last_safeguarding(user: Any, now: datetime) -> Iterator[Tile]:
+    """Whether the money of the wallets is in the bank; nothing before the first report."""
+    report = SafeguardingReport.objects.order_by("-day").first()
+    if report is None:
+        return
+    signed = report.signatures.count()
+    words = ngettext("%(count)s of 2 signatures", "%(count)s of 2 signatures", signed)
+    yield Tile(
+        _("Safeguarding"),
+        gettext("Right") if report.is_right else gettext("Wrong"),
+        GOOD if report.is_right and now - report.created_at <= AUDIT_IS_OLD else BAD,
+        reverse("admin:wallets_safeguardingreport_changelist"),
+        [report.day.isoformat(), words % {"count": signed}],
+    )
 
 
 def failing_endpoints(user: Any, now: datetime) -> Iterator[Tile]:

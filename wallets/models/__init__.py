@@ -37,6 +37,19 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | the due scheduled operations: by dates, by triggers | `schedule_due`, `schedule_watching` |
 | the runs of a scheduled operation, page by page | `run_page` |
 | the run of a movement; the failed runs | `run_of_movement`, `run_failed` |
+| the bank account of an IBAN | `bank_account_is_added_once` |
+| a file of a bank by its hash | `bank_statement_file_is_stored_once` |
+| the latest statements of a bank account | `bank_statement_of_account` |
+| the statements of banks, page by page | `bank_statement_page` |
+| the uploaded files that wait; page by page | `bank_upload_waiting`, `bank_upload_page` |
+| the lines of a bank account | `bank_line_of_account` |
+| the lines in suspense; those that nobody has looked at | `bank_line_open`, `bank_line_new` |
+| the bank line of a movement | `bank_outcome_names_a_movement_once` |
+| the bank lines of a wallet | `bank_outcome_of_wallet` |
+| the decisions that wait for a second person | `bank_decision_open` |
+| the payments of a bank file; the files of a cash-out | `bank_payment_is_once_…`, `…_of_movement` |
+| the cash-outs in bank files, by id | `movement_in_a_file` |
+| the bank files to approve and to send | `bank_file_unsent` |
 | a wallet's statement files | `statement_file_of_wallet` |
 | the statement files to write, and to drop | `statement_file_pending`, `…_kept` |
 | a used key; the key that created an object | the primary key of `users_key`; `key_of_made` |
@@ -45,17 +58,34 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 
 from wallets.models.accounts import ExternalAccount
 from wallets.models.audits import Audit
+from wallets.models.bank_accounts import BankAccount
+from wallets.models.bank_decisions import BankDecision
+from wallets.models.bank_files import BankFile, BankPayment, BankReport
+from wallets.models.bank_lines import BankLine, BankOutcome
+from wallets.models.bank_statements import BankStatement, BankStatementFile
+from wallets.models.bank_uploads import BankUpload
 from wallets.models.closings import Closing, ClosingPayment
 from wallets.models.holds import Hold, HoldQuerySet
 from wallets.models.movement_querysets import MovementQuerySet
 from wallets.models.movements import Movement
 from wallets.models.notices import DormancyNotice
+from wallets.models.safeguarding import SafeguardingReport, SafeguardingSignature
 from wallets.models.schedules import ScheduledOperation, ScheduledRun
 from wallets.models.statement_files import StatementFile
 from wallets.models.wallets import Wallet, WalletQuerySet
 
 __all__ = [
     "Audit",
+    "BankAccount",
+    "BankDecision",
+    "BankFile",
+    "BankLine",
+    "BankOutcome",
+    "BankPayment",
+    "BankReport",
+    "BankStatement",
+    "BankStatementFile",
+    "BankUpload",
     "Closing",
     "ClosingPayment",
     "DormancyNotice",
@@ -64,6 +94,8 @@ __all__ = [
     "HoldQuerySet",
     "Movement",
     "MovementQuerySet",
+    "SafeguardingReport",
+    "SafeguardingSignature",
     "ScheduledOperation",
     "ScheduledRun",
     "StatementFile",

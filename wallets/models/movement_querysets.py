@@ -57,6 +57,14 @@ class MovementQuerySet(DatedQuerySet["Movement"]):
         """Cash-outs to send to the bank, or sent and not yet settled or rejected."""
         return self.filter(status="PENDING", sent_at__isnull=not is_sent)
 
+    def to_send(self) -> Self:
+        """Cash-outs to send to the bank, which are in no file yet."""
+        return self.pending_cash_outs(is_sent=False).filter(bank_file=None)
+
+    def in_a_file(self) -> Self:
+        """Cash-outs in files for the bank that were not approved yet."""
+        return self.pending_cash_outs(is_sent=False).filter(bank_file__isnull=False)
+
     def directed(self, *, is_outgoing: bool) -> Self:
         return self.filter(amount__lt=0) if is_outgoing else self.filter(amount__gt=0)
 

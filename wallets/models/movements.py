@@ -38,8 +38,8 @@ class Movement(Signed, models.Model):
 
     class Type(models.TextChoices):
         """CASH_IN: money from outside. CASH_OUT: money to a bank account. TRANSFER: money between
-        two wallets, also the execution of a hold. REVERSAL: of a cash-in or a transfer.
-        ADJUSTMENT: a correction by staff.
+        two wallets, also the execution of a hold. REVERSAL: of a cash-in or a transfer, or a
+        cash-out that the bank returned. ADJUSTMENT: a correction by staff.
         """
 
         CASH_IN = "CASH_IN"
@@ -108,6 +108,15 @@ class Movement(Signed, models.Model):
         db_constraint=False,
         db_index=False,
         help_text="The external account to which a cash-out goes.",
+    )
+    bank_file = models.ForeignKey(
+        "BankFile",
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        help_text="The file for the bank that has this cash-out.",
     )
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, help_text="Time of sending to the bank.")
@@ -185,8 +194,17 @@ class Movement(Signed, models.Model):
                 | (~Q(type="REVERSAL") & Q(reversal_of=None)),
             ),
             models.CheckConstraint(
-                name="movement_reversal_to_outside_goes_out",
-                condition=~Q(type="REVERSAL", counterparty=None) | Q(amount__lt=0),
+                name="movement_reversal_from_outside_has_an_iban_unless_erased",
+                condition=~Q(type="REVERSAL", counterparty=None)
+                | Q(amount__lt=0, iban=None)
+                | Q(amount__gt=0, iban__isnull=False)
+                | Q(salt=None, details_digest__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="movement_only_a_cash_out_is_in_a_file",
+                condition=Q(bank_file=None)
+                | Q(type="CASH_OUT", status="PENDING")
+                | Q(type="CASH_OUT", sent_at__isnull=False),
             ),
             models.CheckConstraint(
                 name="movement_only_a_cash_out_waits",
@@ -294,6 +312,9 @@ class Movement(Signed, models.Model):
                 name="movement_failed_of_wallet",
             ),
             models.Index(fields=["id"], condition=~Q(status="SUCCESS"), name="movement_unsettled"),
+            models.Index(
+                fields=["id"], condition=Q(bank_file__isnull=False), name="movement_in_a_file"
+            ),
             models.Index(
                 fields=["wallet", "type", "created_at", "id"],
                 condition=~Q(type="TRANSFER"),

@@ -111,13 +111,19 @@ class MarkCashOutSent(CashOutOrder):
         NotFound: the wallet has no such movement.
         MovementNotPending: it has ended.
         CashOutSent: it was sent before.
+        CashOutInFile: it is in a file, and is sent with it.
     """
 
-    refuses: ClassVar[errors.Refusals] = (*CashOutOrder.refuses, errors.CashOutSent)
+    refuses: ClassVar[errors.Refusals] = (
+        *CashOutOrder.refuses,
+        errors.CashOutSent,
+        errors.CashOutInFile,
+    )
 
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
         leg.require_unsent()
+        leg.require_in_no_file()
         return self.movement_outcome(books.mark_cash_out_sent(wallet, leg, self.by))
 
 
@@ -128,10 +134,15 @@ class SettleCashOut(CashOutOrder):
         NotFound: the wallet has no such movement.
         MovementNotPending: it has ended.
         CashOutNotSent: it never went to the bank.
+        CashOutInFile: it is in a file, whose answer decides.
     """
 
+    refuses: ClassVar[errors.Refusals] = (
+        *CashOutOrder.refuses,
+        errors.CashOutNotSent,
+        errors.CashOutInFile,
+    )
     is_watched = True
-    refuses: ClassVar[errors.Refusals] = (*CashOutOrder.refuses, errors.CashOutNotSent)
 
     def deeds(self, books: Books) -> Sequence[WatchedAct]:
         return self.act_on_sent(books, ApprovalKind.SETTLE_CASH_OUT)
@@ -143,6 +154,7 @@ class SettleCashOut(CashOutOrder):
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
         leg.require_sent()
+        leg.require_in_no_file()
         return self.movement_outcome(books.settle_cash_out(wallet, leg, self.by))
 
 
@@ -154,10 +166,15 @@ class RejectCashOut(CashOutOrder):
         NotFound: the wallet has no such movement.
         MovementNotPending: it has ended.
         VersionConflict: it is not what the caller saw.
+        CashOutInFile: it is in a file, whose answer decides.
     """
 
+    refuses: ClassVar[errors.Refusals] = (
+        *CashOutOrder.refuses,
+        errors.VersionConflict,
+        errors.CashOutInFile,
+    )
     is_watched = True
-    refuses: ClassVar[errors.Refusals] = (*CashOutOrder.refuses, errors.VersionConflict)
 
     reason: str
 
@@ -167,6 +184,7 @@ class RejectCashOut(CashOutOrder):
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
         require_version(leg.version, self.if_match, movement_id=leg.id)
+        leg.require_in_no_file()
         leg.reason = self.reason
         return self.movement_outcome(books.release_cash_out(wallet, leg, "ERROR", self.by))
 
@@ -181,12 +199,14 @@ class CancelCashOut(CashOutOrder):
         VersionConflict: it is not what the caller saw.
         MovementNotPending: it has ended otherwise.
         CashOutSent: it has gone to the bank.
+        CashOutInFile: it is in a file that waits for its approval.
     """
 
     refuses: ClassVar[errors.Refusals] = (
         *CashOutOrder.refuses,
         errors.VersionConflict,
         errors.CashOutSent,
+        errors.CashOutInFile,
     )
 
     def apply(self, books: Books) -> Outcome:
@@ -197,4 +217,5 @@ class CancelCashOut(CashOutOrder):
             return self.movement_outcome(leg)
         leg.require_pending()
         leg.require_unsent()
+        leg.require_in_no_file()
         return self.movement_outcome(books.release_cash_out(wallet, leg, "CANCELLED", self.by))

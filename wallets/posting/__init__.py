@@ -117,6 +117,20 @@ def post_apart(order: Order, until: float) -> Result:
         return errors.OutcomeUnknown()
 
 
+def submit_within(orders: Sequence[Order]) -> list[Result]:
+    """Post orders in the transaction that is open, and return the outcome or refusal of each.
+
+    The outer transaction commits them together with its own changes, or undoes all of them.
+
+    Raises:
+        Inconsistent: no transaction is open.
+        DatabaseError: the transaction must be undone.
+    """
+    if not connection.in_atomic_block:
+        raise errors.Inconsistent("nothing would commit or undo these orders together")
+    return group.post(orders) if orders else []
+
+
 def dry_run(order: Order) -> Outcome:
     """Return the outcome that `submit` would have now, as predicted, and change nothing.
 

@@ -31,20 +31,20 @@ MANY: Final = 300
 """From this number of new movements on, rows are sent with COPY."""
 
 
-CHANGED_LATER: Final = frozenset({"sent_at", "ended_at", "updated_at"})
+CHANGED_LATER: Final = frozenset({"sent_at", "ended_at", "updated_at", "bank_file_id"})
 MOVEMENTS: Final = {name: type_ for name, type_ in types(Leg).items() if name not in CHANGED_LATER}
-"""The columns of new movements; none was sent to the bank, ended or changed yet."""
+"""The columns of new movements; none was put into a file, sent to the bank, ended or changed."""
 INSERT_MOVEMENTS = "INSERT INTO wallets_movement " + from_json(MOVEMENTS)
 UPDATE_MOVEMENTS = """
     UPDATE wallets_movement AS movement
     SET status = new.status, sent_at = new.sent_at, reason = new.reason, seq = new.seq,
         balance_after = new.balance_after, received_after = new.received_after,
         settled_at = new.settled_at, ended_at = new.ended_at, updated_at = new.updated_at,
-        digest = new.digest
+        digest = new.digest, bank_file_id = new.bank_file_id
     FROM json_to_recordset(%s) AS new
         (id uuid, client_id uuid, status text, sent_at timestamptz, reason text, seq bigint,
          balance_after bigint, received_after bigint, settled_at timestamptz,
-         ended_at timestamptz, updated_at timestamptz, digest bytea)
+         ended_at timestamptz, updated_at timestamptz, digest bytea, bank_file_id uuid)
     WHERE movement.client_id = new.client_id AND movement.id = new.id
       AND movement.client_id = ANY(%s) AND movement.id = ANY(%s)
 """

@@ -45,7 +45,7 @@ def out_of_range(name: str, words: Message) -> ValidationError:
     return ValidationError({camel(name): [error_detail("invalid_range", words)]})
 
 
-class BankAccount(fields.Serializer):
+class IbanObject(fields.Serializer):
     """A bank account, by its IBAN: the form of ioCash's published calls."""
 
     default_error_messages = {"invalid": 'Expected an object: {{"accountNumber": "ES…"}}.'}
@@ -65,7 +65,7 @@ class PayeeIban(fields.Iban):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, dict):
             return super().to_internal_value(data)
-        account: dict[str, str] = reader(BankAccount).run_validation(data)
+        account: dict[str, str] = reader(IbanObject).run_validation(data)
         return account["account_number"]
 
 

@@ -93,6 +93,7 @@ class MovementView(OrderView):
         if kind == Movement.Type.CASH_OUT:
             return CashOut(account_id=account_id, **bank, **about)
         self.caller.require("cash-in:write")
+        self.caller.require_own_cash_ins()
         return CashIn(**about)
 
     def create(
@@ -177,7 +178,13 @@ class MovementListView(MovementView):
         keyed=True,
         statuses=(HTTPStatus.CREATED, HTTPStatus.ACCEPTED),
         dry_run=MovementDryRun,
-        refuses=(*Transfer.refuses, *CashOut.refuses, *CashIn.refuses, errors.Overloaded),
+        refuses=(
+            *Transfer.refuses,
+            *CashOut.refuses,
+            *CashIn.refuses,
+            errors.CashInsFromBank,
+            errors.Overloaded,
+        ),
         spends_proof=True,
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:
@@ -185,7 +192,7 @@ class MovementListView(MovementView):
 
         The `type` says which. Cash-ins and transfers are settled at once (201). A cash-out is
         accepted (202): its amount is held until the bank has paid it; GET shows its status.
-        A CASH_IN requires the scope `cash-in:write` too.
+        A CASH_IN requires the scope `cash-in:write` too, and a client that orders its cash-ins.
         """
         return self.create(wallet_id, self.body())
 
@@ -285,7 +292,7 @@ class BatchView(MovementView):
         keyed=True,
         answers=BatchAnswer,
         dry_run=BatchDryRun,
-        refuses=(*Batch.refuses, errors.Overloaded),
+        refuses=(*Batch.refuses, errors.CashInsFromBank, errors.Overloaded),
         spends_proof=True,
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:

@@ -59,7 +59,7 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "wallets_audit": (KEPT, ""),
     "users_key": (KEPT, ""),
     "users_event": (KEPT, ""),
-    "users_client": (KEPT, "contact, name, status"),
+    "users_client": (KEPT, "cash_ins, contact, name, status"),
     "users_webhookendpoint": (KEPT, ENDPOINT_COLUMNS),
     "users_webhookstream": (KEPT, "ended_at, lease, leased_until, position"),
     "users_webhookdelivery": (
@@ -90,6 +90,28 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_caseentry": (KEPT, "text"),
     "users_task": (ERASED, "done_at, done_by, due_on, owner"),
     "users_taskchange": (ERASED, ""),
+    "wallets_bankaccount": (KEPT, "bic, booked_by, closed_at, holder_name"),
+    "wallets_bankaccount_clients": (ERASED, ""),
+    "wallets_bankdecision": (KEPT, "answered_at, answered_by, is_approved"),
+    "wallets_bankline": (KEPT, "confirmed_by_id, is_open, reason"),
+    "wallets_bankoutcome": (KEPT, ""),
+    "wallets_bankstatement": (KEPT, ""),
+    "wallets_bankstatementfile": (KEPT, ""),
+    "wallets_bankupload": (KEPT, "answered_at, answered_by, is_released"),
+    "wallets_safeguardingreport": (KEPT, ""),
+    "wallets_safeguardingsignature": (KEPT, ""),
+    "wallets_bankfile": (
+        KEPT,
+        (
+            "approved_at, approved_by, discarded_by, ended_at, placed_at, reason, sent_at,"
+            " sent_by, state"
+        ),
+    ),
+    "wallets_bankpayment": (
+        KEPT,
+        "answered_at, conflict, information, reason_code, status, verification",
+    ),
+    "wallets_bankreport": (KEPT, ""),
     "wallets_closing": (KEPT, "ended_at, ended_by, holder_name, iban, state"),
     "wallets_closingpayment": (KEPT, ""),
     "wallets_dormancynotice": (KEPT, "note"),
@@ -204,7 +226,9 @@ def serving(db: None) -> Iterator[psycopg.Connection[Any]]:
 
 
 def columns(table: str) -> list[str]:
-    model = next(each for each in apps.get_models() if each._meta.db_table == table)
+    model = next(
+        each for each in apps.get_models(include_auto_created=True) if each._meta.db_table == table
+    )
     return [field.column for field in model._meta.fields if field.column]
 
 

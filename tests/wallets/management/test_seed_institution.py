@@ -30,7 +30,7 @@ from wallets.admin.closing import steps_of_closing
 from wallets.admin.dormant import dormant_wallets
 from wallets.management.commands import seed_demo
 from wallets.management.demo.members import members
-from wallets.models import Closing, Hold, Movement, ScheduledRun, Wallet
+from wallets.models import BankFile, Closing, Hold, Movement, ScheduledRun, Wallet
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 
@@ -81,6 +81,11 @@ def test_institution_has_ninety_days_of_everything(behind: datetime) -> None:
     assert users.count() >= 200
     assert movements.count() >= 5_000
     assert is_spread(movements, behind)
+    assert [each.state for each in BankFile.objects.order_by("id")] == [
+        "PARTIALLY_ACCEPTED",
+        "BUILT",
+    ]
+    assert movements.to_send().exists()
     statuses = Counter(users.values_list("status", flat=True))
     assert min(statuses[each] for each in ("ACTIVATED", "BLOCKED", "UNSUBSCRIBED", "CREATED")) >= 2
     assert {*users.values_list("kyc_level", flat=True)} == {0, 1, 2}

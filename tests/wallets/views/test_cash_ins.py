@@ -35,3 +35,17 @@ def test_the_scope_of_cash_in_alone_is_not_enough(client_demo, path):
     answer = Api(people.a_key(client_demo, "cash-in:write")).post(path, cash())
     assert answer.status == 403
     assert "movements:write" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("is_batch", [False, True])
+def test_client_of_the_bank_orders_no_cash_in(api, client_demo, wallet, alices, is_batch):
+    body = {"type": "CASH_IN", "amount": "1.00"}
+    path = f"{wallet}/movements"
+    assert api.post(path, body, key="one").status == 201
+    client_demo.cash_ins = "BANK"
+    client_demo.save(update_fields=["cash_ins"])
+    sent = {"movements": [body]} if is_batch else body
+    answer = api.post(f"{path}/batch" if is_batch else path, sent, key="two")
+    assert (answer.status, answer.code) == (403, "cash_ins_from_bank")
+    alices.refresh_from_db()
+    assert alices.balance == 101_00

@@ -33,7 +33,7 @@ from users.models.clients import SCOPES
 from users.models.events import By
 from users.models.sandbox import advance_clock, make_sandbox
 from wallets import posting
-from wallets.management.demo import approvals, dormant, history, tasks, webhooks
+from wallets.management.demo import approvals, bank_files, dormant, history, tasks, webhooks
 from wallets.management.demo.plan import Planner
 from wallets.models import Wallet
 from wallets.orders.cash_outs import CashOut
@@ -176,6 +176,7 @@ def make_history(staff: list[By]) -> None:
         Planner.of(made).plan()
         made.run()
         tasks.add_tasks(client.id, staff)
+        bank_files.make_bank_files(client.id, staff)
     webhooks.add_endpoint(client.id, by)  # it closes the connection while it waits for the receiver
 
 

@@ -1,0 +1,53 @@
+"""The bank account of the institution, and statements that are imported for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from tests.support import people
+from tests.support.camt import IBAN, Line, Statement
+from users.models import Client
+from wallets import posting
+from wallets.bank.statements import ImportReport, import_statement
+from wallets.models import BankAccount, BankLine, BankOutcome, Wallet
+from wallets.orders.ibans import CreateIban
+
+
+def an_account(client: Client, *, iban: str = IBAN, cash_ins: str = "BANK", **values: Any) -> Any:
+    """A safeguarding account in EUR that holds the money of the client."""
+    account = BankAccount.objects.create(
+        **{"iban": iban, "holder_name": "Institution", "currency": "EUR", "actor": "staff:1"}
+        | {"purpose": "SAFEGUARDING"}
+        | values
+    )
+    account.clients.add(client)
+    client.cash_ins = cash_ins
+    client.save(update_fields=["cash_ins"])
+    return account
+
+
+def an_iban(wallet: Wallet) -> str:
+    """Give a wallet an IBAN of its own."""
+    posting.submit(CreateIban(**people.about(wallet)))
+    wallet.refresh_from_db()
+    assert wallet.iban
+    return wallet.iban
+
+
+def receive(*lines: Line, name: str = "STATEMENT-1", **values: Any) -> ImportReport:
+    """Import a statement with these lines."""
+    content = Statement(lines=lines, name=name, **values).xml()
+    return import_statement(content, name=f"{name}.xml", actor="system:tests")
+
+
+def states() -> Counter[str]:
+    """How many lines are in which state, or in suspense for which reason."""
+    explained = dict(BankOutcome.objects.values_list("line", "status"))
+    rows = BankLine.objects.all()
+    return Counter(explained.get(row.id) or row.reason or "NEW" for row in rows)
+
+
+def balance(wallet: Wallet) -> int:
+    wallet.refresh_from_db()
+    return wallet.balance

@@ -1,0 +1,200 @@
+"""Statements, lines in suspense and safeguarding in the back office."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from tests.support import bank
+from tests.support.backoffice import Office, list_of, opens, page_of
+from tests.support.camt import Line, Statement, incoming
+from tests.support.staff import OPERATOR, SUPERVISOR, a_member
+from users.models import Client
+from wallets.bank import safeguarding
+from wallets.models import (
+    BankDecision,
+    BankLine,
+    BankStatement,
+    BankUpload,
+    SafeguardingReport,
+)
+
+pytestmark = pytest.mark.django_db
+IMPORT = "/admin/bank/import/"
+
+
+@pytest.fixture
+def operator() -> Office:
+    return Office(a_member(OPERATOR, name="operator"))
+
+
+@pytest.fixture
+def approver() -> Office:
+    return Office(a_member(SUPERVISOR, name="approver"))
+
+
+@pytest.fixture
+def line(client_demo: Client) -> BankLine:
+    bank.an_account(client_demo)
+    bank.receive(incoming("10.00", "R1", name="Bob"), opening="0.00", closing="10.00")
+    return BankLine.objects.get()
+
+
+def sent(office: Office, address: str, **values: Any) -> str:
+    """Send a form, and return the page that it leads to."""
+    return office.browser.post(address, values, follow=True).content.decode()
+
+
+def act(row: Any, name: str) -> str:
+    return reverse(f"admin:wallets_{row._meta.model_name}_action", args=[row.pk, name])
+
+
+def key_of_form(office: Office, address: str) -> str:
+    page = office.get(address)
+    return page.partition('name="key" value="')[2].partition('"')[0]
+
+
+def uploaded(office: Office, content: bytes) -> str:
+    file = SimpleUploadedFile("statement.xml", content)
+    return office.browser.post(IMPORT, {"file": file}, follow=True).content.decode()
+
+
+def release_on_page(office: Office, upload: BankUpload) -> str:
+    """Release a file: the form, then the page that says what it does."""
+    address = act(upload, "release")
+    values = {"key": key_of_form(office, address), "sha256": upload.hash}
+    shown = sent(office, address, **values)
+    if "Check before you confirm" not in shown:
+        return shown
+    return shown + sent(office, address, **values, confirmed="1")
+
+
+def test_second_person_releases_an_uploaded_file(operator, approver, client_demo, bobs):
+    bank.an_account(client_demo)
+    iban = bank.an_iban(bobs)
+    content = Statement(lines=(incoming("1.00", "R1", target=iban), Line(amount="2.00"))).xml()
+    assert "Another person must release it" in uploaded(operator, content)
+    upload = BankUpload.objects.get()
+    assert bank.balance(bobs) == 0
+    assert operator.status("get", act(upload, "release")) == 403
+    shown = release_on_page(approver, upload)
+    for text in (upload.hash, "operator", "2 credits: 3.00 EUR", "Becomes cash-ins", "For Bob"):
+        assert text in shown
+    assert "2 new entries, 0 known ones. 1 lines are booked, 1 are in suspense." in shown
+    assert bank.balance(bobs) == 1_00
+    assert "Released by approver" in approver.get(page_of(upload))
+
+
+def test_uploader_can_not_release_on_the_page(approver, client_demo, bobs):
+    bank.an_account(client_demo)
+    content = Statement(lines=(incoming("1.00", "R1", target=bank.an_iban(bobs)),)).xml()
+    uploaded(approver, content)
+    upload = BankUpload.objects.get()
+    assert "Another person must release it" in release_on_page(approver, upload)
+    assert bank.balance(bobs) == 0
+
+
+def test_refused_upload_is_kept(operator, approver, client_demo):
+    bank.an_account(client_demo)
+    uploaded(operator, Statement().xml())
+    upload = BankUpload.objects.get()
+    refuse = act(upload, "refuse")
+    assert "never imported" in sent(approver, refuse, key=key_of_form(approver, refuse))
+    assert "Refused by approver" in approver.get(page_of(upload))
+
+
+def test_refused_file_says_why(operator, client_demo):
+    assert "no bank account" in uploaded(operator, Statement().xml())
+    assert "This is not a statement of a bank" in uploaded(operator, b"<a/>")
+    operator.browser.defaults["HTTP_ACCEPT_LANGUAGE"] = "es"
+    assert "No es un extracto de un banco" in uploaded(operator, b"<a/>")
+
+
+def test_line_is_assigned_by_two_members(operator, approver, line, bobs):
+    address = act(line, "assign")
+    values = {
+        "wallet": str(bobs.id),
+        "reason": "Known payer",
+        "key": key_of_form(operator, address),
+    }
+    assert "Another person must approve it" in sent(operator, address, **values)
+    decision = BankDecision.objects.get()
+    assert "Waits for another person" in operator.get(page_of(decision))
+    approve = act(decision, "approve")
+    assert operator.status("get", approve) == 403
+    shown = sent(approver, approve, key=key_of_form(approver, approve))
+    assert "Known payer" in shown
+    assert "operator" in shown
+    assert bank.balance(bobs) == 0
+    assert "Approved and carried out." in sent(
+        approver, approve, key=key_of_form(approver, approve), confirmed="1"
+    )
+    assert bank.balance(bobs) == 10_00
+
+
+def test_asker_can_not_approve_in_the_back_office(approver, line):
+    address = act(line, "set-apart")
+    sent(approver, address, reason="Fee", key=key_of_form(approver, address))
+    decision = BankDecision.objects.get()
+    approve = act(decision, "approve")
+    shown = sent(approver, approve, key=key_of_form(approver, approve), confirmed="1")
+    assert "Another person must answer" in shown
+    assert bank.states() == {"no_wallet": 1}
+
+
+def test_line_is_split_as_typed(operator, line):
+    address = act(line, "split")
+    wrong = {"amounts": "7,00\n2.00", "reason": "Two", "key": key_of_form(operator, address)}
+    assert "The parts add up to 9.00 EUR" in sent(operator, address, **wrong)
+    sent(operator, address, **wrong | {"amounts": "7,00\n3.00"})
+    assert BankDecision.objects.get().amounts == [7_00, 3_00]
+
+
+def test_refused_decision_is_shown(operator, approver, line):
+    address = act(line, "return")
+    sent(operator, address, reason="Unknown", key=key_of_form(operator, address))
+    decision = BankDecision.objects.get()
+    refuse = act(decision, "refuse")
+    assert "Refused." in sent(approver, refuse, key=key_of_form(approver, refuse))
+    assert "Refused by" in approver.get(page_of(decision))
+
+
+def test_lists_and_rows_open(operator, staff, line, bobs):
+    address = act(line, "assign")
+    values = {"wallet": str(bobs.id), "reason": "Known", "key": key_of_form(operator, address)}
+    sent(operator, address, **values)
+    safeguarding.make_report()
+    uploaded(operator, Statement(name="NEW").xml())
+    office = Office(staff)
+    for state in ("waiting", "1"):
+        office.get(list_of(BankUpload), state=state)
+    for model in (BankUpload, BankLine, BankStatement, BankDecision, SafeguardingReport):
+        opens(office, model)
+    for state in ("open", "MATCHED"):
+        office.get(list_of(BankLine), state=state)
+
+
+def test_report_is_signed_by_two_and_downloaded(approver, line):
+    report = safeguarding.make_report()
+    assert report is not None
+    first = Office(a_member(SUPERVISOR, name="other"))
+    sign = act(report, "sign")
+    for office in (approver, first):
+        assert "Signed off." in sent(office, sign, key=key_of_form(office, sign))
+    assert "approver" in approver.get(page_of(report))
+    csv = act(report, "csv")
+    answer = approver.browser.post(csv, {"key": key_of_form(approver, csv)})
+    assert answer.headers["Content-Disposition"].endswith('.csv"')
+    assert b"suspense,10.00" in answer.content
+
+
+def test_today_shows_safeguarding_in_green_or_red(approver, line):
+    report = safeguarding.make_report()
+    assert report is not None
+    page = approver.get("/admin/")
+    tile = page.partition("<h3>Safeguarding</h3>")
+    assert "Right" in tile[2][:300]
+    assert tile[0].rpartition("tile-")[2].startswith("good")

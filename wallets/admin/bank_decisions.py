@@ -1,0 +1,187 @@
+"""The pages of decisions about bank lines, which a second person approves or refuses."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from users import menu
+from users.actions import Action, Facts, WithActions, by
+from users.change_lists.columns import NAMES
+from users.history import actor_in_words, names_of
+from users.menu import MenuSection
+from wallets.admin.bank_lines import line_facts, line_name
+from wallets.admin.facts import name_of_wallet, with_currency
+from wallets.admin.forms import LedgerForm
+from wallets.bank import decisions
+from wallets.models import BankDecision
+
+ANSWER: Final = "wallets.answer_bankdecision"
+
+
+def decisions_to_answer(member: Any) -> Any:
+    return BankDecision.objects.open().exclude(asked_by=f"staff:{member.pk}")
+
+
+menu.add(
+    MenuSection.APPROVALS,
+    _("Decisions about bank lines"),
+    "wallets_bankdecision_changelist",
+    permission="wallets.view_bankdecision",
+    waiting=decisions_to_answer,
+    order=30,
+)
+menu.describe(
+    {
+        "wallets_bankdecision_changelist": _(
+            "What members of staff have asked about lines in suspense. Another person answers."
+        ),
+    }
+)
+
+
+def decision_name(decision: BankDecision) -> str:
+    return f"{decision.get_kind_display()}: {line_name(decision.line)}"
+
+
+NAMES["wallets.bankdecision"] = decision_name
+
+
+def decision_facts(decision: BankDecision) -> Facts:
+    """What is approved or refused: the line, what was asked, by whom and why."""
+    line = decision.line
+    facts = [*line_facts(line), (_("Decision"), decision.get_kind_display())]
+    if decision.wallet:
+        facts.append((_("Wallet"), name_of_wallet(decision.wallet)))
+    if decision.movement:
+        movement = decision.movement
+        facts.append((_("Movement"), with_currency(movement.amount, movement.currency)))
+    if decision.amounts:
+        shown = [with_currency(each, line.currency) for each in decision.amounts]
+        facts.append((_("Amounts"), ", ".join(shown)))
+    if decision.pair:
+        facts.append((_("Other line"), line_name(decision.pair)))
+    return [
+        *facts,
+        (_("Reason"), decision.reason),
+        (_("Asked by"), actor_in_words(decision.asked_by, names_of({decision.asked_by}))),
+    ]
+
+
+class AnswerForm(LedgerForm):
+    """The input of an answer: nothing."""
+
+
+def answering(*, is_approved: bool) -> Any:
+    def run(request: HttpRequest, decision: BankDecision, values: dict[str, Any]) -> str:
+        decisions.answer_decision(decision, by=by(request), is_approved=is_approved)
+        return gettext("Approved and carried out.") if is_approved else gettext("Refused.")
+
+    return run
+
+
+def is_unanswered(decision: BankDecision) -> bool:
+    return decision.answered_at is None
+
+
+def rehearse_answer(request: HttpRequest, decision: BankDecision, values: Any) -> Facts:
+    decisions.check_decision(decision)
+    return decision_facts(decision)
+
+
+class AnswerFilter(admin.SimpleListFilter):
+    title = _("answer")
+    parameter_name = "answer"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [
+            ("none", _("Waits for another person")),
+            ("yes", _("Approved")),
+            ("no", _("Refused")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        known = {"none": None, "yes": True, "no": False}
+        if self.value() not in known:
+            return queryset
+        return queryset.filter(is_approved=known[str(self.value())])
+
+
+@admin.register(BankDecision)
+class BankDecisionAdmin(WithActions):
+    list_display = ("asked_at", "kind_shown", "line", "reason", "asker", "answer_shown", "short")
+    list_filter = (AnswerFilter,)
+    list_select_related = ("line__account",)
+    ordering = ("-asked_at", "-id")
+    csv_columns = (
+        ("id", "id"),
+        ("line", "line_id"),
+        ("kind", "kind"),
+        ("reason", "reason"),
+        ("asked_by", "asked_by"),
+        ("asked_at", "asked_at"),
+        ("answered_by", "answered_by"),
+        ("answered_at", "answered_at"),
+        ("is_approved", "is_approved"),
+    )
+    fields = (
+        "id",
+        "line",
+        "kind_shown",
+        "wallet",
+        "movement",
+        "pair",
+        "reason",
+        "asker",
+        "asked_at",
+        "answer_shown",
+        "answered_at",
+    )
+    page_actions = (
+        Action(
+            name="approve",
+            label=_("Approve"),
+            permission=ANSWER,
+            form=AnswerForm,
+            do=answering(is_approved=True),
+            rehearse=rehearse_answer,
+            is_available=is_unanswered,
+        ),
+        Action(
+            name="refuse",
+            label=_("Refuse"),
+            permission=ANSWER,
+            form=AnswerForm,
+            do=answering(is_approved=False),
+            is_available=is_unanswered,
+            is_harmful=True,
+        ),
+    )
+
+    def facts(self, obj: Any) -> Facts:
+        return decision_facts(obj)
+
+    @admin.display(description=_("decision"))
+    def kind_shown(self, decision: BankDecision) -> str:
+        return str(decision.get_kind_display())
+
+    @admin.display(description=_("asked by"))
+    def asker(self, decision: BankDecision) -> str:
+        return actor_in_words(decision.asked_by, names_of({decision.asked_by}))
+
+    @admin.display(description=_("answer"))
+    def answer_shown(self, decision: BankDecision) -> str:
+        if decision.answered_at is None:
+            return gettext("Waits for another person")
+        text = (
+            gettext("Approved by %(who)s")
+            if decision.is_approved
+            else gettext("Refused by %(who)s")
+        )
+        return text % {
+            "who": actor_in_words(decision.answered_by, names_of({decision.answered_by}))
+        }

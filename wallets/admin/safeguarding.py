@@ -1,0 +1,140 @@
+"""The pages of the daily reports of safeguarding: figures, files, and two signatures."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from users import menu
+from users.actions import Action, Facts, WithActions, by
+from users.change_lists.columns import NAMES
+from users.history import actor_in_words, names_of
+from users.menu import MenuSection
+from wallets.admin.forms import LedgerForm
+from wallets.bank import safeguarding
+from wallets.models import SafeguardingReport
+
+VIEW: Final = "wallets.view_safeguardingreport"
+FIGURES: Final = (
+    ("wallets", _("Balances of the wallets")),
+    ("suspense", _("Lines in suspense")),
+    ("returned", _("Returned to payers, not yet debited")),
+    ("setApart", _("Lines set apart")),
+    ("opening", _("Before the first statement")),
+    ("mustBeInBank", _("Must be in the bank")),
+    ("inBank", _("Is in the bank")),
+    ("difference", _("Difference")),
+)
+
+menu.add(
+    MenuSection.BANK, _("Safeguarding"), "wallets_safeguardingreport_changelist", permission=VIEW
+)
+menu.describe(
+    {
+        "wallets_safeguardingreport_changelist": _(
+            "A report for each day: whether the money of the wallets is in the bank. The worker "
+            "makes it at 6:00 UTC, when there is a safeguarding account."
+        )
+    }
+)
+NAMES["wallets.safeguardingreport"] = lambda report: (
+    gettext("Safeguarding on %(day)s") % {"day": report.day.isoformat()}
+)
+
+
+class SignForm(LedgerForm):
+    """The input of a signature, or of a download: nothing."""
+
+
+def sign_off(request: HttpRequest, report: SafeguardingReport, values: dict[str, Any]) -> str:
+    safeguarding.sign_report(report, by(request))
+    return gettext("Signed off.")
+
+
+def report_download(kind: str, media: str) -> Any:
+    """Answer a report as a file."""
+
+    def run(request: HttpRequest, report: SafeguardingReport, values: Any) -> HttpResponse:
+        content = report.content if kind == "json" else safeguarding.as_csv(report)
+        name = f"safeguarding-{report.day.isoformat()}.{kind}"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return HttpResponse(content, content_type=media, headers=headers)
+
+    return run
+
+
+def figures_of(position: dict[str, Any]) -> Facts:
+    """The figures of a position, with their labels."""
+    currency = position["currency"]
+    found: list[tuple[Any, object]] = [
+        (label, f"{position[name]} {currency}") for name, label in FIGURES
+    ]
+    for each in position["movementsWithoutLine"]:
+        label = gettext("Without a line: %(type)s") % {"type": each["type"]}
+        text = gettext("%(amount)s %(currency)s, %(count)s movements, the oldest of %(oldest)s")
+        oldest = each["oldest"][:10]
+        found.append((label, text % (each | {"currency": currency, "oldest": oldest})))
+    return found
+
+
+@admin.register(SafeguardingReport)
+class SafeguardingReportAdmin(WithActions):
+    list_display = ("day", "result", "signed_by", "created_at")
+    list_filter = ("is_right",)
+    ordering = ("-day",)
+    csv_columns = (("day", "day"), ("is_right", "is_right"), ("sha256", "digest"))
+    fields = ("day", "result", "figures", "digest", "signed_by", "created_at")
+    page_actions = (
+        Action(
+            name="sign",
+            label=_("Sign off"),
+            permission="wallets.add_safeguardingsignature",
+            form=SignForm,
+            do=sign_off,
+            is_available=lambda report: report.signatures.count() < 2,
+            effect=lambda report: gettext("You confirm that you have checked the report."),
+        ),
+        Action(
+            name="json",
+            label=_("Download as JSON"),
+            permission=VIEW,
+            form=SignForm,
+            do=report_download("json", "application/json"),
+        ),
+        Action(
+            name="csv",
+            label=_("Download as CSV"),
+            permission=VIEW,
+            form=SignForm,
+            do=report_download("csv", "text/csv; charset=utf-8"),
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("signatures")
+
+    @admin.display(description=_("result"))
+    def result(self, report: SafeguardingReport) -> str:
+        return gettext("Right") if report.is_right else gettext("Wrong")
+
+    @admin.display(description=_("signed by"))
+    def signed_by(self, report: SafeguardingReport) -> str:
+        actors = [each.actor for each in sorted(report.signatures.all(), key=lambda row: row.place)]
+        names = names_of(set(actors))
+        return ", ".join(actor_in_words(each, names) for each in actors) or "-"
+
+    @admin.display(description=_("figures"))
+    def figures(self, report: SafeguardingReport) -> Any:
+        positions = json.loads(report.content)["positions"]
+        rows = [fact for position in positions for fact in figures_of(position)]
+        return format_html_join("", "<p>{}: {}</p>", rows)
+
+    @admin.display(description="SHA-256")
+    def digest(self, report: SafeguardingReport) -> Any:
+        return format_html("<code>{}</code>", report.digest)

@@ -1,0 +1,157 @@
+"""Equations about bank lines: each is explained exactly once, or in suspense."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wallets.audit.equations import AT_ONCE, BY_SUBJECT, Equation
+
+EQUATIONS: Final = (
+    Equation(
+        "bank_movements",
+        "a matched or assigned bank line has a settled movement of its amount, and only one line",
+        BY_SUBJECT,
+        """
+        SELECT outcome.id AS outcome, outcome.line_id AS line, outcome.movement_id AS movement,
+               line.sign * line.amount AS amount, movement.amount AS moved
+        FROM wallets_bankoutcome AS outcome
+        JOIN wallets_bankline AS line ON line.id = outcome.line_id
+        LEFT JOIN wallets_movement AS movement
+            ON movement.id = outcome.movement_id AND movement.client_id = outcome.client_id
+            AND movement.wallet_id = outcome.wallet_id AND movement.currency = line.currency
+            AND movement.status = 'SUCCESS' AND movement.counterparty_id IS NULL
+            AND movement.amount = line.sign * line.amount
+        WHERE outcome.id BETWEEN %(first)s AND %(last)s
+          AND outcome.status IN ('MATCHED', 'ASSIGNED') AND (
+              movement.id IS NULL OR EXISTS (
+                  SELECT FROM wallets_bankoutcome AS other
+                  WHERE other.id <> outcome.id
+                    AND (other.movement_id = outcome.movement_id
+                         OR other.line_id = outcome.line_id)
+              )
+          )
+        """,
+        ("wallets_bankoutcome",),
+    ),
+    Equation(
+        "bank_lines",
+        "a bank line is in suspense, or has one outcome",
+        BY_SUBJECT,
+        """
+        SELECT line.id AS line, line.is_open, count(outcome.id) AS outcomes
+        FROM wallets_bankline AS line
+        LEFT JOIN wallets_bankoutcome AS outcome ON outcome.line_id = line.id
+        WHERE line.id BETWEEN %(first)s AND %(last)s
+        GROUP BY line.id, line.is_open
+        HAVING count(outcome.id) > 1 OR NOT line.is_open AND count(outcome.id) <> 1
+        """,
+        ("wallets_bankline",),
+    ),
+    Equation(
+        "bank_parts",
+        "the parts of an entry, and of a split line, add up to it",
+        AT_ONCE,
+        """
+        SELECT min(line.id::text)::uuid AS line, line.entry_amount AS amount,
+               sum(line.amount)::bigint AS parts
+        FROM wallets_bankline AS line WHERE line.parent_id IS NULL
+        GROUP BY line.account_id, line.reference, line.booking_date, line.entry_amount, line.sign,
+                 line.index
+        HAVING sum(line.amount) <> line.entry_amount
+        UNION ALL
+        SELECT line.id, line.amount, coalesce(parts.amount, 0)
+        FROM wallets_bankline AS line
+        LEFT JOIN wallets_bankoutcome AS outcome
+            ON outcome.line_id = line.id AND outcome.status = 'SPLIT'
+        LEFT JOIN (
+            SELECT parent_id, sum(amount)::bigint AS amount FROM wallets_bankline
+            WHERE parent_id IS NOT NULL GROUP BY parent_id
+        ) AS parts ON parts.parent_id = line.id
+        WHERE (outcome.id IS NOT NULL) <> (parts.parent_id IS NOT NULL)
+           OR parts.amount <> line.amount
+        """,
+        ("wallets_bankline",),
+    ),
+    Equation(
+        "bank_decisions",
+        "what staff have decided about a bank line was asked and approved by two people",
+        BY_SUBJECT,
+        """
+        SELECT outcome.id AS outcome, outcome.line_id AS line, outcome.decision_id AS decision
+        FROM wallets_bankoutcome AS outcome
+        LEFT JOIN wallets_bankdecision AS decision
+            ON decision.id = outcome.decision_id AND decision.line_id = outcome.line_id
+        WHERE outcome.id BETWEEN %(first)s AND %(last)s AND outcome.status <> 'MATCHED'
+          AND (decision.is_approved AND decision.asked_by <> decision.answered_by
+               AND decision.asked_by LIKE 'staff:%%' AND decision.answered_by LIKE 'staff:%%')
+              IS NOT TRUE
+        """,
+        ("wallets_bankoutcome",),
+    ),
+    Equation(
+        "bank_returns",
+        "a debit that returns a credit has its amount and its account",
+        BY_SUBJECT,
+        """
+        SELECT outcome.id AS outcome, outcome.line_id AS line, outcome.pair_id AS pair
+        FROM wallets_bankoutcome AS outcome
+        JOIN wallets_bankline AS line ON line.id = outcome.line_id
+        LEFT JOIN wallets_bankline AS pair
+            ON pair.id = outcome.pair_id AND pair.account_id = line.account_id
+            AND pair.amount = line.amount AND pair.sign > 0
+        WHERE outcome.id BETWEEN %(first)s AND %(last)s AND outcome.status = 'RETURNED'
+          AND line.sign < 0 AND pair.id IS NULL
+        """,
+        ("wallets_bankoutcome",),
+    ),
+    Equation(
+        "bank_pairs",
+        "a line that is the same as another one has its account, amount and sign",
+        BY_SUBJECT,
+        """
+        SELECT outcome.id AS outcome, outcome.line_id AS line, outcome.pair_id AS pair
+        FROM wallets_bankoutcome AS outcome
+        JOIN wallets_bankline AS line ON line.id = outcome.line_id
+        LEFT JOIN wallets_bankline AS pair
+            ON pair.id = outcome.pair_id AND pair.account_id = line.account_id
+            AND pair.amount = line.amount AND pair.sign = line.sign
+        WHERE outcome.id BETWEEN %(first)s AND %(last)s AND outcome.status = 'SAME'
+          AND pair.id IS NULL
+        """,
+        ("wallets_bankoutcome",),
+    ),
+    Equation(
+        "bank_statement_lines",
+        "a bank line has the account and the currency of its statement",
+        BY_SUBJECT,
+        """
+        SELECT line.id AS line, line.statement_id AS statement
+        FROM wallets_bankline AS line
+        LEFT JOIN wallets_bankstatement AS statement
+            ON statement.id = line.statement_id AND statement.account_id = line.account_id
+        LEFT JOIN wallets_bankaccount AS account
+            ON account.id = statement.account_id AND account.currency = line.currency
+        WHERE line.id BETWEEN %(first)s AND %(last)s AND account.id IS NULL
+        """,
+        ("wallets_bankline",),
+    ),
+    Equation(
+        "bank_uploads",
+        "a file that staff have uploaded was released by another person before its import",
+        AT_ONCE,
+        """
+        SELECT import.id AS file, import.upload_id AS upload, import.actor
+        FROM (
+            SELECT id, upload_id, sha256, actor FROM wallets_bankstatementfile
+            UNION ALL
+            SELECT id, upload_id, sha256, actor FROM wallets_bankreport
+        ) AS import
+        LEFT JOIN wallets_bankupload AS upload ON upload.id = import.upload_id
+        WHERE (import.upload_id IS NOT NULL OR import.actor NOT LIKE 'system:%%')
+          AND (upload.is_released AND upload.sha256 = import.sha256
+               AND upload.answered_by = import.actor
+               AND upload.uploaded_by <> upload.answered_by) IS NOT TRUE
+        """,
+        ("wallets_bankstatementfile", "wallets_bankreport"),
+    ),
+)

@@ -1,0 +1,1 @@
+"""The bank: its messages, and what they do to the ledger."""

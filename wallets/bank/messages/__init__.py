@@ -1,0 +1,1 @@
+"""The messages of ISO 20022, read and written without a database."""
