@@ -254,7 +254,8 @@ class BankPayment(models.Model):
 class BankReport(models.Model):
     """A message pain.002 that was imported: what the bank said of a file.
 
-    `content` is the message as received. `upload` is that of a message which staff have released.
+    `content` is the message as received; it is erased as that of the file is. `upload` is that of a
+    message which staff have released.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -263,7 +264,7 @@ class BankReport(models.Model):
         BankUpload, models.PROTECT, related_name="+", null=True, db_index=False
     )
     message_id = models.CharField(_("message id"), max_length=35)
-    content = models.BinaryField()
+    content = models.BinaryField(null=True)
     sha256 = models.BinaryField(max_length=32)
     status = models.CharField(_("status"), max_length=4, blank=True)
     reason_code = models.CharField(_("reason code"), max_length=35, blank=True)
@@ -281,9 +282,17 @@ class BankReport(models.Model):
             models.UniqueConstraint(fields=["file", "sha256"], name="bank_report_is_imported_once"),
             models.CheckConstraint(
                 name="bank_report_has_its_hash",
-                condition=Q(
+                condition=Q(content=None)
+                | Q(
                     sha256=Func(F("content"), function="sha256", output_field=models.BinaryField())
                 ),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                condition=Q(content__isnull=False),
+                name="bank_report_to_erase",
             ),
         ]
 
