@@ -39,7 +39,10 @@ from wallets.orders.users import BlockUser, UnsubscribeUser
 
 AMOUNT = 100_00
 TEXT = "100.00"
-BOTH_HANDS = (ApprovalKind.SETTLE_CASH_OUT, ApprovalKind.REJECT_CASH_OUT)
+BOTH_HANDS = {
+    "settle by hand": ApprovalKind.SETTLE_CASH_OUT,
+    "reject by hand": ApprovalKind.REJECT_CASH_OUT,
+}
 Act = Callable[[], Any]
 
 
@@ -161,7 +164,7 @@ def close_and_erase(ground: Ground) -> str:
     return erase(ground)
 
 
-SETTLE, REJECT = (by_hand(kind) for kind in BOTH_HANDS)
+SETTLE, REJECT = (by_hand(kind) for kind in BOTH_HANDS.values())
 WITH_DEBIT: dict[str, Callable[[Ground], str]] = {"debit": debit, "return": give_back}
 ENDED: dict[str, Callable[[Ground], str]] = {"close": close, "close and erase": close_and_erase}
 STATES: dict[str, tuple[Callable[[Sequence[Stage]], None], dict[str, Callable[[Ground], str]]]] = {
@@ -224,16 +227,14 @@ def all_of_it(stage: Stage) -> Any:
     return cash_out(stage, AMOUNT)
 
 
-def grounds(state: str, number: int) -> list[Ground]:
-    """So many equal grounds, with the cash-out in this state."""
-    prepare, verbs = STATES[state]
+def grounds(state: str, names: Sequence[str], number: int) -> list[Ground]:
+    """So many equal grounds, with the cash-out in this state, for these verbs."""
+    prepare = STATES[state][0]
     stages = Family((comes(AMOUNT), all_of_it), {}, {}, prepare=prepare).stages(number)
     movements = Movement.objects.select_related("wallet").in_bulk(each.made[1] for each in stages)
-    accounts = {
-        client_id: account
-        for account in BankAccount.objects.prefetch_related("clients")
-        for client_id in account.clients.values_list("id", flat=True)
-    }
+    clients = [stage.alices.client_id for stage in stages]
+    rows = BankAccount.objects.filter(clients__in=clients).prefetch_related("clients")
+    accounts = {client.id: account for account in rows for client in account.clients.all()}
     files = {
         each.payments.get().movement_id: each
         for each in BankFile.objects.filter(payments__movement__in=movements)
@@ -252,10 +253,8 @@ def grounds(state: str, number: int) -> list[Ground]:
             posting.submit(MarkCashOutSent(**ground.about))
         if state == "paid":
             debit(ground)
-    if {"settle by hand", "reject by hand"} & verbs.keys():
-        ask_both(
-            found, [kind for kind in BOTH_HANDS if f"{kind.split('_')[0].lower()} by hand" in verbs]
-        )
+    if kinds := [kind for name, kind in BOTH_HANDS.items() if name in names]:
+        ask_both(found, kinds)
     return found
 
 

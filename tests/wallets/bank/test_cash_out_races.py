@@ -38,7 +38,7 @@ def race(state: str, names: tuple[str, ...], times: int) -> tuple[list[str], Cou
     """Let these verbs meet on equal grounds; return what is wrong, and the ends."""
     chance, ends = random.Random(f"{state} {names}"), Counter[str]()
     wrong = []
-    for ground in bank_races.grounds(state, times):
+    for ground in bank_races.grounds(state, names, times):
         calls = [
             partial(late, chance.random() * LATEST, each)
             for each in bank_races.calls(state, names, ground)

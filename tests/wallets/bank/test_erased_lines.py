@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from iocash import errors
 from iocash.db import clock
@@ -245,7 +245,7 @@ def test_decision_needs_a_reason(scene, model):
     row.pk, row.reason = people.unknown_id(), ""
     if model is BankOutcome:
         row.status, row.wallet_id, row.client_id, row.movement_id = "IGNORED", None, None, None
-    with pytest.raises(Exception, match="has a reason"):
+    with pytest.raises(IntegrityError, match="has a reason"), transaction.atomic():
         row.save(force_insert=True)
 
 
