@@ -39,7 +39,7 @@ from users.models.approvals import ApprovalKind
 from users.models.events import By, EventKind
 from users.models.kyc_documents import file_storage
 from users.users import UNSUBSCRIBED, locked_user
-from wallets.models import Closing, DormancyNotice, Wallet
+from wallets.models import BankFile, Closing, DormancyNotice, Wallet
 
 RETENTION_OVER: Final = "RETENTION_OVER"
 REASONS: Final = (RETENTION_OVER, "AUTHORITY_ORDER", "USER_REQUEST", "OTHER")
@@ -154,11 +154,13 @@ def require_over(user: User, reason: str) -> None:
 def erase_texts(wallet_id: uuid.UUID) -> None:
     """Erase the texts of a wallet, of its movements and holds, and of their other legs.
 
-    Also erase the salts of the keys that created them.
+    Also erase the salts of the keys that created them. The bank files with cash-outs of the wallet
+    are locked before its rows, as whoever answers or ends a file does.
     """
     place: tuple[datetime | None, uuid.UUID | None] | None = BEGINNING
     while place:
-        with connection.cursor() as cursor:
+        with single_transaction(), connection.cursor() as cursor:
+            BankFile.objects.lock_of_wallet(wallet_id)
             cursor.execute(ERASE_TEXTS, [wallet_id, *place, MOST])
             reached_at, reached = cursor.fetchone()
         place = (reached_at, reached) if reached else None

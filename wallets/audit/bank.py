@@ -13,9 +13,6 @@ SINCE_BANK: Final = """
 """
 """Since when the bank is the source of the cash-ins of `client`, at the latest."""
 
-SET_APART: Final = "false"
-"""Whether two people have set `movement` apart, so it needs no line: nothing can do that yet."""
-
 EQUATIONS: Final = (
     Equation(
         "bank_movements",
@@ -216,7 +213,6 @@ EQUATIONS: Final = (
         WHERE movement.operation_id BETWEEN %(first)s AND %(last)s
           AND movement.type = 'CASH_IN' AND movement.status = 'SUCCESS' AND outcome.id IS NULL
           AND client.cash_ins = 'BANK' AND movement.settled_at > ({SINCE_BANK})
-          AND NOT ({SET_APART})
         """,
     ),
 )

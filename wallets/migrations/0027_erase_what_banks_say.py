@@ -256,6 +256,11 @@ BEGIN
         RAISE EXCEPTION 'only who has ended is erased'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'user_is_erased_after_its_end';
     END IF;
+    -- As imports, decisions and answers do: the accounts, then the files, then what is below them.
+    PERFORM FROM wallets_bankaccount ORDER BY id FOR NO KEY UPDATE;
+    PERFORM FROM wallets_bankfile WHERE id IN (
+        SELECT file_id FROM wallets_bankpayment WHERE wallet_id = erased
+    ) ORDER BY id FOR NO KEY UPDATE;
     IF after IS NULL THEN
         UPDATE wallets_bankdecision SET reason = '' WHERE wallet_id = erased AND reason <> '';
         UPDATE wallets_bankupload SET content = NULL
@@ -306,6 +311,7 @@ DECLARE
     found integer;
     total integer := 0;
 BEGIN
+    PERFORM FROM wallets_bankaccount ORDER BY id FOR NO KEY UPDATE;
     UPDATE wallets_bankstatementfile SET content = NULL WHERE id IN (
         SELECT id FROM wallets_bankstatementfile
         WHERE content IS NOT NULL AND created_at <= until ORDER BY created_at LIMIT 20);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, Final, Self
+from uuid import UUID
 
 from django.db import connection, models
 from django.db.models import F, Func, Q
@@ -25,6 +26,11 @@ AS_STAFF: Final = "^staff:[0-9]+$"
 class BankFileQuerySet(models.QuerySet["BankFile"]):
     def locked(self) -> Self:
         return self.select_for_update(no_key=True)
+
+    def lock_of_wallet(self, wallet_id: UUID) -> None:
+        """Lock those that have cash-outs of a wallet, by their ids, in a transaction."""
+        named = BankPayment.objects.filter(wallet=wallet_id).values("file")
+        list(self.filter(id__in=named).order_by("id").locked().values_list("id", flat=True))
 
     def built(self) -> Self:
         """Those that wait for their approval."""

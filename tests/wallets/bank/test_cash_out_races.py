@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from tests.model import bank_races
 from tests.support import audited, bank, threads
 from tests.support.camt import incoming
-from wallets.bank import booking, importing
+from wallets.bank import booking, importing, repeated
 from wallets.models import BankLine
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,7 +105,7 @@ def test_confirming_and_closing_the_same_lines_do_not_deadlock(client_demo, bobs
             cursor.execute("UPDATE wallets_bankline SET is_open = true WHERE id = %s", [line.id])
         cursor.execute("ALTER TABLE wallets_bankline ENABLE TRIGGER USER")
     statement = stored[0].statement
-    identities = [importing.repeated.identity_of_line(each) for each in stored]
+    identities = [repeated.identity_of_line(each) for each in stored]
     before = deadlocks()
 
     def confirm() -> None:
