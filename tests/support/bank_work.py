@@ -99,6 +99,8 @@ def decide(plan: Plan, asker: Any, approver: Any) -> None:
 
 def book_apart() -> None:
     """Let lines be booked without a key, and explained in a later transaction: this is wrong."""
+    from django.db import IntegrityError
+
     from iocash import errors
     from wallets import posting
     from wallets.bank import booking
@@ -107,21 +109,23 @@ def book_apart() -> None:
     def submit_apart(orders: list[Any]) -> list[Any]:
         results = []
         for order in orders:
+            payment = order.payment()
             try:
-                made = posting.submit(order.payment())
+                movement_id = posting.submit(payment).id if payment else order.movement_id
             except errors.Refused as refused:
                 results.append(refused)
                 continue
             time.sleep(PAUSE)
-            BankOutcome.objects.create(
-                client_id=order.client_id,
-                wallet_id=order.wallet_id,
-                line_id=order.line_id,
-                status="MATCHED",
-                movement_id=made.id,
-                actor=order.by.actor,
-            )
-            results.append(made)
+            with suppress(IntegrityError):  # the line was explained before it was booked again
+                BankOutcome.objects.create(
+                    client_id=order.client_id,
+                    wallet_id=order.wallet_id,
+                    line_id=order.line_id,
+                    status="MATCHED",
+                    movement_id=movement_id,
+                    actor=order.by.actor,
+                )
+            results.append(None)
         return results
 
     class Apart:
@@ -197,8 +201,10 @@ class Nursery:
 
     def __exit__(self, *_: object) -> None:
         assert self.process.stdin
+        assert self.process.stdout
         self.process.stdin.close()
         self.process.wait(PATIENCE)
+        self.process.stdout.close()
 
     def read(self) -> str:
         assert self.process.stdout
