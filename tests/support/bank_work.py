@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from typing import Any, Self
 from uuid import UUID
 
@@ -140,6 +141,8 @@ def book_apart() -> None:
 def main() -> None:
     """Fork a child for each line that is read, and tell its number and how it has ended."""
     django.setup()
+    for name in ("tests.support.bank_files", "wallets.bank.decisions", "wallets.bank.statements"):
+        import_module(name)  # once, so that kills hit the work
     for line in sys.stdin:
         plan = Plan(**json.loads(line))
         child = os.fork()
