@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -19,7 +19,7 @@ from tests.model.history import LIMITED, Made, No, Said, Wallet, line_of_bank
 from tests.model.ledger import Reference
 from tests.model.ledger_rules import CEILING
 from tests.support import bank_files, freezes, people
-from tests.support.camt import Statement, incoming
+from tests.support.camt import Line, Statement
 from users import demo_documents
 from users.models import Event, User
 from wallets import models
@@ -237,10 +237,11 @@ class Stage:
         """The line of a statement; the statement is imported when it is first named."""
         if ("line", number) not in self.ids:
             currency, amount = line_of_bank(number)
-            credit = incoming(money.to_text(amount, currency), f"L{number}")
-            about = {"name": f"L{number}", "day": DAWN.date().isoformat(), "currency": currency}
-            content = Statement(lines=(replace(credit, currency=currency, parts=()),), **about)
-            xml = replace(content, iban=BANK[currency]).xml()
+            day = DAWN.date().isoformat()
+            text = money.to_text(amount, currency)
+            credit = Line(amount=text, currency=currency, reference=f"L{number}", day=day)
+            about = {"name": f"L{number}", "day": day, "currency": currency, "iban": BANK[currency]}
+            xml = Statement(lines=(credit,), **about).xml()
             importing.store_file(xml, name="line.xml", actor="system:tests")
             self.ids["line", number] = models.BankLine.objects.get(reference=f"L{number}").id
         return self.ids["line", number]
