@@ -265,7 +265,9 @@ def ask_both(found: Sequence[Ground], kinds: Sequence[ApprovalKind]) -> None:
         ground.second = second
         ground.movement.refresh_from_db()
         for kind in kinds:
-            texts = {"reason": "Closed"} if kind == ApprovalKind.REJECT_CASH_OUT else {}
+            texts: dict[str, Any] = (
+                {"reason": "Closed"} if kind == ApprovalKind.REJECT_CASH_OUT else {}
+            )
             try:
                 asked = ask(asked_about(ground.movement, kind, **texts), first)
             except errors.Refused:  # it is in a file, or paid: there is nothing to approve

@@ -240,7 +240,12 @@ class Stage:
             day = DAWN.date().isoformat()
             text = money.to_text(amount, currency)
             credit = Line(amount=text, currency=currency, reference=f"L{number}", day=day)
-            about = {"name": f"L{number}", "day": day, "currency": currency, "iban": BANK[currency]}
+            about: dict[str, Any] = {
+                "name": f"L{number}",
+                "day": day,
+                "currency": currency,
+                "iban": BANK[currency],
+            }
             xml = Statement(lines=(credit,), **about).xml()
             importing.store_file(xml, name="line.xml", actor="system:tests")
             self.ids["line", number] = models.BankLine.objects.get(reference=f"L{number}").id

@@ -88,7 +88,7 @@ def decide(plan: Plan, asker: Any, approver: Any) -> None:
     from wallets.models import BankDecision, BankLine, BankOutcome, Wallet
 
     line = BankLine.objects.select_related("account").get(
-        account=plan.account, reference__startswith="SUSPENSE"
+        account=UUID(plan.account), reference__startswith="SUSPENSE"
     )
     if BankOutcome.objects.filter(line=line).exists():
         return
@@ -108,7 +108,7 @@ def book_apart() -> None:
     from wallets.models import BankOutcome
 
     def submit_apart(orders: list[Any]) -> list[Any]:
-        results = []
+        results: list[Any] = []
         for order in orders:
             payment = order.payment()
             try:
@@ -132,7 +132,7 @@ def book_apart() -> None:
     class Apart:
         submit_each = staticmethod(submit_apart)
 
-    booking.posting = Apart  # type: ignore[assignment]
+    booking.posting = Apart  # type: ignore[assignment, attr-defined]
 
 
 # --- The program ----------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def kill_at_random(
     nursery: Nursery, plan: Plan, chance: random.Random, *, most: int, longest: float
 ) -> list[str]:
     """Begin the work again until it is done, and kill it a few times; return at which steps."""
-    killed = []
+    killed: list[str] = []
     while len(killed) < most:
         end = nursery.work(plan, chance.random() * longest)
         if end.code == 0:

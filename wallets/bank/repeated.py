@@ -131,13 +131,12 @@ def was_sent_before(statement: BankStatement) -> bool:
     if not statement.name:
         return False
     far = RESTATED_WITHIN if statement.number else timedelta(0)
-    kind, name, number, page, account_id = names_of_statement(statement)
     others = BankStatement.objects.filter(
-        kind=kind,
-        name=name,
-        number=number,
-        page=page,
-        account=account_id,
+        kind=statement.kind,
+        name=statement.name,
+        number=statement.number,
+        page=statement.page,
+        account=statement.account_id,
         day__range=(statement.day - far, statement.day + far),
     )
     return others.exclude(file=statement.file_id).exists()

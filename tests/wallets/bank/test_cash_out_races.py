@@ -57,6 +57,7 @@ def late(seconds: float, call: Any) -> Any:
 def run_matrix(state: str, *, pairs: int, triples: int) -> tuple[list[str], Counter[str]]:
     verbs = [*bank_races.STATES[state][1]]
     before, wrong, ends = deadlocks(), list[str](), Counter[str]()
+    meetings: list[tuple[tuple[str, ...], int]]
     meetings = [(each, pairs) for each in combinations_with_replacement(verbs, 2)]
     meetings += [(each, triples) for each in combinations(verbs, 3) if triples]
     for names, times in meetings:

@@ -266,7 +266,7 @@ class FileGame(RuleBasedStateMachine):
         if self.model[number] != "BY HAND":
             return
         movement = Movement.objects.select_related("wallet").get(id=self.cash_outs[number].id)
-        texts = {"reason": "Closed"} if kind == ApprovalKind.REJECT_CASH_OUT else {}
+        texts: dict[str, Any] = {"reason": "Closed"} if kind == ApprovalKind.REJECT_CASH_OUT else {}
         asker, second = (member_of(each) for each in (self.builder, self.approver))
         asked = approve(ask(asked_about(movement, kind, **texts), asker), second)
         assert asked.state == "APPROVED"

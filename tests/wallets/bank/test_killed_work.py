@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections import Counter
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -81,7 +81,7 @@ def summary(plan: Plan) -> dict[str, object]:
     wallet = Wallet.objects.get(id=plan.wallet)
     movements = Movement.objects.filter(wallet=wallet)
     explained = dict(BankOutcome.objects.values_list("line", "status"))
-    lines = BankLine.objects.filter(account=plan.account)
+    lines = BankLine.objects.filter(account=UUID(plan.account))
     file = BankFile.objects.get(id=plan.file)
     return {
         "money": (wallet.balance, wallet.held),
@@ -90,7 +90,7 @@ def summary(plan: Plan) -> dict[str, object]:
         "file": (file.state, file.count, file.control_sum),
         "answers": BankReport.objects.filter(file=file).count(),
         "payments": Counter(BankPayment.objects.filter(file=file).values_list("amount", "status")),
-        "files": BankFile.objects.filter(account=plan.account).count(),
+        "files": BankFile.objects.filter(account=UUID(plan.account)).count(),
     }
 
 

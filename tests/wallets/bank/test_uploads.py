@@ -181,7 +181,11 @@ def test_answer_waits_and_then_ends_cash_outs(file, alices):
     member = bank_files.by_member("releaser")
     assert release(upload, member).answered
     report = BankReport.objects.get()
-    assert (bytes(report.content), report.upload, report.actor) == (content, upload, member.actor)
+    assert (bytes(report.content or b""), report.upload, report.actor) == (
+        content,
+        upload,
+        member.actor,
+    )
     assert {each.status for each in Movement.objects.filter(type="CASH_OUT")} == {"ERROR"}
     assert bank.balance(alices) == before
 
