@@ -3,9 +3,10 @@
 What goes: names, phones, e-mail, KYC documents and their files, the addresses and references of
 identity verifications, the notes and tasks of staff, the texts of cases, of approvals and of
 notices, the bank account of a closing, aliases, external accounts, the texts of movements and
-holds, in both wallets of a payment, statement files, and the salts of the idempotency keys of
-orders that name the user. What stays: ids, amounts, times, digests; so does the signature of the
-terms, which has nothing else.
+holds, in both wallets of a payment, statement files, the texts of bank lines that are explained by
+the user's wallets with the files that quote them, and the salts of the idempotency keys of orders
+that name the user. What stays: ids, amounts, times, digests, the bank's references and hashes; so
+does the signature of the terms, which has nothing else.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from users.models.approvals import ApprovalKind
 from users.models.events import By, EventKind
 from users.models.kyc_documents import file_storage
 from users.users import UNSUBSCRIBED, locked_user
-from wallets.models import Closing, DormancyNotice, Wallet
+from wallets.models import BankFile, Closing, DormancyNotice, Wallet
 
 RETENTION_OVER: Final = "RETENTION_OVER"
 REASONS: Final = (RETENTION_OVER, "AUTHORITY_ORDER", "USER_REQUEST", "OTHER")
@@ -48,6 +49,11 @@ MOST: Final = 5_000
 """The most movements that one transaction erases."""
 
 ERASE_TEXTS: Final = "SELECT reached_at, reached FROM wallets_erase_texts(%s, %s, %s, %s)"
+ERASE_BANK_TEXTS: Final = "SELECT wallets_erase_bank_texts(%s, %s, %s)"
+ERASE_OLD_BANK_TEXTS: Final = "SELECT wallets_erase_old_bank_texts(%s, %s)"
+MOST_LINES: Final = 1_000
+"""The most bank lines that one transaction erases."""
+
 ERASE_STATEMENTS: Final = "SELECT wallets_erase_statement_files(%s)"
 FORGET_KEYS: Final = "SELECT users_forget_keys(%s)"
 BEGINNING: Final = None, None
@@ -107,6 +113,7 @@ def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
     require_over(user, reason)
     for wallet_id in Wallet.objects.filter(user=user).values_list("id", flat=True):
         erase_texts(wallet_id)
+        erase_bank_texts(wallet_id)
     erase_files(user)
     with single_transaction():
         Approval.objects.lock_of(user)
@@ -147,14 +154,41 @@ def require_over(user: User, reason: str) -> None:
 def erase_texts(wallet_id: uuid.UUID) -> None:
     """Erase the texts of a wallet, of its movements and holds, and of their other legs.
 
-    Also erase the salts of the keys that created them.
+    Also erase the salts of the keys that created them. The bank files with cash-outs of the wallet
+    are locked before its rows, as whoever answers or ends a file does.
     """
     place: tuple[datetime | None, uuid.UUID | None] | None = BEGINNING
     while place:
-        with connection.cursor() as cursor:
+        with single_transaction(), connection.cursor() as cursor:
+            BankFile.objects.lock_of_wallet(wallet_id)
             cursor.execute(ERASE_TEXTS, [wallet_id, *place, MOST])
             reached_at, reached = cursor.fetchone()
         place = (reached_at, reached) if reached else None
+
+
+def erase_bank_texts(wallet_id: uuid.UUID) -> None:
+    """Erase what the bank said of a wallet: the texts of its lines, and the files that quote them.
+
+    The reasons of decisions about these lines are erased too.
+    """
+    after, is_begun = None, False
+    while after or not is_begun:
+        with connection.cursor() as cursor:
+            cursor.execute(ERASE_BANK_TEXTS, [wallet_id, after, MOST_LINES])
+            (after,) = cursor.fetchone()
+        is_begun = True
+
+
+def erase_old_bank_texts() -> int:
+    """Erase a batch of what banks said before the retention period: it quotes strangers.
+
+    The content of files goes by their age, and the texts of lines when they are explained for so
+    long. Return how many files and lines were erased; 0 if none is left.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(ERASE_OLD_BANK_TEXTS, [clock.now() - retention(), MOST_LINES])
+        (erased,) = cursor.fetchone()
+    return int(erased)
 
 
 def erase_statements(user: User) -> None:

@@ -14,14 +14,18 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from iocash import errors
-from tests.model.history import LIMITED, Made, No, Said, Wallet
+from iocash import errors, money
+from tests.model.history import LIMITED, Made, No, Said, Wallet, line_of_bank
 from tests.model.ledger import Reference
 from tests.model.ledger_rules import CEILING
-from tests.support import freezes, people
+from tests.support import bank_files, freezes, people
+from tests.support.camt import Line, Statement
 from users import demo_documents
 from users.models import Event, User
 from wallets import models
+from wallets.bank import importing
+from wallets.orders.bank_files import RejectByBank, ReturnCashOut, SettleByBank
+from wallets.orders.bank_lines import ExplainLine
 from wallets.orders.base import Order, Outcome
 from wallets.orders.batch import Batch
 from wallets.orders.cash_outs import (
@@ -75,6 +79,11 @@ ORDERS: Final[dict[str, type[Order]]] = {
     "settle": SettleCashOut,
     "reject": RejectCashOut,
     "cancel": CancelCashOut,
+    "settle_by_bank": SettleByBank,
+    "reject_by_bank": RejectByBank,
+    "give_back": ReturnCashOut,
+    "explain": ExplainLine,
+    "explain_return": ExplainLine,
     "add_account": AddExternalAccount,
     "remove_account": RemoveExternalAccount,
     "block_wallet": BlockWallet,
@@ -87,6 +96,8 @@ ORDERS: Final[dict[str, type[Order]]] = {
 }
 MORE: Final[dict[str, dict[str, Any]]] = {
     "reject": {"reason": "No such account"},
+    "reject_by_bank": {"reason": "No such account"},
+    "explain_return": {"returns": True},
     "freeze": {"concept": "Court order"},
     "lift": {"reason": "Revoked"},
     "close_wallet": {"closing": True},
@@ -103,6 +114,8 @@ IDS: Final = {
     "account": "account",
 }
 FIELDS: Final = {"down": "is_debit"}
+BANK: Final = {"EUR": "NL85MOCK0000000001", "JPY": "NL85MOCK0000000002"}
+"""The bank accounts of the institution."""
 PLAYERS: Final = {"alice": "demo", "bob": "demo", "company": "another"}
 OPENED: Final = (
     ("alice's", "alice", "EUR", 100_00),
@@ -156,6 +169,8 @@ class Stage:
             stage.opened[name] = wallet
             stage.ids["wallet", name] = wallet.id
         demo_documents.approve(users[LIMITED[0]], LIMITED_LEVEL, people.BY)
+        for currency, iban in BANK.items():
+            bank_files.an_account(clients["demo"], currency=currency, iban=iban)
         return stage
 
     @contextmanager
@@ -200,6 +215,10 @@ class Stage:
             kind = IDS[name]
             missing = None if value is None else people.unknown_id()
             return {f"{name}_id": self.ids.get((kind, value), missing)}
+        if name == "line":
+            currency, amount = line_of_bank(value)
+            about = {"amount": people.decimal(amount, currency), "currency": currency}
+            return {"line_id": self.line(value), **about}
         if name == "movement":
             legs = [each for kind, *each in self.ids if kind == "movement" and each[0] == value]
             leg = [value, said.wallet]
@@ -213,6 +232,24 @@ class Stage:
             known = (self.versions.get((said.hold, state), "never") for state in value)
             return {"if_match": frozenset(known)}
         return {FIELDS.get(name, name): value}
+
+    def line(self, number: int) -> UUID:
+        """The line of a statement; the statement is imported when it is first named."""
+        if ("line", number) not in self.ids:
+            currency, amount = line_of_bank(number)
+            day = DAWN.date().isoformat()
+            text = money.to_text(amount, currency)
+            credit = Line(amount=text, currency=currency, reference=f"L{number}", day=day)
+            about: dict[str, Any] = {
+                "name": f"L{number}",
+                "day": day,
+                "currency": currency,
+                "iban": BANK[currency],
+            }
+            xml = Statement(lines=(credit,), **about).xml()
+            importing.store_file(xml, name="line.xml", actor="system:tests")
+            self.ids["line", number] = models.BankLine.objects.get(reference=f"L{number}").id
+        return self.ids["line", number]
 
     # Hearing
 

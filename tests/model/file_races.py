@@ -15,6 +15,7 @@ from tests.model.race_stages import Family, Stage, Verb
 from tests.support import bank_files
 from users.models.events import By
 from wallets.bank import answers, files
+from wallets.bank.answers import Imported
 from wallets.bank.messages.xml import Unreadable
 from wallets.models import BankAccount, BankFile, BankPayment
 from wallets.orders.base import Needs, Outcome
@@ -91,14 +92,22 @@ def take(file: BankFile) -> BankFile:
     return files.take_file(file_id=file.id, by=member("builder"))[0]
 
 
-def says(status: str) -> Callable[[BankFile], tuple[BankFile, bool]]:
+def imported(status: str) -> Callable[[BankFile], Imported]:
     """The bank says this of the only payment of a file."""
 
-    def answer(file: BankFile) -> tuple[BankFile, bool]:
+    def answer(file: BankFile) -> Imported:
         movement = BankPayment.objects.get(file=file).movement
         content = bank_files.an_answer(file, payments={movement: status})
-        imported = answers.import_status(content=content, by=member("approver"))
-        return file, not imported.is_new
+        return answers.import_status(content=content, by=By("system:tests"))
+
+    return answer
+
+
+def says(status: str) -> Callable[[BankFile], tuple[BankFile, bool]]:
+    """The bank says this of the only payment of a file; and whether it has said it before."""
+
+    def answer(file: BankFile) -> tuple[BankFile, bool]:
+        return file, not imported(status)(file).is_new
 
     return answer
 

@@ -116,6 +116,11 @@ class Account:
     status: str = "ACTIVE"
 
 
+def line_of_bank(number: int) -> tuple[str, int]:
+    """The currency and the amount of a credit in a statement of the bank, by its number."""
+    return "JPY" if number % 4 == 3 else "EUR", 50 + 150 * (number % 6)
+
+
 @dataclass
 class World:
     """The state of the model."""
@@ -127,6 +132,8 @@ class World:
     holds: list[Hold] = field(default_factory=list)
     accounts: list[Account] = field(default_factory=list)
     keys: dict[tuple[str, str], tuple[Said, Made]] = field(default_factory=dict)
+    explained: set[int] = field(default_factory=set)
+    """The lines of bank statements that are explained."""
 
     # What is
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tests.model.history import Account, Hold, Made, Movement, No, Said, Wallet
+from tests.model.history import Account, Hold, Made, Movement, No, Said, Wallet, line_of_bank
 from tests.model.ledger_rules import Rules
 
 MOST_WALLETS = 5
@@ -230,6 +230,66 @@ class Reference(Rules):
     def reject(self, said: Said) -> Made:
         self.waiting(said).status = "ERROR"
         return self.ended(said)
+
+    def settle_by_bank(self, said: Said) -> Made:
+        return self.settle(said)
+
+    def reject_by_bank(self, said: Said) -> Made:
+        if not self.waiting(said).sent_at:
+            raise No("cash_out_not_sent")
+        return self.reject(said)
+
+    def give_back(self, said: Said) -> Made:
+        """The bank has returned a cash-out: neither limits nor a block refuse it."""
+        wallet = self.mine(said)
+        self.brought_back(said, None if said.amount is None else self.minor(wallet, said.amount))
+        return self.moved(said.wallet)
+
+    def brought_back(self, said: Said, amount: int | None) -> None:
+        wallet, movement = self.mine(said), self.seen(said)
+        if movement.kind != "CASH_OUT":
+            raise No("movement_not_reversible", type=movement.kind)
+        if movement.status != "SUCCESS":
+            raise No("movement_not_settled", status=movement.status)
+        left = self.reversible(said.movement)
+        amount = left if amount is None else amount
+        if not 0 < amount <= left:
+            texts = self.text(said.wallet, left), self.text(said.wallet, amount)
+            raise No("reversal_exceeded", left=texts[0], requested=texts[1])
+        if wallet.status == "UNSUBSCRIBED":
+            raise No("wallet_not_ready", wallet_id=("wallet", said.wallet), status=wallet.status)
+        self.room(said.wallet, amount)
+        self.move("REVERSAL", None, said.wallet, amount, reverses=said.movement)
+
+    # Lines of the bank
+
+    def explain(self, said: Said) -> Made:
+        """A credit of a statement is a cash-in; each line is explained once."""
+        _currency, amount = line_of_bank(said.line)
+        self.mine(said)
+        self.ready(said.wallet)
+        self.room(said.wallet, amount)
+        self.allowed(said.wallet, amount, "cashIn", "balance")
+        self.take_line(said)
+        self.move("CASH_IN", None, said.wallet, amount)
+        return self.moved(said.wallet, 200)
+
+    def explain_return(self, said: Said) -> Made:
+        """A credit of a statement brings a part of a cash-out back."""
+        _currency, amount = line_of_bank(said.line)
+        before = len(self.movements)
+        self.brought_back(said, amount)
+        try:
+            self.take_line(said)
+        except No:
+            del self.movements[before:]
+            raise
+        return self.moved(said.wallet, 200)
+
+    def take_line(self, said: Said) -> None:
+        if said.line in self.explained:
+            raise No("idempotency_key_reused", resource="bank line")
+        self.explained.add(said.line)
 
     def cancel(self, said: Said) -> Made:
         self.mine(said)

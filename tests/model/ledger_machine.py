@@ -13,7 +13,7 @@ from hypothesis.stateful import initialize, rule
 
 from tests.model import database
 from tests.model.comparison import Table
-from tests.model.history import MONTH, Said
+from tests.model.history import MONTH, Said, line_of_bank
 from tests.model.strategies import (
     ACCOUNTS,
     AMOUNTS,
@@ -27,6 +27,7 @@ from tests.model.strategies import (
     IBANS,
     ITEMS,
     KEYS,
+    LINES,
     MOVEMENTS,
     NUDGES,
     PAIRS,
@@ -232,7 +233,17 @@ class Game(Table):
 
     @turn(
         4,
-        verb=st.sampled_from(["mark_sent", "mark_sent", "settle", "settle", "reject", "cancel"]),
+        verb=st.sampled_from(
+            [
+                "mark_sent",
+                "mark_sent",
+                "settle",
+                "settle_by_bank",
+                "reject",
+                "reject_by_bank",
+                "cancel",
+            ]
+        ),
         movement=seldom(CASH_OUTS, MOVEMENTS, 8),
         wallet=SELDOM_ANOTHER,
         client=CLIENTS,
@@ -241,6 +252,42 @@ class Game(Table):
     def end_cash_out(self, verb: str, movement: int, wallet: Any, client: Any, key: Any) -> None:
         wallet = wallet or self.known.movements[movement].wallets[0]
         self.say(verb, client, key, wallet=wallet, movement=movement)
+
+    @turn(
+        3,
+        movement=seldom(CASH_OUTS, MOVEMENTS, 8),
+        wallet=SELDOM_ANOTHER,
+        client=CLIENTS,
+        key=KEYS,
+        amount=PARTS,
+        line=seldom(st.none(), LINES, 2),
+    )
+    def give_back(
+        self, movement: int, wallet: Any, client: Any, key: Any, amount: Any, line: int | None
+    ) -> None:
+        """The bank returns a cash-out, by itself or with a line of a statement."""
+        paid = [n for n in self.cash_outs if self.known.movements[n].status == "SUCCESS"]
+        if paid and len(self.said) % 3:
+            movement = paid[len(self.said) % len(paid)]
+        owner = self.known.movements[movement].wallets[0] if movement >= 0 else "alice's"
+        wallet = wallet or owner
+        about = {"wallet": wallet, "movement": movement}
+        if line is None:
+            there = self.known.reversible(movement) if movement >= 0 else 0
+            spelled = self.amount(wallet, amount, there)
+            self.say("give_back", client, key, amount=spelled, **about)
+        elif self.has_currency(wallet, line):
+            self.say("explain_return", client, key, line=line, **about)
+
+    @turn(2, wallet=ANY_WALLET, client=CLIENTS, key=KEYS, line=LINES)
+    def explain(self, wallet: str, client: Any, key: Any, line: int) -> None:
+        """A line of a statement is a cash-in; sometimes the line was explained before."""
+        if self.has_currency(wallet, line):
+            self.say("explain", client, key, wallet=wallet, line=line)
+
+    def has_currency(self, wallet: str, line: int) -> bool:
+        known = self.known.wallets.get(wallet)
+        return known is None or known.currency == line_of_bank(line)[0]
 
     @turn(
         1, add=st.booleans(), wallet=ANY_WALLET, client=CLIENTS, key=KEYS, iban=IBANS, bank=ACCOUNTS

@@ -58,6 +58,7 @@ HOLDS: Final = seldom(OPEN_HOLDS, numbered(lambda game: range(len(game.known.hol
 FREEZES: Final = seldom(numbered(lambda game: game.freezes), HOLDS, 8)
 ACCOUNTS: Final = numbered(lambda game: range(len(game.known.accounts)))
 BANKS: Final = st.none() | ACCOUNTS
+LINES: Final = st.integers(0, 23)
 IBANS: Final = st.sampled_from(["ES9121000418450200051332", "DE89370400440532013000"])
 EXPIRIES: Final = seldom(
     st.none() | st.sampled_from(PERIODS), st.sampled_from([*NUDGES, -PERIODS[3]]), 6

@@ -322,7 +322,8 @@ WRONG_RUNS = [
 OF_THE_BANK = {
     *("answers", "file_sums", "files"),
     *("bank_decisions", "bank_lines", "bank_movements", "bank_pairs", "bank_parts"),
-    *("bank_returns", "bank_statement_lines", "bank_uploads"),
+    *("bank_cash_ins", "bank_returns", "bank_statement_files", "bank_statement_lines"),
+    *("bank_statements", "bank_uploads"),
 }
 """The equations that the tests of the bank violate."""
 OF_MOVEMENT = "UPDATE users_event SET {} WHERE subject_id = %({})s"

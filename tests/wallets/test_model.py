@@ -19,7 +19,8 @@ REFUSALS = """
     not_found invalid_fields target_wallet_not_found user_not_found external_account_not_found
     external_account_removed already_exists idempotency_key_reused insufficient_funds limit_exceeded
     currency_mismatch wallet_not_ready user_not_active wallet_not_empty movement_not_pending
-    cash_out_sent cash_out_not_sent movement_not_reversible reversal_exceeded hold_not_open
+    cash_out_sent cash_out_not_sent movement_not_reversible movement_not_settled reversal_exceeded
+    hold_not_open
     hold_exceeded version_conflict batch_refused invalid_transition wallet_limit_reached
 """
 """Every way in which the ledger says no."""

@@ -77,6 +77,7 @@ WORDS: Final[Mapping[str, Any]] = {
     "deliver-webhooks": _("Send events to webhook endpoints"),
     "drop-statement-files": _("Drop files of statements after a week"),
     "end-levels": _("End KYC levels whose identity document has expired"),
+    "erase-bank-texts": _("Erase what banks have sent when the retention period has ended"),
     "erase-users": _("Erase personal data when the retention period has ended"),
     "expire-approvals": _("End requests that nobody has decided in time"),
     "expire-holds": _("Expire holds"),

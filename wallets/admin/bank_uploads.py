@@ -105,6 +105,8 @@ def upload_facts(upload: BankUpload) -> list[tuple[Any, object]]:
 
 def facts_of_content(upload: BankUpload) -> Facts:
     """What the file says and would do if it were imported now."""
+    if upload.content is None:
+        return [(_("It can't be imported"), gettext("The content of this file was erased."))]
     try:
         if upload.kind == Kind.ANSWER:
             return [*answer_facts(previews.preview_answer(bytes(upload.content)))]

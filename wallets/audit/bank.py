@@ -1,10 +1,17 @@
 """Equations about bank lines: each is explained exactly once, or in suspense."""
 
+# ruff: noqa: S608 (the queries are built from constants)
 from __future__ import annotations
 
 from typing import Final
 
-from wallets.audit.equations import AT_ONCE, BY_SUBJECT, Equation
+from wallets.audit.equations import AT_ONCE, BY_OPERATION, BY_SUBJECT, Equation
+
+SINCE_BANK: Final = """
+    SELECT max(event.created_at) FROM users_event AS event
+    WHERE event.subject_id = client.id AND event.kind = 'client.changed'
+"""
+"""Since when the bank is the source of the cash-ins of `client`, at the latest."""
 
 EQUATIONS: Final = (
     Equation(
@@ -122,7 +129,7 @@ EQUATIONS: Final = (
     ),
     Equation(
         "bank_statement_lines",
-        "a bank line has the account and the currency of its statement",
+        "a bank line has the account and the currency of its statement, and of the line it is of",
         BY_SUBJECT,
         """
         SELECT line.id AS line, line.statement_id AS statement
@@ -131,7 +138,10 @@ EQUATIONS: Final = (
             ON statement.id = line.statement_id AND statement.account_id = line.account_id
         LEFT JOIN wallets_bankaccount AS account
             ON account.id = statement.account_id AND account.currency = line.currency
-        WHERE line.id BETWEEN %(first)s AND %(last)s AND account.id IS NULL
+        LEFT JOIN wallets_bankline AS parent
+            ON parent.id = line.parent_id AND parent.statement_id = line.statement_id
+        WHERE line.id BETWEEN %(first)s AND %(last)s
+          AND (account.id IS NULL OR line.parent_id IS NOT NULL AND parent.id IS NULL)
         """,
         ("wallets_bankline",),
     ),
@@ -153,5 +163,56 @@ EQUATIONS: Final = (
                AND upload.uploaded_by <> upload.answered_by) IS NOT TRUE
         """,
         ("wallets_bankstatementfile", "wallets_bankreport"),
+    ),
+    Equation(
+        "bank_statements",
+        "a statement has the lines that it brought, and these are new or known entries of its file",
+        BY_SUBJECT,
+        """
+        SELECT statement.id AS statement, statement.new_lines, brought.lines,
+               statement.new_total, brought.total
+        FROM wallets_bankstatement AS statement
+        JOIN wallets_bankaccount AS account ON account.id = statement.account_id
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS lines, coalesce(sum(line.sign * line.amount), 0) AS total
+            FROM wallets_bankline AS line
+            WHERE line.statement_id = statement.id AND line.parent_id IS NULL
+        ) AS brought
+        WHERE statement.id BETWEEN %(first)s AND %(last)s
+          AND (brought.lines <> statement.new_lines OR brought.total <> statement.new_total
+            OR account.purpose = 'SAFEGUARDING' AND statement.kind = 'camt.053' AND (
+                statement.new_entries + statement.known_entries <> statement.entries
+                OR statement.new_total + statement.known_total <> statement.total))
+        """,
+        ("wallets_bankstatement", "wallets_bankline"),
+    ),
+    Equation(
+        "bank_statement_files",
+        "a file of a bank has the statements that were read from it",
+        BY_SUBJECT,
+        """
+        SELECT file.id AS file, file.statement_count, count(statement.id) AS statements
+        FROM wallets_bankstatementfile AS file
+        LEFT JOIN wallets_bankstatement AS statement ON statement.file_id = file.id
+        WHERE file.id BETWEEN %(first)s AND %(last)s
+        GROUP BY file.id, file.statement_count
+        HAVING count(statement.id) <> file.statement_count
+            OR max(statement.place) <> file.statement_count - 1
+        """,
+        ("wallets_bankstatementfile",),
+    ),
+    Equation(
+        "bank_cash_ins",
+        "a cash-in of a client whose cash-ins come from the bank has a bank line",
+        BY_OPERATION,
+        f"""
+        SELECT movement.id AS movement, movement.client_id AS client
+        FROM wallets_movement AS movement
+        JOIN users_client AS client ON client.id = movement.client_id
+        LEFT JOIN wallets_bankoutcome AS outcome ON outcome.movement_id = movement.id
+        WHERE movement.operation_id BETWEEN %(first)s AND %(last)s
+          AND movement.type = 'CASH_IN' AND movement.status = 'SUCCESS' AND outcome.id IS NULL
+          AND client.cash_ins = 'BANK' AND movement.settled_at > ({SINCE_BANK})
+        """,
     ),
 )

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from iocash import errors
@@ -135,11 +136,16 @@ def note_reason(lines: Iterable[BankLine], reason: Suspense) -> None:
     explained = BankOutcome.objects.filter(line=OuterRef("pk"))
     ids = [line.id for line in lines]
     rows = BankLine.objects.filter(~Exists(explained), id__in=ids, is_open=True)
-    rows.exclude(reason=reason.value).update(reason=reason.value)
+    with transaction.atomic():
+        BankLine.objects.locked_in_order(ids)
+        rows.exclude(reason=reason.value).update(reason=reason.value)
 
 
 def close_lines(lines: Iterable[BankLine]) -> None:
     """Take lines that have an outcome out of the index of open lines."""
     ids = [line.id for line in lines]
     explained = BankOutcome.objects.filter(line=OuterRef("pk"))
-    BankLine.objects.filter(Q(Exists(explained)), id__in=ids, is_open=True).update(is_open=False)
+    rows = BankLine.objects.filter(Q(Exists(explained)), id__in=ids, is_open=True)
+    with transaction.atomic():
+        BankLine.objects.locked_in_order(ids)
+        rows.update(is_open=False)

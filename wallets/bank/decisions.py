@@ -32,7 +32,9 @@ OUTCOMES: Final = {
 }
 """The outcome of a line by the decision, if it moves no money of wallets."""
 
-DOUBTED: Final = frozenset({Suspense.NOT_NOTIFIED, Suspense.REPEATED, Suspense.UNDATED})
+DOUBTED: Final = frozenset(
+    {Suspense.NOT_NOTIFIED, Suspense.REPEATED, Suspense.RESTATED, Suspense.UNDATED}
+)
 """Why a line can be a payment that another line has."""
 
 EXPLAINED: Final = errors.Message("This line is explained already.")

@@ -22,7 +22,7 @@ from iocash.errors import Message
 from wallets.bank.messages import camt
 from wallets.bank.messages.camt_entries import BookedEntry, Detail
 from wallets.bank.messages.xml import Unreadable
-from wallets.bank.repeated import Identity, new_and_known, stated_payments
+from wallets.bank.repeated import Identity, new_and_known, stated_payments, was_sent_before
 from wallets.models import (
     BankAccount,
     BankLine,
@@ -74,14 +74,18 @@ def store_file(
             ids = frozenset(each.id for each in accounts.values())
             return StoredFile(file=known, is_known=True, accounts=ids)
         file = BankStatementFile.objects.create(
-            name=name[-200:], content=content, sha256=digest, actor=actor, upload=upload
+            name=name[-200:],
+            content=content,
+            sha256=digest,
+            statement_count=len(statements),
+            actor=actor,
+            upload=upload,
         )
         new, known_lines = 0, 0
         for place, each in enumerate(statements):
             row = statement_of(file, place, each, accounts[each.account, each.currency])
-            row.save(force_insert=True)
-            added, found = store_lines(row, each)
-            new, known_lines = new + added, known_lines + found
+            store_with_lines(row, each)
+            new, known_lines = new + row.new_entries, known_lines + row.known_entries
     ids = frozenset(each.id for each in accounts.values())
     return StoredFile(file=file, is_known=False, accounts=ids, lines=new, known_lines=known_lines)
 
@@ -158,15 +162,21 @@ def statement_of(
     )
 
 
-def store_lines(statement: BankStatement, read: camt.ReadStatement) -> tuple[int, int]:
-    """Store the lines that are new. Return how many entries were new, and how many known."""
+def store_with_lines(statement: BankStatement, read: camt.ReadStatement) -> None:
+    """Store a statement with the lines that are new, and count them in it."""
     if not brings_lines(statement):
-        return 0, 0
+        statement.save(force_insert=True)
+        return
     new, known = new_and_known(statement, read.entries)
-    BankLine.objects.bulk_create(lines_of_entries(statement, new), batch_size=BATCH)
+    lines = lines_of_entries(statement, new)
+    statement.new_entries, statement.new_lines = len(new), len(lines)
+    statement.new_total = sum(line.signed_amount for line in lines)
+    statement.known_entries = len(known)
+    statement.known_total = sum(sign * amount for _, _, amount, sign, _ in known)
+    statement.save(force_insert=True)
+    BankLine.objects.bulk_create(lines, batch_size=BATCH)
     if statement.is_booked:
         confirm_lines(statement, known)
-    return len(new), len(known)
 
 
 def brings_lines(statement: BankStatement) -> bool:
@@ -187,15 +197,17 @@ def lines_of_entries(statement: BankStatement, entries: Sequence[BookedEntry]) -
     """The lines of new entries; not saved. They say what keeps them from being booked at once.
 
     A camt.053 has lines that no camt.054 had, or the other way round: they can be the same
-    payment with another reference, so two people look at the later one.
+    payment with another reference, so two people look at the later one. They also look at entries
+    that are new in a statement which was sent before.
     """
     account, stated = statement.account, set[tuple[int, int]]()
+    default = Suspense.RESTATED if entries and was_sent_before(statement) else Suspense.NEW
     notifies = account.booked_by == BankAccount.BookedBy.NOTIFICATION
     if is_notice(statement):
         stated = stated_payments(account, [each.booking_date for each in entries])
     found = []
     for each in entries:
-        reason = Suspense.NEW if each.is_dated else Suspense.UNDATED
+        reason = default if each.is_dated else Suspense.UNDATED
         if each.is_dated and notifies and statement.is_booked:
             reason = Suspense.NOT_NOTIFIED
         for line in lines_of_entry(statement, each, reason):
@@ -214,6 +226,7 @@ def confirm_lines(statement: BankStatement, entries: Sequence[Identity]) -> None
     )
     names = "id", "reference", "booking_date", "entry_amount", "sign", "index"
     ids = [pk for pk, *identity in rows.values_list(*names) if tuple(identity) in wanted]
+    BankLine.objects.locked_in_order(ids)
     BankLine.objects.filter(id__in=ids, confirmed_by=None).update(confirmed_by=statement)
 
 

@@ -25,6 +25,9 @@ Undated = tuple[str, int, int]
 NEAR: Final = timedelta(days=10)
 """How far apart a camt.054 and a camt.053 can date the same payment."""
 
+RESTATED_WITHIN: Final = timedelta(days=31)
+"""How far apart two files can date the same statement."""
+
 
 @dataclass(slots=True)
 class StoredEntries:
@@ -117,6 +120,26 @@ def is_stated_again(statement: BankStatement, line: BankLine, entry: BookedEntry
 def is_same_statement(one: BankStatement, other: BankStatement) -> bool:
     """Whether a bank has sent a statement again, perhaps as another file."""
     return bool(one.name) and names_of_statement(one) == names_of_statement(other)
+
+
+def was_sent_before(statement: BankStatement) -> bool:
+    """Whether another file has this statement: its account, kind, Id, number and page.
+
+    Some banks have one Id for all statements, and some begin to count again each year: so it is of
+    the same day, or has a number and is of nearly the same time.
+    """
+    if not statement.name:
+        return False
+    far = RESTATED_WITHIN if statement.number else timedelta(0)
+    others = BankStatement.objects.filter(
+        kind=statement.kind,
+        name=statement.name,
+        number=statement.number,
+        page=statement.page,
+        account=statement.account_id,
+        day__range=(statement.day - far, statement.day + far),
+    )
+    return others.exclude(file=statement.file_id).exists()
 
 
 def names_of_statement(statement: BankStatement) -> tuple[object, ...]:

@@ -30,6 +30,7 @@ Kind = BankUpload.Kind
 ANSWERED: Final = Message("This file was released or refused already.")
 OWN_UPLOAD: Final = Message("Another person must release it: you have uploaded it.")
 OTHER_HASH: Final = Message("This is another file than the one that was shown.")
+ERASED: Final = Message("The content of this file was erased.")
 WAITS: Final = Message("This file was uploaded before, and waits for another person.")
 
 
@@ -80,6 +81,8 @@ def release_upload(upload: BankUpload, *, sha256: str, by: By) -> Released:
     try:
         with single_transaction():
             locked = answer_upload(upload, by=by, is_released=True, shown=sha256)
+            if locked.content is None:
+                raise upload_refusal(ERASED)
             content = bytes(locked.content)
             if locked.kind == Kind.ANSWER:
                 answered = answers.import_status(content=content, by=by, upload=locked)

@@ -6,7 +6,7 @@ from iocash.worker import add_duties
 from wallets.duties.audits import AuditLedger, WriteAnchor
 from wallets.duties.bank import BookBankLines, RetryBankLines
 from wallets.duties.bank_files import PlaceBankFiles
-from wallets.duties.erasure import EraseUsers
+from wallets.duties.erasure import EraseBankTexts, EraseUsers
 from wallets.duties.holds import ExpireOverdueHolds
 from wallets.duties.safeguarding import ReportSafeguarding
 from wallets.duties.schedules import RunSchedules, RunTriggers
@@ -21,6 +21,7 @@ add_duties(
     RetryBankLines(),
     ReportSafeguarding(),
     EraseUsers(),
+    EraseBankTexts(),
     AuditLedger(),
     WriteAnchor(),
     PlaceBankFiles(),

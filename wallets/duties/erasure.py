@@ -1,4 +1,4 @@
-"""The duty that erases personal data when the retention period has ended."""
+"""The duties that erase personal data when the retention period has ended."""
 
 from __future__ import annotations
 
@@ -74,3 +74,20 @@ class EraseUsers(PeriodicDuty):
     def next_due_at(self, now: datetime, done: int) -> datetime:
         """In an hour; at once if there may be more."""
         return now if done == BATCH else now + timedelta(hours=1)
+
+
+class EraseBankTexts(PeriodicDuty):
+    """Erase what banks said before the retention period: files, and the texts of explained lines.
+
+    They quote strangers, who have no wallet whose end could be waited for.
+    """
+
+    name = "erase-bank-texts"
+
+    def perform_period(self) -> int:
+        """Erase a batch; return how many files and lines were erased."""
+        return erasure.erase_old_bank_texts()
+
+    def next_due_at(self, now: datetime, done: int) -> datetime:
+        """In a day; at once if there may be more."""
+        return now if done else now + timedelta(days=1)

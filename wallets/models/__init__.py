@@ -42,6 +42,9 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | the latest statements of a bank account | `bank_statement_of_account` |
 | the statements of banks, page by page | `bank_statement_page` |
 | the uploaded files that wait; page by page | `bank_upload_waiting`, `bank_upload_page` |
+| the files of banks to erase by their age | `bank_statement_file_to_erase`, … |
+| the uploads and answers to erase | `bank_upload_to_erase`, `bank_report_to_erase` |
+| the lines with texts, by their age | `bank_line_to_erase` |
 | the lines of a bank account | `bank_line_of_account` |
 | the lines in suspense; those that nobody has looked at | `bank_line_open`, `bank_line_new` |
 | the bank line of a movement | `bank_outcome_names_a_movement_once` |

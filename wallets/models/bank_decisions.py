@@ -34,7 +34,7 @@ class BankDecision(models.Model):
     An ASSIGN names the movement that the line explains, or a wallet for a new cash-in. `amounts`
     are those of the parts of a SPLIT, in minor units. A RETURN of a debit names the credit that it
     has returned: its `pair`. A SAME names the line that states its payment too. No setting and no
-    role disables the second person.
+    role disables the second person. The reason is required, and erased with the texts of the line.
     """
 
     class Kind(models.TextChoices):
@@ -91,7 +91,6 @@ class BankDecision(models.Model):
                     )
                 ),
             ),
-            models.CheckConstraint(name="bank_decision_has_a_reason", condition=~Q(reason="")),
             models.CheckConstraint(
                 name="bank_decision_has_what_its_kind_needs",
                 condition=Q(kind="ASSIGN", client__isnull=False, wallet__isnull=False, pair=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, Final, Self
+from uuid import UUID
 
 from django.db import connection, models
 from django.db.models import F, Func, Q
@@ -25,6 +26,11 @@ AS_STAFF: Final = "^staff:[0-9]+$"
 class BankFileQuerySet(models.QuerySet["BankFile"]):
     def locked(self) -> Self:
         return self.select_for_update(no_key=True)
+
+    def lock_of_wallet(self, wallet_id: UUID) -> None:
+        """Lock those that have cash-outs of a wallet, by their ids, in a transaction."""
+        named = BankPayment.objects.filter(wallet=wallet_id).values("file")
+        list(self.filter(id__in=named).order_by("id").locked().values_list("id", flat=True))
 
     def built(self) -> Self:
         """Those that wait for their approval."""
@@ -254,7 +260,8 @@ class BankPayment(models.Model):
 class BankReport(models.Model):
     """A message pain.002 that was imported: what the bank said of a file.
 
-    `content` is the message as received. `upload` is that of a message which staff have released.
+    `content` is the message as received; it is erased as that of the file is. `upload` is that of a
+    message which staff have released.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -263,7 +270,7 @@ class BankReport(models.Model):
         BankUpload, models.PROTECT, related_name="+", null=True, db_index=False
     )
     message_id = models.CharField(_("message id"), max_length=35)
-    content = models.BinaryField()
+    content = models.BinaryField(null=True)
     sha256 = models.BinaryField(max_length=32)
     status = models.CharField(_("status"), max_length=4, blank=True)
     reason_code = models.CharField(_("reason code"), max_length=35, blank=True)
@@ -281,9 +288,17 @@ class BankReport(models.Model):
             models.UniqueConstraint(fields=["file", "sha256"], name="bank_report_is_imported_once"),
             models.CheckConstraint(
                 name="bank_report_has_its_hash",
-                condition=Q(
+                condition=Q(content=None)
+                | Q(
                     sha256=Func(F("content"), function="sha256", output_field=models.BinaryField())
                 ),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                condition=Q(content__isnull=False),
+                name="bank_report_to_erase",
             ),
         ]
 

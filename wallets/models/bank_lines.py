@@ -7,7 +7,9 @@ suspense.
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Iterable
+from typing import Final, Self
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -20,6 +22,9 @@ from wallets.models.bank_accounts import BankAccount
 from wallets.models.bank_statements import BankStatement
 from wallets.models.movements import Movement
 from wallets.models.wallets import Wallet
+
+IMPERSONAL: Final = "^[0-9A-Fa-f-]*$"
+"""A reference that names nobody: blank, or made of an id. Others are erased as names are."""
 
 
 class Suspense(models.TextChoices):
@@ -38,6 +43,7 @@ class Suspense(models.TextChoices):
     REPEATED = "repeated", _("The same entry is in a statement more than once")
     NOT_NOTIFIED = "not_notified", _("The statement has it, but no notification had it")
     UNDATED = "undated", _("The bank gives no date of its own for it")
+    RESTATED = "restated", _("It is new in a statement that the bank has sent before")
     TAKEN = "taken", _("The movement belongs to another line")
     PART = "part", _("A part of a line that was split")
     WALLET_NOT_READY = "wallet_not_ready", _("The wallet is blocked or closed")
@@ -57,6 +63,18 @@ class BankLineQuerySet(models.QuerySet["BankLine"]):
         """The lines in suspense; an index has those that can be."""
         return self.with_outcome().filter(is_open=True, is_explained=False)
 
+    def locked_in_order(self, ids: Iterable[UUID]) -> None:
+        """Lock these lines by their ids: who writes several locks them first, so nobody deadlocks.
+
+        It must be in a transaction.
+        """
+        list(
+            self.filter(id__in=[*ids])
+            .order_by("id")
+            .select_for_update(no_key=True)
+            .values_list("id", flat=True)
+        )
+
     def suspended(self) -> Self:
         """The lines in suspense that were looked at."""
         return self.unexplained().exclude(reason="")
@@ -70,6 +88,9 @@ class BankLine(models.Model):
     that staff have split off has a `parent`. `confirmed_by` is the camt.053 that has the line.
 
     `is_open` is for an index only: a line that is not open has an outcome.
+
+    What people wrote, their names and IBANs are erased with the user of its wallet, or by its age,
+    and nothing else ever changes.
     """
 
     class Sign(models.IntegerChoices):
@@ -165,6 +186,20 @@ class BankLine(models.Model):
                 name="bank_line_new",
             ),
             models.Index(fields=["account", "booking_date", "id"], name="bank_line_of_account"),
+            models.Index(
+                fields=["created_at", "id"],
+                condition=~Q(
+                    name="",
+                    iban="",
+                    target="",
+                    remittance="",
+                    text="",
+                    end_to_end__regex=IMPERSONAL,
+                    payment__regex=IMPERSONAL,
+                    message__regex=IMPERSONAL,
+                ),
+                name="bank_line_to_erase",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -270,7 +305,6 @@ class BankOutcome(models.Model):
                         movement=None,
                         decision_id__isnull=False,
                     )
-                    & ~Q(reason="")
                 ),
             ),
             models.CheckConstraint(

@@ -18,13 +18,16 @@ from wallets.models.bank_uploads import BankUpload
 class BankStatementFile(models.Model):
     """A file of a bank as it was received. It is stored once, and never changed.
 
-    `upload` is that of a file which staff have uploaded and released.
+    `upload` is that of a file which staff have uploaded and released. `statement_count` is how many
+    statements were read from it. Its content quotes people: it is erased with the first of them
+    that is erased, or by its age. Its hash stays.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("file"), max_length=200)
-    content = models.BinaryField()
+    content = models.BinaryField(null=True)
     sha256 = models.BinaryField(max_length=32)
+    statement_count = models.PositiveIntegerField(default=0)
     upload = models.ForeignKey(
         BankUpload, models.PROTECT, related_name="+", null=True, db_index=False
     )
@@ -38,9 +41,17 @@ class BankStatementFile(models.Model):
             models.UniqueConstraint(fields=["sha256"], name="bank_statement_file_is_stored_once"),
             models.CheckConstraint(
                 name="bank_statement_file_has_its_hash",
-                condition=Q(
+                condition=Q(content=None)
+                | Q(
                     sha256=Func(F("content"), function="sha256", output_field=models.BinaryField())
                 ),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                condition=Q(content__isnull=False),
+                name="bank_statement_file_to_erase",
             ),
         ]
 
@@ -61,6 +72,10 @@ class BankStatement(models.Model):
 
     `total` is the sum of its entries. `day` is the last day of the period. `warnings` say what is
     wrong and changes no money, as packed messages.
+
+    `new_lines` and `new_total` are the number and the sum of the lines that it brought,
+    `known_total` is the sum of the entries that were stored before. They are written with the lines
+    and never again, so the audit finds a line that was added or removed later.
     """
 
     class Kind(models.TextChoices):
@@ -86,6 +101,11 @@ class BankStatement(models.Model):
     closing = models.BigIntegerField(null=True)
     total = models.BigIntegerField()
     entries = models.PositiveIntegerField(_("entries"))
+    new_entries = models.PositiveIntegerField(default=0)
+    new_lines = models.PositiveIntegerField(default=0)
+    new_total = models.BigIntegerField(default=0)
+    known_entries = models.PositiveIntegerField(default=0)
+    known_total = models.BigIntegerField(default=0)
     not_booked = models.PositiveIntegerField(default=0)
     warnings = models.JSONField(default=list)
     created_at = models.DateTimeField(_("imported"), db_default=Now(), editable=False)
@@ -102,6 +122,15 @@ class BankStatement(models.Model):
             models.CheckConstraint(
                 name="bank_statement_kind_is_known",
                 condition=Q(kind__in=["camt.052", "camt.053", "camt.054"]),
+            ),
+            models.CheckConstraint(
+                name="bank_statement_adds_up",
+                condition=Q(new_entries=0, new_lines=0, new_total=0, known_entries=0, known_total=0)
+                | Q(
+                    entries=F("new_entries") + F("known_entries"),
+                    total=F("new_total") + F("known_total"),
+                    new_lines__gte=F("new_entries"),
+                ),
             ),
         ]
         indexes = [

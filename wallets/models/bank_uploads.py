@@ -29,6 +29,7 @@ class BankUpload(models.Model):
 
     What is imported has the hash that was released. No setting and no role disables the second
     person. Files that a command or a folder brings are no uploads: they need access to the host.
+    Its content is erased with a user whom it quotes, or by its age; its hash stays.
     """
 
     class Kind(models.TextChoices):
@@ -38,7 +39,7 @@ class BankUpload(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(_("kind"), max_length=9, choices=Kind)
     name = models.CharField(_("file"), max_length=200)
-    content = models.BinaryField()
+    content = models.BinaryField(null=True)
     sha256 = models.BinaryField(max_length=32)
     uploaded_by = models.CharField(max_length=60)
     uploaded_at = models.DateTimeField(_("uploaded"), db_default=Now(), editable=False)
@@ -62,7 +63,8 @@ class BankUpload(models.Model):
             ),
             models.CheckConstraint(
                 name="bank_upload_has_its_hash",
-                condition=Q(
+                condition=Q(content=None)
+                | Q(
                     sha256=Func(F("content"), function="sha256", output_field=models.BinaryField())
                 ),
             ),
@@ -89,6 +91,11 @@ class BankUpload(models.Model):
                 name="bank_upload_waiting",
             ),
             models.Index(fields=["-uploaded_at", "-id"], name="bank_upload_page"),
+            models.Index(
+                fields=["uploaded_at"],
+                condition=Q(content__isnull=False),
+                name="bank_upload_to_erase",
+            ),
         ]
         permissions = [
             ("release_bankupload", "Can release files of the bank that somebody else has uploaded")
