@@ -18,10 +18,18 @@ from users.models.approvals import ApprovalKind
 from users.models.events import By
 from users.models.idempotency import approval_key
 from wallets import posting
+from wallets.admin.approvals.bank_files import (
+    FILE_LABELS,
+    LINE_FACTS,
+    facts_in_file,
+    lock_file_of,
+    require_end_by_hand,
+)
 from wallets.admin.closing import finish_paid
 from wallets.admin.facts import amount_facts, read_again, with_currency
 from wallets.admin.reversals import amount_left
 from wallets.models import Movement, Wallet
+from wallets.orders.bank_files import RejectByBank, SettleByBank
 from wallets.orders.base import Order
 from wallets.orders.cash_outs import RejectCashOut, SettleCashOut
 from wallets.orders.payments import Adjust, CashIn, Reverse
@@ -48,6 +56,7 @@ LABELS: Final = {
     "sent": _("Sent to the bank"),
     "iban": _("IBAN"),
     "holder": _("Holder of the account"),
+    **FILE_LABELS,
 }
 
 
@@ -256,11 +265,26 @@ class ReversalAct(MoneyAct):
 
 
 class CashOutAct(MoneyAct):
-    """The end of a cash-out that was sent to the bank."""
+    """The end of a cash-out that was sent to the bank, by itself or in a file."""
 
     permission = "wallets.settle_cash_out"
     is_exclusive = True
     settles: ClassVar[bool]
+
+    def lock(self, asked: Approval) -> None:
+        lock_file_of(movement_of(asked))
+        super().lock(asked)
+
+    def about_others(self, asked: Approval) -> Collection[str]:
+        return LINE_FACTS
+
+    def rehearse(self, asked: Approval, by: By) -> None:
+        require_end_by_hand(movement_of(asked))
+        super().rehearse(asked, by)
+
+    def perform(self, asked: Approval, by: By) -> UUID | None:
+        require_end_by_hand(movement_of(asked))
+        return super().perform(asked, by)
 
     def facts(self, asked: Approval) -> Sequence[ActFact]:
         movement = movement_of(asked)
@@ -275,6 +299,7 @@ class CashOutAct(MoneyAct):
             ActFact("sent", sent),
             ActFact("iban", movement.iban or ""),
             ActFact("holder", movement.holder_name or ""),
+            *facts_in_file(movement),
         ]
 
 
@@ -286,7 +311,8 @@ class SettlementAct(CashOutAct):
 
     def order(self, asked: Approval, **envelope: Any) -> Order:
         movement = movement_of(asked)
-        return SettleCashOut(**envelope, wallet_id=movement.wallet_id, movement_id=movement.id)
+        kind = SettleByBank if movement.bank_file_id else SettleCashOut
+        return kind(**envelope, wallet_id=movement.wallet_id, movement_id=movement.id)
 
     def effect(self, asked: Approval) -> str:
         text = gettext("%(amount)s leaves the wallet of %(name)s for good.")
@@ -306,7 +332,8 @@ class RejectionAct(CashOutAct):
 
     def order(self, asked: Approval, **envelope: Any) -> Order:
         movement = movement_of(asked)
-        return RejectCashOut(
+        kind = RejectByBank if movement.bank_file_id else RejectCashOut
+        return kind(
             **envelope,
             wallet_id=movement.wallet_id,
             movement_id=movement.id,
@@ -332,7 +359,8 @@ def movement_of(asked: Approval) -> Movement:
         NotFound: there is none.
     """
     found = Movement.objects.filter(client=asked.client_id, id=asked.payload["movement"])
-    movement = found.select_related("wallet__user").first()
+    found = found.select_related("wallet__user", "bank_file").defer("bank_file__content")
+    movement = found.first()
     if movement is None:
         raise errors.NotFound()
     return movement
