@@ -29,6 +29,7 @@ from wallets.bank.messages.camt import ReadStatement
 from wallets.bank.messages.xml import MOST_BYTES, Unreadable
 from wallets.bank.uploads import Released
 from wallets.models import BankAccount, BankUpload, Wallet
+from wallets.orders.bank_lines import BANK
 
 RELEASE: Final = "wallets.release_bankupload"
 Kind = BankUpload.Kind
@@ -206,7 +207,7 @@ def release_from_page(
         finish_paid(released.answered.user_ids, by(request))
     text = released_in_words(released)
     if released.stored:
-        finish_all_paid(by(request))
+        finish_all_paid(BANK)
     messages.success(request, text)
     return HttpResponseRedirect(address_of(upload))
 

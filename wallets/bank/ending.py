@@ -23,7 +23,7 @@ from wallets.bank.files import (
     locked,
     record_on_file,
 )
-from wallets.models import BankFile, BankLine, BankPayment, Movement
+from wallets.models import BankAccount, BankFile, BankLine, BankPayment, Movement
 from wallets.orders.bank_files import RecallFromFile
 
 HANDED_OVER: Final = errors.Message(
@@ -90,5 +90,6 @@ def lines_about(movement: Movement, file: BankFile) -> QuerySet[BankLine]:
     since = (file.sent_at or file.created_at).date()
     is_named = Q(end_to_end__in=[*names, *(each.upper() for each in names)])
     is_like_it = Q(account=file.account_id, sign=BankLine.Sign.DEBIT, amount=-movement.amount)
-    rows = BankLine.objects.filter(booking_date__gte=since).filter(is_named | is_like_it)
-    return rows.order_by("booking_date", "id")
+    accounts = BankAccount.objects.filter(Q(clients=movement.client_id) | Q(id=file.account_id))
+    rows = BankLine.objects.filter(account__in=accounts, booking_date__gte=since)
+    return rows.filter(is_named | is_like_it).order_by("booking_date", "id")

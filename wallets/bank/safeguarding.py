@@ -79,8 +79,9 @@ WITHOUT_LINE: Final = """
             AND back.status = 'SUCCESS'
         WHERE first.client_id = ANY(%s) AND first.currency = %s AND first.status = 'SUCCESS'
           AND first.counterparty_id IS NULL AND NOT EXISTS (
-              SELECT FROM wallets_bankoutcome AS outcome
-              WHERE outcome.movement_id IN (first.id, back.id)
+              SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.movement_id = first.id
+          ) AND NOT EXISTS (
+              SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.movement_id = back.id
           )
         GROUP BY first.id, first.amount HAVING first.amount + sum(back.amount) = 0
     )

@@ -433,6 +433,14 @@ class Migration(migrations.Migration):
                 name="bank_outcome_has_what_its_state_needs",
             ),
         ),
+        migrations.AddIndex(
+            model_name="bankoutcome",
+            index=models.Index(
+                condition=models.Q(("status", "APART")),
+                fields=["client"],
+                name="bank_outcome_apart",
+            ),
+        ),
         migrations.RunSQL(
             MOVEMENT_WRITTEN_ONCE % UNLESS_TAKEN_BACK, MOVEMENT_WRITTEN_ONCE % AS_BEFORE
         ),

@@ -314,6 +314,7 @@ class BankOutcome(models.Model):
                 condition=Q(wallet__isnull=False),
                 name="bank_outcome_of_wallet",
             ),
+            models.Index(fields=["client"], condition=Q(status="APART"), name="bank_outcome_apart"),
         ]
 
     def __str__(self) -> str:

@@ -219,8 +219,7 @@ def test_database_keeps_a_pair_together(account, bobs, set_apart):
     [
         "UPDATE wallets_bankoutcome SET reason = 'OWN_FUNDS'",
         "UPDATE wallets_bankoutcome SET approval_id = gen_random_uuid()",
-        "DELETE FROM wallets_bankoutcome WHERE id = (SELECT max(id::text)::uuid"
-        " FROM wallets_bankoutcome)",
+        "DELETE FROM wallets_bankoutcome WHERE id = (SELECT id FROM wallets_bankoutcome LIMIT 1)",
     ],
 )
 def test_audit_finds_a_wrong_movement_that_is_set_apart(account, bobs, set_apart, statement):
