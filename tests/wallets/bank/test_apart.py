@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -38,6 +39,13 @@ def account(client_demo):
 def empty(account: Any, name: str = "S0", closing: str = "0.00") -> None:
     day = (clock.today() - timedelta(days=1)).isoformat()
     bank.receive(name=name, day=day, opening="0.00", closing=closing)
+
+
+def receive(amount: str, **part: str) -> None:
+    """Import a statement of today with one credit."""
+    today = clock.today().isoformat()
+    line = replace(incoming(amount, "B1", **part), day=today)
+    bank.receive(line, name="S1", day=today, opening="0.00", closing=amount)
 
 
 def only() -> safeguarding.SafeguardingPosition:
@@ -94,9 +102,7 @@ def test_staff_can_set_a_movement_apart_too_late_reports(account, bobs, set_apar
 
 def test_movement_that_is_set_apart_is_counted_once(account, bobs, set_apart):
     a_cash_in(bobs, 10_00, reference="R1")
-    bank.receive(
-        incoming("10.00", "B1", end_to_end="R1"), name="S1", opening="0.00", closing="10.00"
-    )
+    receive("10.00", end_to_end="R1")
     set_apart(an_adjustment(bobs, -2_00), why="OWN_FUNDS")
     position = only()
     assert (position.wallets, position.held, position.banked) == (8_00, 10_00, 10_00)
@@ -107,7 +113,7 @@ def test_money_that_is_set_apart_is_missing_until_the_institution_pays_it(accoun
     set_apart(an_adjustment(bobs, 5_00), why="OWN_FUNDS")
     assert (only().difference, only().uncovered) == (0, 5_00)
     assert not only().is_right(clock.now())
-    bank.receive(incoming("5.00", "B1"), name="S1", opening="0.00", closing="5.00")
+    receive("5.00")
     line = BankLine.objects.select_related("account").get()
     decided = decisions.ask_for_decision(line, "IGNORE", by=By("staff:1"), reason="Own money")
     decisions.answer_decision(decided, by=By("staff:2"), is_approved=True)
@@ -125,8 +131,7 @@ def test_cash_in_and_its_full_reversal_are_never_late(account, bobs):
 
 def test_reversal_is_late_if_only_its_cash_in_has_a_line(account, bobs):
     people.reverse(a_cash_in(bobs, 5_00, reference="R1"))
-    line = incoming("5.00", "B1", end_to_end="R1")
-    bank.receive(line, name="S1", opening="0.00", closing="5.00")
+    receive("5.00", end_to_end="R1")
     assert bank.states() == {"MATCHED": 1}
     assert only().is_right(clock.now())
     assert not is_right_later()
@@ -142,19 +147,17 @@ def test_undone_cash_in_before_the_first_statement_is_not_missing(client_demo, b
 
 def test_movement_with_a_line_is_not_set_apart(account, bobs, asker):
     paid = a_cash_in(bobs, 5_00, reference="R1")
-    line = incoming("5.00", "B1", end_to_end="R1")
-    bank.receive(line, name="S1", opening="0.00", closing="5.00")
-    with pytest.raises(errors.InvalidFields, match="refused"):
+    receive("5.00", end_to_end="R1")
+    with pytest.raises(errors.InvalidFields):
         ask(request_for(paid), asker)
 
 
 def test_movement_that_is_set_apart_gets_no_line(account, bobs, set_apart):
     paid = a_cash_in(bobs, 5_00, reference="R1")
     set_apart(paid)
-    line = incoming("5.00", "B1", end_to_end="R1")
-    bank.receive(line, name="S1", opening="0.00", closing="5.00")
+    receive("5.00", end_to_end="R1")
     assert bank.states()["no_cash_in"] == 1
-    (line,) = BankLine.objects.select_related("account")
+    line = BankLine.objects.select_related("account").get()
     with pytest.raises(errors.InvalidFields):
         decisions.ask_for_decision(
             line, "ASSIGN", by=By("staff:1"), reason="x", wallet=bobs, movement=paid
@@ -163,8 +166,7 @@ def test_movement_that_is_set_apart_gets_no_line(account, bobs, set_apart):
 
 def test_line_between_asking_and_approving_is_first(account, bobs, asker, second):
     asked = ask(request_for(a_cash_in(bobs, 5_00, reference="R1")), asker)
-    line = incoming("5.00", "B1", end_to_end="R1")
-    bank.receive(line, name="S1", opening="0.00", closing="5.00")
+    receive("5.00", end_to_end="R1")
     assert approve(asked, second).state == "FAILED"
     assert BankOutcome.objects.get().status == "MATCHED"
 
