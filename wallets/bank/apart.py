@@ -43,7 +43,7 @@ SET_APART: Final = """
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
+class ApartSum:
     """The movements that are set apart for one reason: their sum, in signed minor units, their
     number, and when the oldest settled."""
 
@@ -53,7 +53,7 @@ class Apart:
     oldest: datetime
 
 
-def missing_for(apart: Sequence[Apart], own: int) -> int:
+def missing_for(apart: Sequence[ApartSum], own: int) -> int:
     """What wallets got by movements that are set apart, and the bank does not have.
 
     `own` is what the accounts have of the institution's money: before the first statement, and in

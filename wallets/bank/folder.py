@@ -51,7 +51,7 @@ def place_next_file(folder: Path) -> int:
     if found is None:
         remove_leftovers(folder)
         return 0
-    if claim_file(folder, found):
+    if send_if_approved(folder, found):
         move_into_place(folder, found)
     return 1
 
@@ -85,7 +85,7 @@ def prepare_file(folder: Path) -> UUID | None:
         return file.id
 
 
-def claim_file(folder: Path, file_id: UUID) -> bool:
+def send_if_approved(folder: Path, file_id: UUID) -> bool:
     """Mark a file as sent, if it is approved and its hidden file is there; return whether it is.
 
     A download, or two people who take it back, may have been first: the file is theirs then.

@@ -29,7 +29,7 @@ from django.db import connection, transaction
 
 from iocash import money
 from iocash.db import clock
-from wallets.bank.apart import SET_APART, Apart, missing_for
+from wallets.bank.apart import SET_APART, ApartSum, missing_for
 from wallets.models import BankAccount, BankStatement, SafeguardingReport
 
 PATIENCE: Final = timedelta(days=5)
@@ -167,12 +167,13 @@ class SafeguardingPosition:
     oldest_suspense: datetime | None
     unmatched: tuple[Unmatched, ...]
     oldest_returned: datetime | None = None
-    movements_apart: tuple[Apart, ...] = ()
+    movements_apart: tuple[ApartSum, ...] = ()
 
     @property
     def held(self) -> int:
         """What must be in the bank."""
-        without = sum(each.amount for each in (*self.unmatched, *self.movements_apart))
+        without = sum(each.amount for each in self.unmatched)
+        without += sum(each.amount for each in self.movements_apart)
         own = self.suspense + self.returned + self.apart + self.opening
         return self.wallets + own - without
 
@@ -255,7 +256,7 @@ def position_of(accounts: Sequence[BankAccount], clients: Sequence[UUID]) -> Saf
         oldest_suspense=lines["suspense"][2] if "suspense" in lines else None,
         unmatched=tuple(Unmatched(*row) for row in fetch_rows(WITHOUT_LINE, values)),
         oldest_returned=lines["returned"][2] if "returned" in lines else None,
-        movements_apart=tuple(Apart(*row) for row in fetch_rows(SET_APART, owned)),
+        movements_apart=tuple(ApartSum(*row) for row in fetch_rows(SET_APART, owned)),
     )
 
 
@@ -337,21 +338,11 @@ def position_as_json(position: SafeguardingPosition, now: datetime) -> dict[str,
         "oldestReturned": returned.isoformat() if returned else None,
         "setApart": text(position.apart),
         "movementsWithoutLine": [
-            {
-                "type": each.type,
-                "amount": text(each.amount),
-                "count": each.count,
-                "oldest": each.oldest.isoformat(),
-            }
+            {"type": each.type, **sum_as_json(each, position.currency)}
             for each in position.unmatched
         ],
         "movementsSetApart": [
-            {
-                "reason": each.reason,
-                "amount": text(each.amount),
-                "count": each.count,
-                "oldest": each.oldest.isoformat(),
-            }
+            {"reason": each.reason, **sum_as_json(each, position.currency)}
             for each in position.movements_apart
         ],
         "missingForMovementsSetApart": text(position.uncovered),
@@ -361,6 +352,15 @@ def position_as_json(position: SafeguardingPosition, now: datetime) -> dict[str,
         "inBank": text(position.banked),
         "difference": text(position.difference),
         "accounts": [balance_as_json(each) for each in position.balances],
+    }
+
+
+def sum_as_json(movements: Unmatched | ApartSum, currency: str) -> dict[str, Any]:
+    """The sum of some movements as JSON, their number, and when the oldest settled."""
+    return {
+        "amount": money.to_text(movements.amount, currency),
+        "count": movements.count,
+        "oldest": movements.oldest.isoformat(),
     }
 
 

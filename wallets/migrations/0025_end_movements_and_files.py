@@ -219,24 +219,22 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="bankfile",
             name="approval_id",
-            field=models.UUIDField(help_text="The approval that has taken it back.", null=True),
+            field=models.UUIDField(null=True),
         ),
         migrations.AddField(
             model_name="bankfile",
             name="dropped_at",
-            field=models.DateTimeField(help_text="When it was moved into the folder.", null=True),
+            field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
             model_name="bankfile",
             name="lost_at",
-            field=models.DateTimeField(
-                help_text="When the worker did not find what it was about to move there.", null=True
-            ),
+            field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
             model_name="bankoutcome",
             name="approval_id",
-            field=models.UUIDField(help_text="The approval that sets it apart.", null=True),
+            field=models.UUIDField(null=True),
         ),
         migrations.AlterField(
             model_name="bankfile",

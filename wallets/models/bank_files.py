@@ -40,7 +40,8 @@ class BankFile(models.Model):
 
     `content` is what the bank gets; it is erased, and nothing else, with the personal data of a
     user whose cash-out is in it. `control_sum` is in minor units. `message_id` is the id without
-    dashes.
+    dashes. `dropped_at` is when the worker has moved it into the folder of the bank, and `lost_at`
+    when it did not find what it was about to move. `approval_id` has taken it back.
     """
 
     class State(models.TextChoices):
@@ -80,12 +81,10 @@ class BankFile(models.Model):
     )
     sent_by = models.CharField(max_length=60, blank=True)
     sent_at = models.DateTimeField(_("sent"), null=True)
-    dropped_at = models.DateTimeField(null=True, help_text="When it was moved into the folder.")
-    lost_at = models.DateTimeField(
-        null=True, help_text="When the worker did not find what it was about to move there."
-    )
+    dropped_at = models.DateTimeField(null=True)
+    lost_at = models.DateTimeField(null=True)
     discarded_by = models.CharField(max_length=60, blank=True)
-    approval_id = models.UUIDField(null=True, help_text="The approval that has taken it back.")
+    approval_id = models.UUIDField(null=True)
     ended_at = models.DateTimeField(null=True, help_text="Time of the last answer, or of the end.")
 
     objects = BankFileQuerySet.as_manager()

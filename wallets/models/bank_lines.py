@@ -186,7 +186,7 @@ class BankOutcomeQuerySet(models.QuerySet["BankOutcome"]):
 class BankOutcome(models.Model):
     """What explains a line: written once, with the movement that it names, and never changed.
 
-    Or why a movement needs no line. So a constraint keeps movements from being both.
+    Or why a movement needs no line, by an approval. So a constraint keeps it from having both.
     """
 
     class Status(models.TextChoices):
@@ -227,7 +227,7 @@ class BankOutcome(models.Model):
         help_text="The line that this one returns, or is the same as.",
     )
     decision_id = models.UUIDField(null=True)
-    approval_id = models.UUIDField(null=True, help_text="The approval that sets it apart.")
+    approval_id = models.UUIDField(null=True)
     reason = models.CharField(_("reason"), max_length=140, blank=True)
     actor = models.CharField(max_length=60)
     created_at = models.DateTimeField(_("explained"), db_default=Now(), editable=False)

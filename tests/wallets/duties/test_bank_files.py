@@ -83,7 +83,7 @@ def test_without_a_folder_nothing_is_put_anywhere(approved):
 
 
 @pytest.mark.parametrize(
-    "place", ["write_hidden", "claim_file", "mark_sent", "move_into_place", "hidden_path"]
+    "place", ["write_hidden", "send_if_approved", "mark_sent", "move_into_place", "hidden_path"]
 )
 def test_killed_process_puts_the_file_there_once(approved, there, monkeypatch, place):
     kill_at(monkeypatch, place)
@@ -119,7 +119,7 @@ def test_file_that_may_have_been_taken_away_is_not_put_there_again(
 
 
 def test_hidden_file_that_was_removed_is_written_again(approved, there, monkeypatch):
-    kill_at(monkeypatch, "claim_file")
+    kill_at(monkeypatch, "send_if_approved")
     (hidden,) = there.iterdir()
     hidden.unlink()
     assert PlaceBankFiles().perform() == 1
@@ -127,14 +127,14 @@ def test_hidden_file_that_was_removed_is_written_again(approved, there, monkeypa
 
 
 def test_hidden_file_that_is_removed_while_it_is_placed_sends_nothing(approved, there, monkeypatch):
-    claim = folder.claim_file
+    claim = folder.send_if_approved
 
     def clean_then_claim(place: Path, file_id: Any) -> bool:
         next(there.iterdir()).unlink()
         return claim(place, file_id)
 
     with monkeypatch.context() as patch:
-        patch.setattr(folder, "claim_file", clean_then_claim)
+        patch.setattr(folder, "send_if_approved", clean_then_claim)
         PlaceBankFiles().perform()
     approved.refresh_from_db()
     assert approved.state == "APPROVED"
@@ -144,7 +144,7 @@ def test_hidden_file_that_is_removed_while_it_is_placed_sends_nothing(approved, 
 
 def test_downloaded_file_is_not_put_there(approved, there, monkeypatch):
     """Somebody downloads it while the worker prepares it."""
-    kill_at(monkeypatch, "claim_file")
+    kill_at(monkeypatch, "send_if_approved")
     files.take_file(file_id=approved.id, by=bank_files.by_member("operator"))
     assert PlaceBankFiles().perform() == 0
     assert names_in(there) == []
@@ -153,13 +153,13 @@ def test_downloaded_file_is_not_put_there(approved, there, monkeypatch):
 
 
 def test_download_between_preparing_and_claiming_wins(approved, there, monkeypatch):
-    claim = folder.claim_file
+    claim = folder.send_if_approved
 
     def take_then_claim(place: Path, file_id: Any) -> bool:
         files.take_file(file_id=file_id, by=bank_files.by_member("operator"))
         return claim(place, file_id)
 
-    monkeypatch.setattr(folder, "claim_file", take_then_claim)
+    monkeypatch.setattr(folder, "send_if_approved", take_then_claim)
     PlaceBankFiles().perform()
     monkeypatch.undo()
     assert PlaceBankFiles().perform() == 0
@@ -184,7 +184,7 @@ def test_file_that_is_about_to_be_moved_is_not_downloaded(approved, there, monke
 def test_file_is_readable_for_its_owner_only(approved, there, monkeypatch):
     umask = os.umask(0)
     try:
-        kill_at(monkeypatch, "claim_file")
+        kill_at(monkeypatch, "send_if_approved")
         modes = [each.stat().st_mode & 0o777 for each in there.iterdir()]
         PlaceBankFiles().perform()
     finally:

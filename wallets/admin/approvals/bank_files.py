@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +17,7 @@ from users.models import Approval
 from users.models.approvals import ApprovalKind
 from users.models.events import By
 from wallets.bank import ending, files
-from wallets.models import BankFile, BankLine, Movement, Wallet
+from wallets.models import BankFile, BankLine, BankOutcome, Movement, Wallet
 
 LINES_SHOWN: Final = 5
 
@@ -131,7 +132,9 @@ def facts_in_file(movement: Movement) -> Iterator[ActFact]:
         yield ActFact("answered", at.isoformat(timespec="seconds") if at else "")
     lines = ending.lines_about(movement, file)
     yield ActFact("bank_lines", str(lines.count()))
-    for name, each in zip(LINE_FACTS, lines.with_outcome()[:LINES_SHOWN], strict=False):
+    explained = Exists(BankOutcome.objects.filter(line=OuterRef("pk")))
+    shown = lines.annotate(is_explained=explained)[:LINES_SHOWN]
+    for name, each in zip(LINE_FACTS, shown, strict=False):
         yield ActFact(name, line_as_fact(each))
 
 
