@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -132,17 +131,17 @@ def facts_in_file(movement: Movement) -> Iterator[ActFact]:
         yield ActFact("answered", at.isoformat(timespec="seconds") if at else "")
     lines = ending.lines_about(movement, file)
     yield ActFact("bank_lines", str(lines.count()))
-    explained = Exists(BankOutcome.objects.filter(line=OuterRef("pk")))
-    shown = lines.annotate(is_explained=explained)[:LINES_SHOWN]
+    shown = list(lines[:LINES_SHOWN])
+    explained = {*BankOutcome.objects.filter(line__in=shown).values_list("line", flat=True)}
     for name, each in zip(LINE_FACTS, shown, strict=False):
-        yield ActFact(name, line_as_fact(each))
+        yield ActFact(name, line_as_fact(each, is_explained=each.id in explained))
 
 
-def line_as_fact(line: BankLine) -> str:
+def line_as_fact(line: BankLine, *, is_explained: bool) -> str:
     """A line without a language: its day, amount, account, id, and whether it is explained."""
     amount = amount_text(line.signed_amount, line.currency)
     words = [line.booking_date.isoformat(), amount, line.name, line.iban, str(line.id)]
-    return " ".join([*filter(None, words), "+" if line.is_explained else "?"])
+    return " ".join([*filter(None, words), "+" if is_explained else "?"])
 
 
 def lock_file_of(movement: Movement) -> None:
