@@ -155,6 +155,16 @@ def test_database_takes_no_file_back_that_was_sent(sent):
         take_back_by_sql(sent, sent.id)
 
 
+@pytest.mark.spoils_the_books
+def test_audit_finds_a_file_taken_back_without_an_approval(approved, asker, second):
+    approve_request(ask(ask_to_take_back(approved, {}), asker), second)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE wallets_bankfile DISABLE TRIGGER USER")
+        cursor.execute("UPDATE wallets_bankfile SET approval_id = gen_random_uuid()")
+    assert "files_taken_back" in audited.violated()
+
+
 def test_two_members_take_a_file_back_on_its_page(approved, cash_outs, asker, second):
     asked = ask_on_page(staff.browser_of(asker), approved, "take-back")
     decide_on_page(staff.browser_of(second), asked)
