@@ -103,6 +103,7 @@ CHANGES: Final[Mapping[str, Any]] = {
     EventKind.HOLD_RELEASED: _("%(who)s released it %(when)s."),
     EventKind.MOVEMENT_CANCELLED: _("%(who)s cancelled it %(when)s."),
     EventKind.MOVEMENT_ERROR: _("%(who)s rejected it %(when)s."),
+    EventKind.MOVEMENT_RECALLED: _("%(who)s took it back %(when)s."),
     EventKind.MOVEMENT_SENT: _("%(who)s marked it as sent %(when)s."),
     EventKind.MOVEMENT_SETTLED: _("%(who)s settled it %(when)s."),
     EventKind.USER_BLOCKED: _("%(who)s blocked the user %(when)s."),

@@ -62,6 +62,7 @@ class EventKind(StrEnum):
     MOVEMENT_CANCELLED = "movement.cancelled"
     MOVEMENT_ERROR = "movement.error"
     MOVEMENT_PENDING = "movement.pending"
+    MOVEMENT_RECALLED = "movement.recalled"
     MOVEMENT_SENT = "movement.sent"
     MOVEMENT_SETTLED = "movement.settled"
     PUBLIC_KEY_REGISTERED = "public_key.registered"

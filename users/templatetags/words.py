@@ -123,6 +123,7 @@ WORDS: Final[Mapping[str, Any]] = {
     "movement.cancelled": _("Payment out cancelled"),
     "movement.error": _("Payment out rejected"),
     "movement.pending": _("Payment out requested"),
+    "movement.recalled": _("Payment out taken back"),
     "movement.sent": _("Payment out sent to the bank"),
     "movement.settled": _("Movement settled"),
     "public_key.registered": _("Public key registered"),

@@ -24,6 +24,8 @@ from users.change_lists.columns import NAMES
 from users.change_lists.exports import amount
 from users.history import actor_name, name_actors
 from users.models.ids import as_id
+from wallets.admin.approvals.bank_files import ask_to_take_back
+from wallets.admin.approvals.set_apart import refuse_alone
 from wallets.admin.facts import with_currency
 from wallets.admin.forms import LedgerForm
 from wallets.admin.refusals import explain_refusal
@@ -134,6 +136,7 @@ class BankFileAdmin(Searched, WithActions):
         "approved_at",
         "sent_by_name",
         "sent_at",
+        "in_the_folder",
     )
     csv_columns = (
         ("message_id", "message_id"),
@@ -169,6 +172,20 @@ class BankFileAdmin(Searched, WithActions):
             effect=lambda file: gettext("Its payments return to the queue."),
             is_harmful=True,
         ),
+        Action(
+            name="take-back",
+            label=_("Take back"),
+            permission=APPROVE,
+            form=LedgerForm,
+            do=refuse_alone,
+            asks=ask_to_take_back,
+            is_available=lambda file: file.state == BankFile.State.APPROVED,
+            effect=lambda file: gettext(
+                "Its payments return to the queue, and are not sent any more, when somebody else "
+                "has approved it."
+            ),
+            is_harmful=True,
+        ),
     )
 
     def prepare(self, rows: list[Any]) -> None:
@@ -192,7 +209,7 @@ class BankFileAdmin(Searched, WithActions):
         payments = BankPayment.objects.of(obj).select_related("movement__wallet__user")
         paginator = Paginator(payments, PAYMENTS_OF_A_PAGE)
         shown = paginator.get_page(request.GET.get("payments"))
-        may_take = bool(obj.approved_by) and request.user.has_perm(SEND_FILE)
+        may_take = can_be_taken(obj) and request.user.has_perm(SEND_FILE)
         return {
             "page_actions": self.available_actions(request, obj),
             "payments": [(each, state_of(each.movement)) for each in shown],
@@ -225,6 +242,24 @@ class BankFileAdmin(Searched, WithActions):
     @admin.display(description=_("sent by"))
     def sent_by_name(self, row: BankFile) -> str:
         return actor_name(row, row.sent_by) if row.sent_by else "-"
+
+    @admin.display(description=_("folder of the bank"))
+    def in_the_folder(self, row: BankFile) -> str:
+        if row.lost_at is not None:
+            return gettext(
+                "The worker did not find the file that it was about to put there. Ask the bank "
+                "whether it has it. If not, download it."
+            )
+        if row.dropped_at is not None:
+            return gettext("The worker has put it there.")
+        return "-"
+
+
+def can_be_taken(file: BankFile) -> bool:
+    """Whether staff can download it: not what the worker hands over, unless that was lost."""
+    if not file.approved_by or file.state == BankFile.State.TAKEN_BACK:
+        return False
+    return file.sent_by != files.WORKER or file.lost_at is not None
 
 
 def states_of(file: BankFile) -> list[tuple[Any, int]]:

@@ -20,7 +20,7 @@ from users.change_lists.columns import NAMES
 from users.history import actor_name, name_actors
 from users.menu import MenuSection
 from wallets.admin.bank_answers import imported_in_words
-from wallets.admin.closing import finish_paid
+from wallets.admin.closing import finish_all_paid, finish_paid
 from wallets.admin.facts import name_of_wallet, with_currency
 from wallets.admin.forms import LedgerForm
 from wallets.admin.refusals import explain_refusal
@@ -29,6 +29,7 @@ from wallets.bank.messages.camt import ReadStatement
 from wallets.bank.messages.xml import MOST_BYTES, Unreadable
 from wallets.bank.uploads import Released
 from wallets.models import BankAccount, BankUpload, Wallet
+from wallets.orders.bank_lines import BANK
 
 RELEASE: Final = "wallets.release_bankupload"
 Kind = BankUpload.Kind
@@ -206,7 +207,10 @@ def release_from_page(
         raise problems.refusal(error, request) from error
     if released.answered:
         finish_paid(released.answered.user_ids, by(request))
-    messages.success(request, released_in_words(released))
+    text = released_in_words(released)
+    if released.stored:
+        finish_all_paid(BANK)
+    messages.success(request, text)
     return HttpResponseRedirect(address_of(upload))
 
 
@@ -222,11 +226,15 @@ def released_in_words(released: Released) -> str:
 
 
 def stored_in_words(stored: importing.StoredFile) -> str:
-    """What was stored, and how many lines are booked; many lines are left to the worker."""
-    if stored.lines > MOST_AT_ONCE:
+    """What was stored, and how many lines are booked; many lines are left to the worker.
+
+    Those of earlier files count too: they are booked with these.
+    """
+    accounts = [*BankAccount.objects.filter(id__in=stored.accounts)]
+    if booking.has_more_new_lines(accounts, MOST_AT_ONCE):
         text = gettext("%(lines)s new entries are stored. The worker books them now.")
         return text % {"lines": stored.lines}
-    booked = booking.book([*BankAccount.objects.filter(id__in=stored.accounts)])
+    booked = booking.book(accounts)
     values = {
         "lines": stored.lines,
         "known": stored.known_lines,

@@ -21,6 +21,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext, ngettext
 
 from iocash import errors, money
@@ -347,6 +348,16 @@ def end(closing: Closing, state: Closing.State, by: By) -> None:
             state=state, ended_at=clock.now(), ended_by=by.actor
         )
         note_witness(Witness(FIND_CLOSING, [closing.id, state.value]))
+
+
+def finish_all_paid(by: By) -> list[Closing]:
+    """Finish all closings whose users have no money left, whoever has settled their last payment.
+
+    It can be repeated: a closing is finished once.
+    """
+    money_left = Wallet.objects.filter(user=OuterRef("user"), balance__gt=0)
+    empty = Closing.objects.under_way().filter(~Exists(money_left))
+    return finish_paid(empty.values_list("user_id", flat=True), by)
 
 
 def finish_paid(user_ids: Iterable[UUID], by: By) -> list[Closing]:

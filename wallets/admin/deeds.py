@@ -31,6 +31,7 @@ DEEDS: Final[Mapping[str, Any]] = {
     Kind.MOVEMENT_CANCELLED: _("Cancelled a payment out."),
     Kind.MOVEMENT_ERROR: _("Rejected a payment out."),
     Kind.MOVEMENT_PENDING: _("Requested a payment out."),
+    Kind.MOVEMENT_RECALLED: _("Took a payment out back that was marked as sent."),
     Kind.MOVEMENT_SENT: _("Marked a payment out as sent to the bank."),
     Kind.MOVEMENT_SETTLED: _("Booked a movement."),
     Kind.PUBLIC_KEY_REGISTERED: _("Registered a public key."),

@@ -17,6 +17,7 @@ from users.change_lists.exports import amount
 from users.templatetags.office import shown_amount as money_tag
 from users.templatetags.words import code_in_words
 from wallets.admin import cases, notes, tasks
+from wallets.admin.approvals.set_apart import SET_APART, refuse_alone
 from wallets.admin.asked import ask_for_rejection, ask_for_reversal, ask_for_settlement
 from wallets.admin.closing import finish_paid
 from wallets.admin.facts import (
@@ -32,6 +33,7 @@ from wallets.admin.reversals import amount_left, reversals_in_words
 from wallets.admin.states import state_of
 from wallets.admin.submit import REVERSE, Submission, cash_out_order, rehearse_reversal, rejection
 from wallets.admin.wallets import ADD_MOVEMENT, amount_of
+from wallets.bank.answers import NEVER_SENT
 from wallets.models import Movement, Wallet
 from wallets.orders.cash_outs import MarkCashOutSent, SettleCashOut
 
@@ -70,6 +72,13 @@ def settle(request: HttpRequest, movement: Movement, values: dict[str, Any]) -> 
 def is_pending(movement: Movement) -> bool:
     """Whether staff decide about it by hand: of a cash-out in a file, the bank decides."""
     return movement.status == Movement.Status.PENDING and movement.bank_file_id is None
+
+
+def is_in_sent_file(movement: Movement) -> bool:
+    """Whether it waits for the answer to a file that the bank has: two people can end it."""
+    if movement.status != Movement.Status.PENDING or movement.bank_file is None:
+        return False
+    return movement.bank_file.state not in NEVER_SENT
 
 
 @admin.register(Movement)
@@ -185,6 +194,29 @@ class MovementAdmin(Searched, WithActions):
             effect=cash_out_effect(_("%(amount)s becomes available again to %(name)s.")),
             is_harmful=True,
         ),
+        Action(
+            name="end-settled",
+            label=_("End as settled"),
+            permission=SETTLE,
+            do=refuse_alone,
+            asks=ask_for_settlement,
+            is_available=is_in_sent_file,
+            warning=_("Only if the bank says that it has paid. Somebody else must approve it."),
+            effect=cash_out_effect(_("%(amount)s leaves the wallet of %(name)s for good.")),
+        ),
+        Action(
+            name="end-rejected",
+            label=_("End as rejected"),
+            permission=SETTLE,
+            form=RejectForm,
+            do=refuse_alone,
+            asks=ask_for_rejection,
+            is_available=is_in_sent_file,
+            warning=_("Only if the bank says that it never pays. Somebody else must approve it."),
+            effect=cash_out_effect(_("%(amount)s becomes available again to %(name)s.")),
+            is_harmful=True,
+        ),
+        SET_APART,
         notes.ADD,
         tasks.ADD,
         cases.OPEN,

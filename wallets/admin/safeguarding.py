@@ -17,7 +17,8 @@ from users.change_lists.columns import NAMES
 from users.history import actor_in_words, names_of
 from users.menu import MenuSection
 from wallets.admin.forms import LedgerForm
-from wallets.bank import safeguarding
+from wallets.bank import reports
+from wallets.bank.apart import WhyApart
 from wallets.models import SafeguardingReport
 
 VIEW: Final = "wallets.view_safeguardingreport"
@@ -30,6 +31,7 @@ FIGURES: Final = (
     ("mustBeInBank", _("Must be in the bank")),
     ("inBank", _("Is in the bank")),
     ("difference", _("Difference")),
+    ("missingForMovementsSetApart", _("Missing for movements set apart")),
 )
 
 menu.add(
@@ -53,7 +55,7 @@ class SignForm(LedgerForm):
 
 
 def sign_off(request: HttpRequest, report: SafeguardingReport, values: dict[str, Any]) -> str:
-    safeguarding.sign_report(report, by(request))
+    reports.sign_report(report, by(request))
     return gettext("Signed off.")
 
 
@@ -61,7 +63,7 @@ def report_download(kind: str, media: str) -> Any:
     """Answer a report as a file."""
 
     def run(request: HttpRequest, report: SafeguardingReport, values: Any) -> HttpResponse:
-        content = report.content if kind == "json" else safeguarding.as_csv(report)
+        content = report.content if kind == "json" else reports.as_csv(report)
         name = f"safeguarding-{report.day.isoformat()}.{kind}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return HttpResponse(content, content_type=media, headers=headers)
@@ -73,13 +75,19 @@ def figures_of(position: dict[str, Any]) -> Facts:
     """The figures of a position, with their labels."""
     currency = position["currency"]
     found: list[tuple[Any, object]] = [
-        (label, f"{position[name]} {currency}") for name, label in FIGURES
+        (label, f"{position[name]} {currency}") for name, label in FIGURES if name in position
     ]
     for each in position["movementsWithoutLine"]:
         label = gettext("Without a line: %(type)s") % {"type": each["type"]}
         text = gettext("%(amount)s %(currency)s, %(count)s movements, the oldest of %(oldest)s")
         oldest = each["oldest"][:10]
         found.append((label, text % (each | {"currency": currency, "oldest": oldest})))
+    for each in position.get("movementsSetApart", ()):
+        label = gettext("Movements set apart: %(reason)s") % {
+            "reason": WhyApart(each["reason"]).label
+        }
+        text = gettext("%(amount)s %(currency)s, %(count)s movements, the oldest of %(oldest)s")
+        found.append((label, text % (each | {"currency": currency, "oldest": each["oldest"][:10]})))
     return found
 
 

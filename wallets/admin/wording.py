@@ -33,6 +33,7 @@ HOLD: Final = _("%(amount)s of %(owner)s were set aside for %(other)s.")
 
 STEPS: Final[Mapping[str, Any]] = {
     Kind.MOVEMENT_SENT: _("Sent to the bank"),
+    Kind.MOVEMENT_RECALLED: _("Taken back from the bank"),
     Kind.MOVEMENT_SETTLED: _("Paid by the bank"),
     Kind.MOVEMENT_ERROR: _("Rejected"),
     Kind.MOVEMENT_CANCELLED: _("Cancelled"),

@@ -112,6 +112,7 @@ EQUATIONS: Final = (
                 JOIN wallets_wallet AS wallet ON wallet.id = leg.wallet_id
                 WHERE leg.id = made.id AND leg.client_id = approval.client_id
                   AND wallet.user_id = approval.user_id)
+            WHEN 'TAKE_FILE_BACK' THEN made.act IS NULL
             ELSE made.operation_id = (
                 SELECT operation_id FROM wallets_movement AS named
                 WHERE named.id = approval.made_id AND named.client_id = approval.client_id

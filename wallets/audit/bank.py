@@ -88,10 +88,48 @@ EQUATIONS: Final = (
         FROM wallets_bankoutcome AS outcome
         LEFT JOIN wallets_bankdecision AS decision
             ON decision.id = outcome.decision_id AND decision.line_id = outcome.line_id
-        WHERE outcome.id BETWEEN %(first)s AND %(last)s AND outcome.status <> 'MATCHED'
+        WHERE outcome.id BETWEEN %(first)s AND %(last)s
+          AND outcome.status NOT IN ('MATCHED', 'APART')
           AND (decision.is_approved AND decision.asked_by <> decision.answered_by
                AND decision.asked_by LIKE 'staff:%%' AND decision.answered_by LIKE 'staff:%%')
               IS NOT TRUE
+        """,
+        ("wallets_bankoutcome",),
+    ),
+    Equation(
+        "bank_apart",
+        "a movement without a bank line was set apart by two people, alone or with its opposite",
+        BY_SUBJECT,
+        """
+        SELECT outcome.id AS outcome, outcome.movement_id AS movement,
+               outcome.approval_id AS approval, outcome.reason
+        FROM wallets_bankoutcome AS outcome
+        LEFT JOIN wallets_movement AS movement
+            ON movement.id = outcome.movement_id AND movement.client_id = outcome.client_id
+            AND movement.wallet_id = outcome.wallet_id AND movement.status = 'SUCCESS'
+            AND movement.counterparty_id IS NULL
+        LEFT JOIN users_approval AS approval
+            ON approval.id = outcome.approval_id AND approval.kind = 'SET_APART'
+            AND approval.state = 'APPROVED' AND approval.decided_by_id <> approval.asked_by_id
+            AND approval.client_id = outcome.client_id
+            AND approval.payload ->> 'why' = outcome.reason
+            AND outcome.movement_id::text
+                IN (approval.payload ->> 'movement', approval.payload ->> 'pair')
+        WHERE outcome.id BETWEEN %(first)s AND %(last)s AND outcome.status = 'APART'
+          AND (movement.id IS NULL OR approval.id IS NULL
+            OR approval.payload ->> 'pair' IS NOT NULL AND NOT EXISTS (
+                SELECT FROM wallets_bankoutcome AS other
+                JOIN wallets_movement AS leg
+                    ON leg.id = other.movement_id AND leg.client_id = other.client_id
+                WHERE other.approval_id = outcome.approval_id AND other.id <> outcome.id
+                  AND other.status = 'APART' AND leg.amount = -movement.amount
+                  AND leg.currency = movement.currency
+                  AND leg.id::text IN (approval.payload ->> 'movement', approval.payload ->> 'pair')
+            )
+            OR EXISTS (
+                SELECT FROM wallets_bankoutcome AS other
+                WHERE other.movement_id = outcome.movement_id AND other.id <> outcome.id
+            ))
         """,
         ("wallets_bankoutcome",),
     ),

@@ -21,7 +21,7 @@ EQUATIONS: Final = (
         LEFT JOIN wallets_bankfile AS file ON file.id = payment.file_id
             AND file.currency = movement.currency
         WHERE movement.bank_file_id IS NOT NULL AND movement.id BETWEEN %(first)s AND %(last)s
-          AND (file.id IS NULL OR file.state = 'DISCARDED'
+          AND (file.id IS NULL OR file.state IN ('DISCARDED', 'TAKEN_BACK')
             OR (movement.sent_at IS NULL) <> (file.approved_by = '')
             OR movement.type <> 'CASH_OUT')
         UNION ALL
@@ -29,7 +29,8 @@ EQUATIONS: Final = (
         FROM wallets_bankpayment AS payment
         JOIN wallets_bankfile AS file ON file.id = payment.file_id
         LEFT JOIN wallets_movement AS movement ON movement.id = payment.movement_id
-        WHERE payment.id BETWEEN %(first)s AND %(last)s AND file.state <> 'DISCARDED'
+        WHERE payment.id BETWEEN %(first)s AND %(last)s
+          AND file.state NOT IN ('DISCARDED', 'TAKEN_BACK')
           AND movement.bank_file_id IS DISTINCT FROM payment.file_id
         """,
         ("wallets_movement", "wallets_bankpayment"),
@@ -52,6 +53,22 @@ EQUATIONS: Final = (
             OR total.first <> 1 OR total.last <> file.count
             OR account.currency <> file.currency
             OR file.message_id <> replace(file.id::text, '-', ''))
+        """,
+        ("wallets_bankfile",),
+    ),
+    Equation(
+        "files_taken_back",
+        "a file that was taken back was handed over to nobody, and two people agreed",
+        BY_SUBJECT,
+        """
+        SELECT file.id AS file, file.approval_id AS approval
+        FROM wallets_bankfile AS file
+        LEFT JOIN users_approval AS approval
+            ON approval.id = file.approval_id AND approval.kind = 'TAKE_FILE_BACK'
+            AND approval.state = 'APPROVED' AND approval.decided_by_id <> approval.asked_by_id
+            AND approval.subject_id = file.id::text
+        WHERE file.id BETWEEN %(first)s AND %(last)s AND file.state = 'TAKEN_BACK'
+          AND (approval.id IS NULL OR file.sent_by <> '')
         """,
         ("wallets_bankfile",),
     ),

@@ -39,7 +39,11 @@ class Recorded(NamedTuple):
 MOVEMENT_EVENTS: Final = """
     CASE WHEN type <> 'CASH_OUT' AND status = 'SUCCESS' THEN 'movement.settled'
          WHEN type = 'CASH_OUT' THEN concat(
-             'movement.pending', CASE WHEN sent_at IS NOT NULL THEN ' movement.sent' END,
+             'movement.pending', repeat(' movement.sent movement.recalled', (
+                 SELECT count(*)::int FROM wallets_bankpayment AS payment
+                 JOIN wallets_bankfile AS file ON file.id = payment.file_id
+                 WHERE payment.movement_id = movement.id AND file.state = 'TAKEN_BACK'
+             )), CASE WHEN sent_at IS NOT NULL THEN ' movement.sent' END,
              CASE status WHEN 'PENDING' THEN '' WHEN 'SUCCESS' THEN ' movement.settled'
                   WHEN 'ERROR' THEN ' movement.error'
                   WHEN 'CANCELLED' THEN ' movement.cancelled' END) END

@@ -38,7 +38,12 @@ DUPLICATE: Final = "duplicate"
 """The bank says that it has the payment already: the first of them may have been accepted."""
 
 NEVER_SENT: Final = frozenset(
-    {BankFile.State.BUILT, BankFile.State.APPROVED, BankFile.State.DISCARDED}
+    {
+        BankFile.State.BUILT,
+        BankFile.State.APPROVED,
+        BankFile.State.DISCARDED,
+        BankFile.State.TAKEN_BACK,
+    }
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -43,6 +43,11 @@ RETRIED: Final = (
 
 RETRIED_DAYS: Final = 30
 MOST_RETRIED: Final = 2_000
+"""The most lines of one account that are looked at again together. If it has more, they are chosen
+at random, so each has its turn within some hours."""
+
+FOLLOWING: Final = (Suspense.RETURNED, Suspense.ENDED)
+"""The reasons that can be of a line whose cash-out another line of the batch has just settled."""
 
 BOOKED: Final = "booked"
 REASONS: Final = {each.value: each for each in Suspense}
@@ -78,21 +83,43 @@ def retry(accounts: Iterable[BankAccount] | None = None) -> Counter[str]:
     lines = BankLine.objects.unexplained().filter(
         ~Exists(deciding), reason__in=RETRIED, booking_date__gte=since
     )
-    if accounts is not None:
-        lines = lines.filter(account__in=accounts)
-    found = list(
-        lines.select_related("account")
-        .prefetch_related("account__clients")
-        .order_by("account", "booking_date", "id")[:MOST_RETRIED]
-    )
     total: Counter[str] = Counter()
-    for first in range(0, len(found), BATCH):
-        total += book_lines(found[first : first + BATCH])
+    for account in BankAccount.objects.all() if accounts is None else accounts:
+        rows = lines.filter(account=account).order_by("?").values_list("id", flat=True)
+        chosen = lines.filter(id__in=list(rows[:MOST_RETRIED]))
+        found = chosen.select_related("account").prefetch_related("account__clients")
+        for batch in batches(found.order_by("booking_date", "id")):
+            total += book_lines(batch)
     return total
+
+
+def batches(lines: Iterable[BankLine]) -> Iterator[Sequence[BankLine]]:
+    rows = list(lines)
+    yield from (rows[first : first + BATCH] for first in range(0, len(rows), BATCH))
+
+
+def has_more_new_lines(accounts: Iterable[BankAccount], most: int) -> bool:
+    """Whether more lines of these accounts than `most` wait to be looked at."""
+    lines = BankLine.objects.filter(is_open=True, reason="", account__in=accounts)
+    return lines[: most + 1].count() > most
 
 
 def book_lines(lines: Sequence[BankLine]) -> Counter[str]:
     """Match and post a batch of lines, and note why the others are in suspense.
+
+    A line can be about a cash-out that another line of the batch settles, as its return is. Such
+    lines are looked at a second time.
+    """
+    counted, following = book_once(lines)
+    if not counted[BOOKED] or not following:
+        return counted
+    first = Counter(line.reason for line in following)
+    again, _ = book_once(following)
+    return counted - first + again
+
+
+def book_once(lines: Sequence[BankLine]) -> tuple[Counter[str], list[BankLine]]:
+    """Book lines; return how many have which outcome or reason, and those to look at again.
 
     A line that another process has explained is closed. What the database could not do is left as
     it was, and not counted.
@@ -112,10 +139,11 @@ def book_lines(lines: Sequence[BankLine]) -> Counter[str]:
         else:
             counted[reason.value] += 1
             reasons.setdefault(reason, []).append(line)
+            line.reason = reason.value
     for reason, some in reasons.items():
         note_reason(some, reason)
     close_lines(orders)
-    return counted
+    return counted, [line for reason in FOLLOWING for line in reasons.get(reason, ())]
 
 
 def reason_for_suspense(answer: Answer, result: Result | None) -> Suspense | None:

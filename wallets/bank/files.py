@@ -30,6 +30,9 @@ from wallets.models import BankAccount, BankFile, BankPayment, Movement
 from wallets.orders.bank_files import AddToFile, FileOrder, RemoveFromFile, SendInFile
 from wallets.orders.base import Outcome
 
+WORKER: Final = "system:work"
+"""Who sends the files that are put into the folder of the bank."""
+
 MOST: Final = 5_000
 """The most payments of a file."""
 
@@ -184,7 +187,8 @@ def approve_file(*, file_id: UUID, sha256: str, by: By) -> BankFile:
     wait in the queue again. See the state of the file that is returned.
 
     Raises:
-        InvalidFields: it does not wait for approval, has another hash, or was built by the caller.
+        InvalidFields: it does not wait for approval, has another hash, was built by the caller, or
+            the bank would refuse it now: its account is closed, or its day has passed.
     """
     with single_transaction():
         file = locked(file_id)
@@ -193,6 +197,7 @@ def approve_file(*, file_id: UUID, sha256: str, by: By) -> BankFile:
             raise file_refusal(OWN_FILE)
         if file.hash != sha256:
             raise file_refusal(OTHER_FILE)
+        require_sendable(file)
         if refused := change_all_or_none(file, SendInFile, by):
             return end_file(file, reason_to_discard(refused), by)
         file.state, file.approved_by = BankFile.State.APPROVED, by.actor
@@ -200,6 +205,21 @@ def approve_file(*, file_id: UUID, sha256: str, by: By) -> BankFile:
         file.save(update_fields=["state", "approved_by", "approved_at"])
         record_on_file(file, by, APPROVED)
         return file
+
+
+def require_sendable(file: BankFile) -> None:
+    """Require that the account of a file is open, which is locked, and that its day is to come.
+
+    Raises:
+        InvalidFields: they are not. A new file can be built when this one is discarded.
+    """
+    account = BankAccount.objects.select_for_update(no_key=True).get(id=file.account_id)
+    if not account.is_open:
+        words = "The bank account {iban} is closed. Discard the file, and build one for another."
+        raise file_refusal(errors.Message(words, iban=account.iban))
+    if file.execution_date < clock.today():
+        words = "The execution date {day} has passed. Discard the file, and build another one."
+        raise file_refusal(errors.Message(words, day=file.execution_date.isoformat()))
 
 
 def discard_file(*, file_id: UUID, reason: str, by: By) -> BankFile:
@@ -283,13 +303,21 @@ def require_built(file: BankFile) -> None:
 def take_file(*, file_id: UUID, by: By) -> tuple[BankFile, bytes]:
     """Return the content of an approved file, to be taken to the bank; the first time it is sent.
 
+    A file that the worker hands over is not downloaded too, unless the worker has lost it.
+
     Raises:
-        InvalidFields: it was not approved, or its content was erased.
+        InvalidFields: it was not approved, was taken back, is handed over by the worker, or its
+            content was erased.
     """
     with single_transaction():
         file = locked(file_id)
         if not file.approved_by:
             raise file_refusal(errors.Message("This file was not approved."))
+        if file.state == BankFile.State.TAKEN_BACK:
+            raise file_refusal(errors.Message("This file was taken back."))
+        if file.sent_by == WORKER and file.lost_at is None:
+            words = "This file was put into the folder of the bank. It is not handed over twice."
+            raise file_refusal(errors.Message(words))
         content = content_for_bank(file)
         mark_sent(file, by)
         record_on_file(file, by, TAKEN)
@@ -324,6 +352,7 @@ def mark_sent(file: BankFile, by: By) -> None:
 BUILT: Final = gettext_noop("Bank file built")
 APPROVED: Final = gettext_noop("Bank file approved")
 DISCARDED: Final = gettext_noop("Bank file discarded")
+TAKEN_BACK: Final = gettext_noop("Bank file taken back")
 TAKEN: Final = gettext_noop("Bank file downloaded")
 ANSWERED: Final = gettext_noop("Answer of the bank imported")
 

@@ -73,6 +73,10 @@ def debit(line: BankLine, found: Found) -> Answer:
         return Suspense.NO_CASH_OUT
     if -cash_out.amount != line.amount:
         return Suspense.OTHER_AMOUNT
+    if cash_out.bank_file and cash_out.bank_file.account_id != line.account_id:
+        return Suspense.OTHER_ACCOUNT
+    if line.iban and cash_out.iban and line.iban not in {cash_out.iban, line.account.iban}:
+        return Suspense.OTHER_PAYEE
     if cash_out.status == "PENDING":
         return explained_by(line, cash_out, settles=True) if cash_out.sent_at else Suspense.NOT_SENT
     return explained_by(line, cash_out) if cash_out.status == "SUCCESS" else Suspense.ENDED
@@ -227,6 +231,7 @@ def find_named(lines: Sequence[BankLine]) -> Found:
     named = [UUID(name) for line in lines if (name := hex_of(line.end_to_end))]
     named += [UUID(name) for name in ids]
     cash_outs = Movement.objects.filter(client__in=clients, id__in=named, type="CASH_OUT")
+    cash_outs = cash_outs.select_related("bank_file").defer("bank_file__content")
     found.movements = {each.id.hex: each for each in cash_outs} if named else {}
     names = {name for line in incoming for name in named_references(line)}
     for movement in unexplained_cash_ins(clients, names) if names else ():

@@ -3,19 +3,20 @@
 For the accounts of a currency that hold the money of the same clients:
 
     wallets + suspense + returned + set apart + what was there before the first statement
-        - movements without a line = closing balance + lines that no statement has yet
+        - movements without a line - movements set apart
+        = closing balance + lines that no statement has yet
 
 A notified line counts as money in the bank until the statement of its day: if that does not have
 it, the equation is wrong until people have found out why.
 
 Pending cash-outs are in the wallets until they settle. Settled cash-outs without a debit, and all
-other movements from or to the outside without a line, are counted and dated by their type.
+other movements from or to the outside without a line, are counted and dated by their type. A
+movement that was reversed as a whole adds up to 0 with its reversals. While none of them has a line
+they are not late: nothing is missing in the bank, and a line for one of them makes the others late.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,18 +25,12 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 
-from iocash import errors, money
+from iocash import money
 from iocash.db import clock
-from iocash.db.transactions import single_transaction
-from users.models.events import By
-from wallets.models import (
-    BankAccount,
-    BankStatement,
-    SafeguardingReport,
-    SafeguardingSignature,
-)
+from wallets.bank.apart import SET_APART, ApartSum, missing_for
+from wallets.models import BankAccount, BankStatement, SafeguardingReport
 
 PATIENCE: Final = timedelta(days=5)
 """A movement without a line, or a line in suspense, that is older makes a report wrong."""
@@ -45,11 +40,19 @@ LINES: Final = """
                 WHEN outcome.status = 'RETURNED' THEN 'returned'
                 WHEN outcome.status = 'IGNORED' THEN 'apart'
                 WHEN outcome.status = 'SPLIT' THEN 'split' ELSE 'suspense' END AS state,
-           sum(line.sign * line.amount)::bigint, count(*), min(line.created_at)
+           sum(line.sign * line.amount)::bigint, count(*), min(
+               CASE WHEN outcome.status IS NULL
+                        THEN line.booking_date::timestamp AT TIME ZONE 'UTC'
+                    WHEN outcome.status = 'RETURNED' AND line.sign > 0 AND NOT EXISTS (
+                        SELECT FROM wallets_bankoutcome AS debit
+                        WHERE debit.pair_id = line.id AND debit.status = 'RETURNED'
+                    ) THEN outcome.created_at END)
     FROM wallets_bankline AS line
     LEFT JOIN wallets_bankoutcome AS outcome ON outcome.line_id = line.id
     WHERE line.account_id = ANY(%s) AND outcome.status IS DISTINCT FROM 'SAME' GROUP BY state
 """
+"""The lines by their state, and since when the oldest waits: one in suspense since the bank has
+booked it, and a credit to return since that was decided."""
 BOOKED: Final = """
     SELECT coalesce(sum(sign * amount) FILTER (WHERE confirmed_by_id IS NOT NULL), 0)::bigint,
            coalesce(sum(sign * amount) FILTER (
@@ -69,10 +72,28 @@ BALANCES: Final = """
     WHERE client_id = ANY(%s) AND currency = %s
 """
 WITHOUT_LINE: Final = """
+    WITH undone AS MATERIALIZED (
+        SELECT first.id FROM wallets_movement AS first
+        JOIN wallets_movement AS back ON back.reversal_of_id = first.id
+            AND back.client_id = first.client_id AND back.counterparty_id IS NULL
+            AND back.status = 'SUCCESS'
+        WHERE first.client_id = ANY(%s) AND first.currency = %s AND first.status = 'SUCCESS'
+          AND first.counterparty_id IS NULL AND NOT EXISTS (
+              SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.movement_id = first.id
+          ) AND NOT EXISTS (
+              SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.movement_id = back.id
+          )
+        GROUP BY first.id, first.amount HAVING first.amount + sum(back.amount) = 0
+    )
     SELECT movement.type, sum(movement.amount)::bigint, count(*), min(movement.settled_at),
-           min(movement.settled_at) FILTER (WHERE movement.settled_at >= %s),
-           coalesce(sum(movement.amount) FILTER (WHERE movement.settled_at < %s), 0)::bigint
+           min(movement.settled_at) FILTER (
+               WHERE movement.settled_at >= %s AND undone.id IS NULL
+           ),
+           coalesce(sum(movement.amount) FILTER (
+               WHERE movement.settled_at < %s AND undone.id IS NULL
+           ), 0)::bigint
     FROM wallets_movement AS movement
+    LEFT JOIN undone ON undone.id = coalesce(movement.reversal_of_id, movement.id)
     WHERE movement.client_id = ANY(%s) AND movement.currency = %s
       AND movement.counterparty_id IS NULL AND movement.status = 'SUCCESS'
       AND NOT EXISTS (
@@ -145,11 +166,14 @@ class SafeguardingPosition:
     apart: int
     oldest_suspense: datetime | None
     unmatched: tuple[Unmatched, ...]
+    oldest_returned: datetime | None = None
+    movements_apart: tuple[ApartSum, ...] = ()
 
     @property
     def held(self) -> int:
         """What must be in the bank."""
         without = sum(each.amount for each in self.unmatched)
+        without += sum(each.amount for each in self.movements_apart)
         own = self.suspense + self.returned + self.apart + self.opening
         return self.wallets + own - without
 
@@ -167,6 +191,12 @@ class SafeguardingPosition:
         return max(0, sum(each.before for each in self.unmatched) - self.opening)
 
     @property
+    def uncovered(self) -> int:
+        """What wallets got by movements that are set apart, and the institution has not paid in."""
+        before = sum(each.before for each in self.unmatched)
+        return missing_for(self.movements_apart, self.opening - max(0, before) + self.apart)
+
+    @property
     def banked(self) -> int:
         """What is in the bank."""
         return sum((each.closing or 0) + each.unconfirmed for each in self.balances)
@@ -178,10 +208,10 @@ class SafeguardingPosition:
     def is_right(self, now: datetime) -> bool:
         """Whether the equation holds, and nothing has waited for longer than PATIENCE."""
         waiting = [each.waiting_since for each in self.unmatched if each.waiting_since]
-        waiting += [self.oldest_suspense] if self.oldest_suspense else []
+        waiting += filter(None, (self.oldest_suspense, self.oldest_returned))
         waiting += [each.oldest_unconfirmed for each in self.balances if each.oldest_unconfirmed]
         is_late = any(now - each > PATIENCE for each in waiting)
-        is_whole = not self.difference and not self.shortfall
+        is_whole = not self.difference and not self.shortfall and not self.uncovered
         return is_whole and not is_late and all(each.is_right for each in self.balances)
 
 
@@ -214,7 +244,8 @@ def position_of(accounts: Sequence[BankAccount], clients: Sequence[UUID]) -> Saf
     balances = tuple(bank_balance(each) for each in accounts)
     first = min(filter(None, (each.first_day for each in balances)), default=date.max)
     begin = datetime.combine(first, time.min, UTC)
-    values = [begin, begin, [*clients], currency]
+    owned = [[*clients], currency]
+    values = [*owned, begin, begin, *owned]
     return SafeguardingPosition(
         currency=currency,
         balances=balances,
@@ -224,6 +255,8 @@ def position_of(accounts: Sequence[BankAccount], clients: Sequence[UUID]) -> Saf
         apart=sums.get("apart", 0),
         oldest_suspense=lines["suspense"][2] if "suspense" in lines else None,
         unmatched=tuple(Unmatched(*row) for row in fetch_rows(WITHOUT_LINE, values)),
+        oldest_returned=lines["returned"][2] if "returned" in lines else None,
+        movements_apart=tuple(ApartSum(*row) for row in fetch_rows(SET_APART, owned)),
     )
 
 
@@ -294,7 +327,7 @@ def position_as_json(position: SafeguardingPosition, now: datetime) -> dict[str,
     def text(minor: int | None) -> str | None:
         return None if minor is None else money.to_text(minor, position.currency)
 
-    suspense = position.oldest_suspense
+    suspense, returned = position.oldest_suspense, position.oldest_returned
     return {
         "currency": position.currency,
         "isRight": position.is_right(now),
@@ -302,22 +335,32 @@ def position_as_json(position: SafeguardingPosition, now: datetime) -> dict[str,
         "suspense": text(position.suspense),
         "oldestSuspense": suspense.isoformat() if suspense else None,
         "returned": text(position.returned),
+        "oldestReturned": returned.isoformat() if returned else None,
         "setApart": text(position.apart),
         "movementsWithoutLine": [
-            {
-                "type": each.type,
-                "amount": text(each.amount),
-                "count": each.count,
-                "oldest": each.oldest.isoformat(),
-            }
+            {"type": each.type, **sum_as_json(each, position.currency)}
             for each in position.unmatched
         ],
+        "movementsSetApart": [
+            {"reason": each.reason, **sum_as_json(each, position.currency)}
+            for each in position.movements_apart
+        ],
+        "missingForMovementsSetApart": text(position.uncovered),
         "opening": text(position.opening),
         "missingBeforeFirstStatement": text(position.shortfall),
         "mustBeInBank": text(position.held),
         "inBank": text(position.banked),
         "difference": text(position.difference),
         "accounts": [balance_as_json(each) for each in position.balances],
+    }
+
+
+def sum_as_json(movements: Unmatched | ApartSum, currency: str) -> dict[str, Any]:
+    """The sum of some movements as JSON, their number, and when the oldest settled."""
+    return {
+        "amount": money.to_text(movements.amount, currency),
+        "count": movements.count,
+        "oldest": movements.oldest.isoformat(),
     }
 
 
@@ -336,38 +379,3 @@ def balance_as_json(balance: Balance) -> dict[str, Any]:
         "notInStatementYet": text(balance.unconfirmed),
         "missingInStatement": text(balance.missing),
     }
-
-
-def as_csv(report: SafeguardingReport) -> str:
-    """A report as CSV: one row for each figure of each position."""
-    out = io.StringIO()
-    rows = csv.writer(out)
-    rows.writerow(["day", "currency", "accounts", "figure", "amount"])
-    for each in json.loads(report.content)["positions"]:
-        accounts = " ".join(account["iban"] for account in each["accounts"])
-        figures = "wallets", "suspense", "returned", "setApart", "opening", "mustBeInBank", "inBank"
-        pairs = [(name, each[name]) for name in (*figures, "difference")]
-        pairs += [
-            (f"movementsWithoutLine {found['type']}", found["amount"])
-            for found in each["movementsWithoutLine"]
-        ]
-        for name, amount in pairs:
-            rows.writerow([report.day.isoformat(), each["currency"], accounts, name, amount])
-    return out.getvalue()
-
-
-def sign_report(report: SafeguardingReport, by: By) -> SafeguardingSignature:
-    """Sign a report off: two different people do.
-
-    Raises:
-        InvalidFields: this person has signed it, or two others have.
-    """
-    place = report.signatures.count() + 1
-    try:
-        with single_transaction():
-            return SafeguardingSignature.objects.create(report=report, place=place, actor=by.actor)
-    except IntegrityError:
-        words = "This report is signed by two people, or you have signed it."
-        raise errors.InvalidFields(
-            errors.FieldError("report", "refused", errors.Message(words))
-        ) from None

@@ -117,6 +117,14 @@ class Books(Holds):
         self.record("movement", leg.id, EventKind.MOVEMENT_SENT, wallet, by)
         return leg
 
+    def recall_cash_out(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
+        """Let a cash-out that was sent with a file wait again: the file never left us."""
+        leg.sent_at = leg.bank_file_id = None
+        leg.updated_at = self.now
+        self.changed_legs.append(leg)
+        self.record("movement", leg.id, EventKind.MOVEMENT_RECALLED, wallet, by)
+        return leg
+
     def move_to_file(self, leg: Leg, file_id: UUID | None) -> Leg:
         """Put a pending cash-out into a file for the bank; None: take it out.
 

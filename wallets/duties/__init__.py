@@ -6,6 +6,7 @@ from iocash.worker import add_duties
 from wallets.duties.audits import AuditLedger, WriteAnchor
 from wallets.duties.bank import BookBankLines, RetryBankLines
 from wallets.duties.bank_files import PlaceBankFiles
+from wallets.duties.closings import FinishClosings
 from wallets.duties.erasure import EraseBankTexts, EraseUsers
 from wallets.duties.holds import ExpireOverdueHolds
 from wallets.duties.safeguarding import ReportSafeguarding
@@ -25,6 +26,7 @@ add_duties(
     AuditLedger(),
     WriteAnchor(),
     PlaceBankFiles(),
+    FinishClosings(),
     SendAnchors(),
     WriteStatementFiles(),
     DropStatementFiles(),

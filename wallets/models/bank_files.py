@@ -46,13 +46,14 @@ class BankFile(models.Model):
 
     `content` is what the bank gets; it is erased, and nothing else, with the personal data of a
     user whose cash-out is in it. `control_sum` is in minor units. `message_id` is the id without
-    dashes.
+    dashes. `dropped_at` is when the worker has moved it into the folder of the bank, and `lost_at`
+    when it did not find what it was about to move. `approval_id` has taken it back.
     """
 
     class State(models.TextChoices):
         """BUILT: waits for a second person. APPROVED: its cash-outs are sent. SENT: the bank has
         it. ACCEPTED, PARTIALLY_ACCEPTED and REJECTED: the answer of the bank. DISCARDED: it was
-        never sent.
+        never approved. TAKEN_BACK: it was approved, and never handed over.
         """
 
         BUILT = "BUILT", _("Waits for approval")
@@ -62,6 +63,7 @@ class BankFile(models.Model):
         PARTIALLY_ACCEPTED = "PARTIALLY_ACCEPTED", _("Partially accepted")
         REJECTED = "REJECTED", _("Rejected")
         DISCARDED = "DISCARDED", _("Discarded")
+        TAKEN_BACK = "TAKEN_BACK", _("Taken back")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     message_id = models.CharField(_("message id"), max_length=35)
@@ -85,7 +87,10 @@ class BankFile(models.Model):
     )
     sent_by = models.CharField(max_length=60, blank=True)
     sent_at = models.DateTimeField(_("sent"), null=True)
+    dropped_at = models.DateTimeField(null=True)
+    lost_at = models.DateTimeField(null=True)
     discarded_by = models.CharField(max_length=60, blank=True)
+    approval_id = models.UUIDField(null=True)
     ended_at = models.DateTimeField(null=True, help_text="Time of the last answer, or of the end.")
 
     objects = BankFileQuerySet.as_manager()
@@ -114,7 +119,11 @@ class BankFile(models.Model):
             ),
             models.CheckConstraint(
                 name="bank_file_is_sent_before_it_is_answered",
-                condition=Q(state__in=["BUILT", "DISCARDED", "APPROVED"], sent_by="", sent_at=None)
+                condition=Q(
+                    state__in=["BUILT", "DISCARDED", "APPROVED", "TAKEN_BACK"],
+                    sent_by="",
+                    sent_at=None,
+                )
                 | (
                     Q(state__in=["SENT", "ACCEPTED", "PARTIALLY_ACCEPTED", "REJECTED"])
                     & ~Q(sent_by="")
@@ -123,8 +132,20 @@ class BankFile(models.Model):
             ),
             models.CheckConstraint(
                 name="bank_file_is_discarded_with_a_reason",
-                condition=(Q(state="DISCARDED") & ~Q(reason="") & ~Q(discarded_by=""))
-                | (~Q(state="DISCARDED") & Q(discarded_by="")),
+                condition=(
+                    Q(state__in=["DISCARDED", "TAKEN_BACK"]) & ~Q(reason="") & ~Q(discarded_by="")
+                )
+                | (~Q(state__in=["DISCARDED", "TAKEN_BACK"]) & Q(discarded_by="")),
+            ),
+            models.CheckConstraint(
+                name="bank_file_is_taken_back_by_an_approval",
+                condition=Q(state="TAKEN_BACK", approval_id__isnull=False)
+                | (~Q(state="TAKEN_BACK") & Q(approval_id=None)),
+            ),
+            models.CheckConstraint(
+                name="bank_file_is_dropped_after_it_was_sent",
+                condition=Q(dropped_at=None, lost_at=None)
+                | (~Q(sent_by="") & (Q(dropped_at=None) | Q(lost_at=None))),
             ),
             models.CheckConstraint(
                 name="bank_file_has_payments", condition=Q(count__gt=0, control_sum__gt=0)

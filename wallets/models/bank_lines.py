@@ -36,6 +36,8 @@ class Suspense(models.TextChoices):
     NO_CASH_OUT = "no_cash_out", _("It names no payment out of this account")
     OTHER_AMOUNT = "other_amount", _("The payment out has another amount")
     NOT_SENT = "cash_out_not_sent", _("The payment out was not sent to the bank")
+    OTHER_ACCOUNT = "other_account", _("The payment out was to be paid from another account")
+    OTHER_PAYEE = "other_payee", _("The bank names another account than that of the payee")
     ENDED = "movement_not_pending", _("The payment out was rejected or cancelled")
     RETURNED = "returned", _("A returned payment that names no payment out")
     NO_CASH_IN = "no_cash_in", _("No cash-in of the client has its reference and amount")
@@ -217,12 +219,16 @@ class BankOutcomeQuerySet(models.QuerySet["BankOutcome"]):
 
 
 class BankOutcome(models.Model):
-    """What explains a line: written once, with the movement that it names, and never changed."""
+    """What explains a line: written once, with the movement that it names, and never changed.
+
+    Or why a movement needs no line, by an approval. So a constraint keeps it from having both.
+    """
 
     class Status(models.TextChoices):
         """MATCHED: with a movement, by what the line says. ASSIGNED: to a wallet, by staff.
         RETURNED: to the payer. IGNORED: set apart, with a reason. SPLIT: into parts. SAME: the bank
-        has stated the payment of another line again; it counts once.
+        has stated the payment of another line again; it counts once. APART: a movement for which
+        no line is expected, as two people have approved; it has no line.
         """
 
         MATCHED = "MATCHED", _("Matched")
@@ -231,6 +237,7 @@ class BankOutcome(models.Model):
         IGNORED = "IGNORED", _("Set apart")
         SPLIT = "SPLIT", _("Split")
         SAME = "SAME", _("The same as another line")
+        APART = "APART", _("Movement set apart")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     client = models.ForeignKey(
@@ -239,7 +246,9 @@ class BankOutcome(models.Model):
     wallet = models.ForeignKey(
         Wallet, models.PROTECT, related_name="+", null=True, db_constraint=False, db_index=False
     )
-    line = models.ForeignKey(BankLine, models.PROTECT, related_name="outcomes", db_index=False)
+    line = models.ForeignKey(
+        BankLine, models.PROTECT, related_name="outcomes", null=True, db_index=False
+    )
     status = models.CharField(_("state"), max_length=8, choices=Status)
     movement = models.ForeignKey(
         Movement, models.PROTECT, related_name="+", null=True, db_index=False
@@ -253,6 +262,7 @@ class BankOutcome(models.Model):
         help_text="The line that this one returns, or is the same as.",
     )
     decision_id = models.UUIDField(null=True)
+    approval_id = models.UUIDField(null=True)
     reason = models.CharField(_("reason"), max_length=140, blank=True)
     actor = models.CharField(max_length=60)
     created_at = models.DateTimeField(_("explained"), db_default=Now(), editable=False)
@@ -286,7 +296,9 @@ class BankOutcome(models.Model):
                     client__isnull=False,
                     wallet__isnull=False,
                     movement__isnull=False,
+                    line__isnull=False,
                     decision_id=None,
+                    approval_id=None,
                     pair=None,
                 )
                 | Q(
@@ -294,8 +306,23 @@ class BankOutcome(models.Model):
                     client__isnull=False,
                     wallet__isnull=False,
                     movement__isnull=False,
+                    line__isnull=False,
                     decision_id__isnull=False,
+                    approval_id=None,
                     pair=None,
+                )
+                | (
+                    Q(
+                        status="APART",
+                        client__isnull=False,
+                        wallet__isnull=False,
+                        movement__isnull=False,
+                        line=None,
+                        decision_id=None,
+                        approval_id__isnull=False,
+                        pair=None,
+                    )
+                    & ~Q(reason="")
                 )
                 | (
                     Q(
@@ -303,7 +330,9 @@ class BankOutcome(models.Model):
                         client=None,
                         wallet=None,
                         movement=None,
+                        line__isnull=False,
                         decision_id__isnull=False,
+                        approval_id=None,
                     )
                 ),
             ),
@@ -319,6 +348,7 @@ class BankOutcome(models.Model):
                 condition=Q(wallet__isnull=False),
                 name="bank_outcome_of_wallet",
             ),
+            models.Index(fields=["client"], condition=Q(status="APART"), name="bank_outcome_apart"),
         ]
 
     def __str__(self) -> str:

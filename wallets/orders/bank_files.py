@@ -98,8 +98,36 @@ class SendInFile(FileOrder):
         return self.movement_outcome(books.mark_cash_out_sent(wallet, leg, self.by))
 
 
+class RecallFromFile(FileOrder):
+    """Take a cash-out back with its file, which was approved and never handed over.
+
+    It waits in the queue again, as if it had not been sent. The database requires that its file was
+    taken back in the same transaction.
+
+    Raises:
+        NotFound: the wallet has no such movement.
+        MovementNotPending: it has ended.
+        CashOutNotSent: it was not sent.
+        CashOutNotInFile: it is not in the file.
+    """
+
+    refuses: ClassVar[errors.Refusals] = (
+        *FileOrder.refuses,
+        errors.CashOutNotSent,
+        errors.CashOutNotInFile,
+    )
+
+    def apply(self, books: Books) -> Outcome:
+        wallet, leg = self.pending(books)
+        leg.require_sent()
+        leg.require_in_file(self.file_id)
+        return self.movement_outcome(books.recall_cash_out(wallet, leg, self.by))
+
+
 class SettleByBank(SettleCashOut):
     """Settle a cash-out because the bank says that it has paid: by its answer or its statement.
+
+    Or because two members of staff say so of one in a file.
 
     Raises:
         NotFound: the wallet has no such movement.
@@ -117,6 +145,8 @@ class SettleByBank(SettleCashOut):
 
 class RejectByBank(RejectCashOut):
     """Reject a cash-out because the bank did: the reserved amount is available again.
+
+    Or because two members of staff say so of one in a file.
 
     Raises:
         NotFound: the wallet has no such movement.

@@ -199,6 +199,10 @@ WALLET_KINDS: Final[Mapping[EventKind, EventDescription]] = {
     EventKind.MOVEMENT_SENT: EventDescription(
         "Staff sent a cash-out to the bank.", MovementEventBody
     ),
+    EventKind.MOVEMENT_RECALLED: EventDescription(
+        "Staff took a sent cash-out back before it reached the bank: it waits to be sent again.",
+        MovementEventBody,
+    ),
     EventKind.MOVEMENT_ERROR: EventDescription(
         "Staff rejected a cash-out; its amount is available again.", MovementEventBody
     ),

@@ -103,8 +103,8 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "wallets_bankfile": (
         KEPT,
         (
-            "approved_at, approved_by, discarded_by, ended_at, placed_at, reason, sent_at,"
-            " sent_by, state"
+            "approval_id, approved_at, approved_by, discarded_by, dropped_at, ended_at, lost_at,"
+            " placed_at, reason, sent_at, sent_by, state"
         ),
     ),
     "wallets_bankpayment": (

@@ -295,6 +295,12 @@ def test_harmful_actions_have_a_red_button():
         ("scheduledoperation", "cancel"),
         ("movement", "reverse"),
         ("movement", "reject"),
+        ("movement", "end-rejected"),
+        ("bankaccount", "close"),
+        ("bankdecision", "refuse"),
+        ("bankfile", "discard"),
+        ("bankfile", "take-back"),
+        ("bankupload", "refuse"),
         ("hold", "release"),
     }
 

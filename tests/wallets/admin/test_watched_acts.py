@@ -175,6 +175,7 @@ def test_every_order_with_an_act_of_staff_is_watched():
     names = {"CashIn", "Adjust", "Reverse", "SettleCashOut", "RejectCashOut"}
     payments = {"Transfer", "CashOut", "PlaceHold", "ExecuteHold"}
     payments |= {"CreateSchedule", "ChangeSchedule"}
+    names |= {"SettleByBank", "RejectByBank"}
     assert watched == acting == names | payments | {"ItemsOrder", "Batch", "TransferOperation"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.support import bank, people
 from tests.support.camt import Line, incoming, outgoing
 from tests.support.cash_outs import a_cash_out, end
 from users.models.events import By
-from wallets.bank import decisions, safeguarding
+from wallets.bank import decisions, reports, safeguarding
 from wallets.models import BankLine, SafeguardingReport
 from wallets.orders.cash_outs import MarkCashOutSent, SettleCashOut
 
@@ -74,22 +75,52 @@ def test_each_term_is_counted(account, bobs, alices):
 
 
 def test_missing_statement_makes_it_wrong(account, bobs):
-    bank.receive(incoming("1.00", "R1"), opening="0.00", closing="1.00", day="2026-11-24")
-    later = {"name": "3", "day": "2026-11-26", "opening": "6.00", "closing": "8.00"}
-    bank.receive(incoming("2.00", "R3"), **later)
+    bank.receive(a_credit(2), opening="0.00", closing="1.00", day=of_day(2))
+    later = {"name": "3", "day": of_day(0), "opening": "6.00", "closing": "8.00"}
+    bank.receive(replace(incoming("2.00", "R3"), day=of_day(0)), **later)
     assert not is_right()
     assert only().difference == -5_00
-    missing = {"name": "2", "day": "2026-11-25", "opening": "1.00", "closing": "6.00"}
-    bank.receive(incoming("5.00", "R2"), **missing)
+    missing = {"name": "2", "day": of_day(1), "opening": "1.00", "closing": "6.00"}
+    bank.receive(replace(incoming("5.00", "R2"), day=of_day(1)), **missing)
     assert is_right()
 
 
+def of_day(days: int) -> str:
+    """Today, or some days before."""
+    return (clock.today() - timedelta(days=days)).isoformat()
+
+
+def a_credit(days: int, **part: str) -> Line:
+    """A credit of 1.00 EUR that was booked some days ago."""
+    return replace(incoming("1.00", "R1", **part), day=of_day(days))
+
+
 def test_money_in_suspense_for_long_makes_it_wrong(account):
-    bank.receive(incoming("1.00", "R1"), opening="0.00", closing="1.00")
+    bank.receive(a_credit(0), opening="0.00", closing="1.00", day=of_day(0))
     position = only()
     now = clock.now()
     assert position.is_right(now)
     assert not position.is_right(now + timedelta(days=6))
+
+
+def test_credit_lost_in_suspense_is_late_by_its_booking_date(account):
+    """The statement was imported when the money had been there for a week."""
+    bank.receive(a_credit(7), opening="0.00", closing="1.00", day=of_day(7))
+    assert only().difference == 0
+    assert not is_right()
+
+
+def test_credit_that_was_never_returned_becomes_late(account):
+    bank.receive(a_credit(1), opening="0.00", closing="1.00", day=of_day(1))
+    line = BankLine.objects.select_related("account").get()
+    decide(line, "RETURN")
+    later = clock.now() + timedelta(days=6)
+    assert is_right()
+    assert not only().is_right(later)
+    debit = replace(outgoing("1.00", "R2"), day=of_day(0))
+    bank.receive(debit, name="2", day=of_day(0), opening="1.00", closing="0.00")
+    decide(BankLine.objects.select_related("account").get(sign=-1), "RETURN", pair=line)
+    assert only().is_right(later)
 
 
 def test_returned_money_is_in_the_bank_until_its_debit(account):
@@ -114,10 +145,10 @@ def test_notified_lines_are_in_the_bank_before_their_statement(client_demo, bobs
 
 def test_what_an_account_had_before_its_first_statement_is_counted(account, bobs):
     """Whatever statement is imported first."""
-    later = {"name": "2", "day": "2026-11-26", "opening": "51.00", "closing": "53.00"}
-    bank.receive(incoming("2.00", "R2"), **later)
-    first = {"name": "1", "day": "2026-11-25", "opening": "50.00", "closing": "51.00"}
-    bank.receive(incoming("1.00", "R1"), **first)
+    later = {"name": "2", "day": of_day(0), "opening": "51.00", "closing": "53.00"}
+    bank.receive(replace(incoming("2.00", "R2"), day=of_day(0)), **later)
+    first = {"name": "1", "day": of_day(1), "opening": "50.00", "closing": "51.00"}
+    bank.receive(a_credit(1), **first)
     assert (only().opening, only().suspense, only().difference) == (50_00, 3_00, 0)
     assert is_right()
 
@@ -146,7 +177,7 @@ def test_report_is_made_once_a_day_and_never_changed(account, bobs):
         "12.50",
         "0.00",
     )
-    assert "EUR,ES9121000418450200051332,wallets,12.50" in safeguarding.as_csv(report)
+    assert "EUR,ES9121000418450200051332,wallets,12.50" in reports.as_csv(report)
     assert safeguarding.make_report() is None
     with pytest.raises(DatabaseError), transaction.atomic():
         SafeguardingReport.objects.update(is_right=False)
@@ -172,12 +203,12 @@ def test_two_people_sign_a_report(account):
     bank.receive(opening="0.00", closing="0.00")
     report = safeguarding.make_report()
     assert report is not None
-    safeguarding.sign_report(report, By("staff:1"))
+    reports.sign_report(report, By("staff:1"))
     with pytest.raises(errors.InvalidFields):
-        safeguarding.sign_report(report, By("staff:1"))
-    safeguarding.sign_report(report, By("staff:2"))
+        reports.sign_report(report, By("staff:1"))
+    reports.sign_report(report, By("staff:2"))
     with pytest.raises(errors.InvalidFields):
-        safeguarding.sign_report(report, By("staff:3"))
+        reports.sign_report(report, By("staff:3"))
     assert report.signatures.count() == 2
 
 

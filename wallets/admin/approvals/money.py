@@ -1,10 +1,10 @@
-"""Acts with money that need an approval: cash-ins, adjustments, reversals, ends of cash-outs."""
+"""Acts with money that need an approval: cash-ins, adjustments, reversals; and what is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.urls import reverse
@@ -18,12 +18,11 @@ from users.models.approvals import ApprovalKind
 from users.models.events import By
 from users.models.idempotency import approval_key
 from wallets import posting
-from wallets.admin.closing import finish_paid
+from wallets.admin.approvals.bank_files import FILE_LABELS
 from wallets.admin.facts import amount_facts, read_again, with_currency
 from wallets.admin.reversals import amount_left
 from wallets.models import Movement, Wallet
 from wallets.orders.base import Order
-from wallets.orders.cash_outs import RejectCashOut, SettleCashOut
 from wallets.orders.payments import Adjust, CashIn, Reverse
 
 LABELS: Final = {
@@ -48,6 +47,7 @@ LABELS: Final = {
     "sent": _("Sent to the bank"),
     "iban": _("IBAN"),
     "holder": _("Holder of the account"),
+    **FILE_LABELS,
 }
 
 
@@ -255,69 +255,6 @@ class ReversalAct(MoneyAct):
         return text % values
 
 
-class CashOutAct(MoneyAct):
-    """The end of a cash-out that was sent to the bank."""
-
-    permission = "wallets.settle_cash_out"
-    is_exclusive = True
-    settles: ClassVar[bool]
-
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
-        movement = movement_of(asked)
-        wallet = read_again(movement.wallet_id)
-        after = wallet.balance + (movement.amount if self.settles else 0)
-        sent = movement.sent_at.isoformat(timespec="seconds") if movement.sent_at else ""
-        return [
-            *wallet_now(wallet),
-            ActFact("balance_after", amount_text(after, wallet.currency)),
-            *which_movement(movement),
-            ActFact("movement_status", movement.status),
-            ActFact("sent", sent),
-            ActFact("iban", movement.iban or ""),
-            ActFact("holder", movement.holder_name or ""),
-        ]
-
-
-@register_act
-class SettlementAct(CashOutAct):
-    kind = ApprovalKind.SETTLE_CASH_OUT
-    label = _("Settlement by hand")
-    settles = True
-
-    def order(self, asked: Approval, **envelope: Any) -> Order:
-        movement = movement_of(asked)
-        return SettleCashOut(**envelope, wallet_id=movement.wallet_id, movement_id=movement.id)
-
-    def effect(self, asked: Approval) -> str:
-        text = gettext("%(amount)s leaves the wallet of %(name)s for good.")
-        return text % self.values(asked)
-
-    def finish(self, asked: Approval) -> None:
-        """If it was the last payment of a closing, close the user."""
-        if asked.user_id:
-            finish_paid([asked.user_id], By(f"staff:{asked.asked_by_id}"))
-
-
-@register_act
-class RejectionAct(CashOutAct):
-    kind = ApprovalKind.REJECT_CASH_OUT
-    label = _("Rejection by hand")
-    settles = False
-
-    def order(self, asked: Approval, **envelope: Any) -> Order:
-        movement = movement_of(asked)
-        return RejectCashOut(
-            **envelope,
-            wallet_id=movement.wallet_id,
-            movement_id=movement.id,
-            reason=(asked.texts or {}).get("reason", ""),
-        )
-
-    def effect(self, asked: Approval) -> str:
-        text = gettext("%(amount)s becomes available again to %(name)s.")
-        return text % self.values(asked)
-
-
 # --- What is asked for ----------------------------------------------------------------------------
 
 
@@ -332,7 +269,8 @@ def movement_of(asked: Approval) -> Movement:
         NotFound: there is none.
     """
     found = Movement.objects.filter(client=asked.client_id, id=asked.payload["movement"])
-    movement = found.select_related("wallet__user").first()
+    found = found.select_related("wallet__user", "bank_file").defer("bank_file__content")
+    movement = found.first()
     if movement is None:
         raise errors.NotFound()
     return movement
