@@ -21,6 +21,7 @@ from django.utils.translation import gettext_noop
 from iocash import errors, money
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
+from users.approvals.second import require_two_people
 from users.models.events import STAFF, By
 from users.staff.records import note_about
 from wallets import posting
@@ -185,12 +186,12 @@ def approve_file(*, file_id: UUID, sha256: str, by: By) -> BankFile:
 
     Raises:
         InvalidFields: it does not wait for approval, has another hash, or was built by the caller.
+        PermissionDenied: the two are not independent, or one is no active member of staff any more.
     """
     with single_transaction():
         file = locked(file_id)
         require_built(file)
-        if file.created_by == by.actor:
-            raise file_refusal(OWN_FILE)
+        require_other_builder(file, by)
         if file.hash != sha256:
             raise file_refusal(OTHER_FILE)
         if refused := change_all_or_none(file, SendInFile, by):
@@ -200,6 +201,17 @@ def approve_file(*, file_id: UUID, sha256: str, by: By) -> BankFile:
         file.save(update_fields=["state", "approved_by", "approved_at"])
         record_on_file(file, by, APPROVED)
         return file
+
+
+def require_other_builder(file: BankFile, by: By) -> None:
+    """
+    Raises:
+        InvalidFields: the same person has built it.
+        PermissionDenied: the two are not independent, or one is no active member of staff any more.
+    """
+    if file.created_by == by.actor:
+        raise file_refusal(OWN_FILE)
+    require_two_people(file.created_by, by.actor)
 
 
 def discard_file(*, file_id: UUID, reason: str, by: By) -> BankFile:

@@ -2,8 +2,22 @@
 
 For the accounts of a currency that hold the money of the same clients:
 
-    wallets + suspense + returned + set apart + what was there before the first statement
-        - movements without a line = closing balance + lines that no statement has yet
+    wallets + suspense + returned + set apart + own funds at the beginning
+        - movements since the beginning without a line
+        = closing balance + lines that no statement has yet
+
+The beginning is the first day of the first statement. The opening balance that each account has
+stored (`wallets.bank.openings`) had to cover the wallets then:
+
+    own funds at the beginning = opening balances - wallets at the beginning
+
+Both are constants, so this surplus explains no later loss. If it is below zero, money is missing
+since then; only own money that is paid in later and set apart covers it. Movements from before the
+beginning that a line of the first PATIENCE days explains were in transit: they are not in the
+wallets at the beginning. A later line can't explain such a movement without a difference.
+
+An account whose last camt.053 is older than PATIENCE is wrong: nobody would contradict a forged
+one. So is an account that never had one, after that time. A closed account without money is not.
 
 A notified line counts as money in the bank until the statement of its day: if that does not have
 it, the equation is wrong until people have found out why.
@@ -14,8 +28,6 @@ other movements from or to the outside without a line, are counted and dated by 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,21 +36,22 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 
-from iocash import errors, money
+from iocash import money
 from iocash.db import clock
-from iocash.db.transactions import single_transaction
-from users.models.events import By
 from wallets.models import (
     BankAccount,
     BankStatement,
     SafeguardingReport,
-    SafeguardingSignature,
 )
 
 PATIENCE: Final = timedelta(days=5)
-"""A movement without a line, or a line in suspense, that is older makes a report wrong."""
+"""A movement without a line, a line in suspense, or a last statement that is older makes a report
+wrong."""
+
+NEVER: Final = date(9999, 1, 1)
+"""The beginning while there is no statement."""
 
 LINES: Final = """
     SELECT CASE WHEN outcome.status IN ('MATCHED', 'ASSIGNED') THEN 'explained'
@@ -69,17 +82,26 @@ BALANCES: Final = """
     WHERE client_id = ANY(%s) AND currency = %s
 """
 WITHOUT_LINE: Final = """
-    SELECT movement.type, sum(movement.amount)::bigint, count(*), min(movement.settled_at),
-           min(movement.settled_at) FILTER (WHERE movement.settled_at >= %s),
-           coalesce(sum(movement.amount) FILTER (WHERE movement.settled_at < %s), 0)::bigint
+    SELECT movement.type, sum(movement.amount)::bigint, count(*), min(movement.settled_at)
     FROM wallets_movement AS movement
-    WHERE movement.client_id = ANY(%s) AND movement.currency = %s
+    WHERE movement.client_id = ANY(%s) AND movement.currency = %s AND movement.settled_at >= %s
       AND movement.counterparty_id IS NULL AND movement.status = 'SUCCESS'
       AND NOT EXISTS (
           SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.movement_id = movement.id
       )
     GROUP BY movement.type ORDER BY movement.type
 """
+BEFORE: Final = """
+    SELECT coalesce(sum(movement.amount), 0)::bigint FROM wallets_movement AS movement
+    WHERE movement.client_id = ANY(%s) AND movement.currency = %s AND movement.settled_at < %s
+      AND movement.counterparty_id IS NULL AND movement.status = 'SUCCESS'
+      AND NOT EXISTS (
+          SELECT FROM wallets_bankoutcome AS outcome
+          JOIN wallets_bankline AS line ON line.id = outcome.line_id
+          WHERE outcome.movement_id = movement.id AND line.booking_date <= %s
+      )
+"""
+"""What the wallets had at the beginning, without what was in transit then."""
 ELSEWHERE: Final = """
     SELECT wallet.currency, sum(wallet.balance)::bigint FROM wallets_wallet AS wallet
     WHERE wallet.balance > 0 AND NOT EXISTS (
@@ -94,33 +116,27 @@ ELSEWHERE: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """The movements of a type without a line: their sum, number, and the time of the oldest.
-
-    `waiting_since` is that of the oldest since the first statement: a line can come for it.
-    `before` is the sum of those before it.
-    """
+    """The movements of a type since the beginning without a line: their sum, their number, and the
+    time of the oldest."""
 
     type: str
     amount: int
     count: int
     oldest: datetime
-    waiting_since: datetime | None
-    before: int
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """An account: the balance before its first statement, the closing balance and its day, and what
+    """An account: the stored opening balance and its day, the closing balance and its day, and what
     its lines add up to.
 
-    `unconfirmed` are notified lines that a statement can still have. `missing` are those of a day
+    `last_day` is that of its last camt.053, also of one without balances. `unconfirmed` are notified lines that a statement can still have. `missing` are those of a day
     whose statement does not have them: they are not in the bank. `oldest_unconfirmed` is when the
     first of both was imported.
     """
 
     account: BankAccount
-    first_day: date | None
-    opening: int
+    last_day: date | None
     closing: int | None
     day: Any
     lines: int
@@ -129,8 +145,27 @@ class Balance:
     oldest_unconfirmed: datetime | None = None
 
     @property
+    def opening(self) -> int:
+        return self.account.opening or 0
+
+    @property
     def is_right(self) -> bool:
-        return self.closing == self.opening + self.lines and not self.missing
+        """Whether its statements and its lines agree; a new account has neither."""
+        if self.last_day is None:
+            return not self.lines and not self.missing
+        is_known = self.account.opening is not None
+        return is_known and self.closing == self.opening + self.lines and not self.missing
+
+    @property
+    def silent_since(self) -> date:
+        """The day of its last camt.053; of an account that never had one, when it was added."""
+        return self.last_day or self.account.created_at.date()
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether its last camt.053 is older than PATIENCE, so nothing contradicts what it says."""
+        is_empty = self.closing == 0 or (self.last_day is None and not self.lines)
+        is_over = is_empty and not self.account.is_open
+        return not is_over and now.date() - self.silent_since > PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +175,7 @@ class SafeguardingPosition:
     currency: str
     balances: tuple[Balance, ...]
     wallets: int
+    before: int
     suspense: int
     returned: int
     apart: int
@@ -150,8 +186,8 @@ class SafeguardingPosition:
     def held(self) -> int:
         """What must be in the bank."""
         without = sum(each.amount for each in self.unmatched)
-        own = self.suspense + self.returned + self.apart + self.opening
-        return self.wallets + own - without
+        other = self.suspense + self.returned + self.apart + self.opening - self.before
+        return self.wallets + other + self.shortfall - without
 
     @property
     def opening(self) -> int:
@@ -159,12 +195,17 @@ class SafeguardingPosition:
         return sum(each.opening for each in self.balances)
 
     @property
+    def own_at_beginning(self) -> int:
+        """What the accounts had at the beginning beside the money of the wallets: own funds."""
+        return max(0, self.opening - self.before)
+
+    @property
     def shortfall(self) -> int:
-        """What movements before the first statements have brought, and the bank did not have then.
+        """What was missing at the beginning, and no own money that came later covers.
 
         The opening balance is what the bank says: it must cover what the wallets had.
         """
-        return max(0, sum(each.before for each in self.unmatched) - self.opening)
+        return max(0, self.before - self.opening - max(0, self.apart))
 
     @property
     def banked(self) -> int:
@@ -177,10 +218,11 @@ class SafeguardingPosition:
 
     def is_right(self, now: datetime) -> bool:
         """Whether the equation holds, and nothing has waited for longer than PATIENCE."""
-        waiting = [each.waiting_since for each in self.unmatched if each.waiting_since]
+        waiting = [each.oldest for each in self.unmatched]
         waiting += [self.oldest_suspense] if self.oldest_suspense else []
         waiting += [each.oldest_unconfirmed for each in self.balances if each.oldest_unconfirmed]
         is_late = any(now - each > PATIENCE for each in waiting)
+        is_late |= any(each.is_late(now) for each in self.balances)
         is_whole = not self.difference and not self.shortfall
         return is_whole and not is_late and all(each.is_right for each in self.balances)
 
@@ -212,13 +254,14 @@ def position_of(accounts: Sequence[BankAccount], clients: Sequence[UUID]) -> Saf
     sums = {state: amount for state, (amount, *_) in lines.items()}
     ((wallets,),) = fetch_rows(BALANCES, [[*clients], currency])
     balances = tuple(bank_balance(each) for each in accounts)
-    first = min(filter(None, (each.first_day for each in balances)), default=date.max)
-    begin = datetime.combine(first, time.min, UTC)
-    values = [begin, begin, [*clients], currency]
+    first = min(filter(None, (each.opening_date for each in accounts)), default=NEVER)
+    values = [[*clients], currency, datetime.combine(first, time.min, UTC)]
+    ((before,),) = fetch_rows(BEFORE, [*values, first + PATIENCE])
     return SafeguardingPosition(
         currency=currency,
         balances=balances,
         wallets=wallets,
+        before=before,
         suspense=sums.get("suspense", 0),
         returned=sums.get("returned", 0),
         apart=sums.get("apart", 0),
@@ -231,13 +274,11 @@ def bank_balance(account: BankAccount) -> Balance:
     """The latest closing balance of an account, and what its lines add up to."""
     statements = BankStatement.objects.of_account(account).filter(closing__isnull=False)
     latest = statements.first()
-    first = BankStatement.objects.of_account(account).order_by("day", "page", "created_at").first()
+    last = BankStatement.objects.of_account(account).values_list("day", flat=True).first()
     closing, day = (latest.closing, latest.day) if latest else (None, None)
     until = day or date.min
     ((lines, unconfirmed, missing, oldest),) = fetch_rows(BOOKED, [until, until, account.id])
-    first_day, opening = (first.start or first.day, first.opening or 0) if first else (None, 0)
-    about = first_day, opening, closing, day, lines, unconfirmed, missing, oldest
-    return Balance(account, *about)
+    return Balance(account, last, closing, day, lines, unconfirmed, missing, oldest)
 
 
 def fetch_rows(statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
@@ -313,15 +354,17 @@ def position_as_json(position: SafeguardingPosition, now: datetime) -> dict[str,
             for each in position.unmatched
         ],
         "opening": text(position.opening),
+        "walletsAtBeginning": text(position.before),
+        "ownFundsAtBeginning": text(position.own_at_beginning),
         "missingBeforeFirstStatement": text(position.shortfall),
         "mustBeInBank": text(position.held),
         "inBank": text(position.banked),
         "difference": text(position.difference),
-        "accounts": [balance_as_json(each) for each in position.balances],
+        "accounts": [balance_as_json(each, now) for each in position.balances],
     }
 
 
-def balance_as_json(balance: Balance) -> dict[str, Any]:
+def balance_as_json(balance: Balance, now: datetime) -> dict[str, Any]:
     """The balances of an account as JSON; amounts are decimal texts."""
 
     def text(minor: int | None) -> str | None:
@@ -329,45 +372,11 @@ def balance_as_json(balance: Balance) -> dict[str, Any]:
 
     return {
         "iban": balance.account.iban,
-        "openingBalance": text(balance.opening),
+        "openingBalance": text(balance.account.opening),
         "closingBalance": text(balance.closing),
         "statementDay": balance.day.isoformat() if balance.day else None,
+        "withoutStatementSince": balance.silent_since.isoformat() if balance.is_late(now) else None,
         "linesAddUpTo": text(balance.lines),
         "notInStatementYet": text(balance.unconfirmed),
         "missingInStatement": text(balance.missing),
     }
-
-
-def as_csv(report: SafeguardingReport) -> str:
-    """A report as CSV: one row for each figure of each position."""
-    out = io.StringIO()
-    rows = csv.writer(out)
-    rows.writerow(["day", "currency", "accounts", "figure", "amount"])
-    for each in json.loads(report.content)["positions"]:
-        accounts = " ".join(account["iban"] for account in each["accounts"])
-        figures = "wallets", "suspense", "returned", "setApart", "opening", "mustBeInBank", "inBank"
-        pairs = [(name, each[name]) for name in (*figures, "difference")]
-        pairs += [
-            (f"movementsWithoutLine {found['type']}", found["amount"])
-            for found in each["movementsWithoutLine"]
-        ]
-        for name, amount in pairs:
-            rows.writerow([report.day.isoformat(), each["currency"], accounts, name, amount])
-    return out.getvalue()
-
-
-def sign_report(report: SafeguardingReport, by: By) -> SafeguardingSignature:
-    """Sign a report off: two different people do.
-
-    Raises:
-        InvalidFields: this person has signed it, or two others have.
-    """
-    place = report.signatures.count() + 1
-    try:
-        with single_transaction():
-            return SafeguardingSignature.objects.create(report=report, place=place, actor=by.actor)
-    except IntegrityError:
-        words = "This report is signed by two people, or you have signed it."
-        raise errors.InvalidFields(
-            errors.FieldError("report", "refused", errors.Message(words))
-        ) from None
