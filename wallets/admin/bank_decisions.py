@@ -25,7 +25,7 @@ ANSWER: Final = "wallets.answer_bankdecision"
 
 
 def decisions_to_answer(member: Any) -> Any:
-    """Decisions that wait for this member: others have asked, of whom the member does not depend."""
+    """Decisions of others that wait for this member, who does not depend on them."""
     if not member.has_perm(ANSWER):
         return BankDecision.objects.none()
     return BankDecision.objects.open().exclude(asked_by__in=actors_dependent_on(member))

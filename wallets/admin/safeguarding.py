@@ -38,12 +38,23 @@ FIGURES: Final = (
     ("difference", _("Difference")),
 )
 
+
+def reports_to_sign(member: Any) -> Any:
+    """Reports that wait for this member: those with less than two signatures, none of them by the
+    member, or by somebody of whom the member depends."""
+    if not member.has_perm(SIGN):
+        return SafeguardingReport.objects.none()
+    signatures = SafeguardingSignature.objects.filter(report=OuterRef("pk"))
+    signed = signatures.filter(Q(place=2) | Q(actor__in=actors_dependent_on(member)))
+    return SafeguardingReport.objects.filter(~Exists(signed))
+
+
 menu.add(
     MenuSection.BANK,
     _("Safeguarding"),
     "wallets_safeguardingreport_changelist",
     permission=VIEW,
-    waiting=lambda member: reports_to_sign(member),
+    waiting=reports_to_sign,
     counts_for="approvals",
     since="created_at",
 )
@@ -97,16 +108,6 @@ def figures_of(position: dict[str, Any]) -> Facts:
             text = gettext("No statement since %(day)s. Nothing contradicts what it says.")
             found.append((each["iban"], text % {"day": day}))
     return found
-
-
-def reports_to_sign(member: Any) -> Any:
-    """Reports that wait for this member: those with less than two signatures, none of them by the
-    member, or by somebody of whom the member depends."""
-    if not member.has_perm(SIGN):
-        return SafeguardingReport.objects.none()
-    signatures = SafeguardingSignature.objects.filter(report=OuterRef("pk"))
-    signed = signatures.filter(Q(place=2) | Q(actor__in=actors_dependent_on(member)))
-    return SafeguardingReport.objects.filter(~Exists(signed))
 
 
 @admin.register(SafeguardingReport)

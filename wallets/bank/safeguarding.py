@@ -130,9 +130,10 @@ class Balance:
     """An account: the stored opening balance and its day, the closing balance and its day, and what
     its lines add up to.
 
-    `last_day` is that of its last camt.053, also of one without balances. `unconfirmed` are notified lines that a statement can still have. `missing` are those of a day
-    whose statement does not have them: they are not in the bank. `oldest_unconfirmed` is when the
-    first of both was imported.
+    `last_day` is that of its last camt.053, also of one without balances. `unconfirmed` are
+    notified lines that a statement can still have. `missing` are those of a day whose statement
+    does not have them: they are not in the bank. `oldest_unconfirmed` is when the first of both was
+    imported.
     """
 
     account: BankAccount

@@ -19,7 +19,7 @@ def members(request: pytest.FixtureRequest, books_are_right: None) -> None:
     with connection.cursor() as cursor:
         sequence = "pg_get_serial_sequence('auth_user', 'id')"
         cursor.execute(
-            f"SELECT setval({sequence}, greatest(nextval({sequence}), %s))",  # noqa: S608
+            f"SELECT setval({sequence}, greatest(nextval({sequence}), %s))",
             [SPARED],
         )
     person = get_user_model()

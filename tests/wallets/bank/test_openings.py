@@ -15,7 +15,6 @@ from users.models.events import By
 from wallets.bank import decisions, importing, previews, safeguarding
 from wallets.bank.messages.xml import Unreadable
 from wallets.models import BankAccount, BankLine, BankStatement, BankStatementFile
-from users.models.events import By
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_change_of_source_does_not_book_twice(account, client_demo, bobs, admini
     credit("10.00", "R-10", iban)
     assert (bank.balance(bobs), cash_ins(bobs)) == (10_00, 1)
     assert bank.states() == {"MATCHED": 1}
-    credit("10.00", "R-11", iban, days=11, name="S2")
+    credit("10.00", "R-11", iban, name="S2")
     assert bank.balance(bobs) == 20_00
 
 
