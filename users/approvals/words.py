@@ -138,7 +138,7 @@ def waiting_for_member(member: Any) -> Any:
     kinds = kinds_to_decide(member)
     if not kinds:
         return Approval.objects.none()
-    others = [actor.removeprefix(STAFF) for actor in actors_dependent_on(member)]
+    others = [int(actor.removeprefix(STAFF)) for actor in actors_dependent_on(member)]
     waiting = Approval.objects.waiting().exclude(asked_by__in=others)
     return waiting.filter(kind__in=kinds)
 

@@ -122,10 +122,10 @@ def credit(line: BankLine, found: Found) -> Answer:
         return Suspense.SEVERAL_WALLETS
     wallet = next(iter(wallets.values()), None)
     paid = cash_ins_like(line, found)
-    own = [each for each in paid if wallet is None or each.wallet_id == wallet.id]
-    if len(own) == 1:
-        found.cash_ins[own[0].reference or ""].remove(own[0])
-        return explained_by(line, own[0])
+    certain = [each for each in paid if wallet is None or each.wallet_id == wallet.id]
+    if len(certain) == 1:
+        found.cash_ins[certain[0].reference or ""].remove(certain[0])
+        return explained_by(line, certain[0])
     if wallet is not None and clients[wallet.client_id].cash_ins == Client.CashIns.BANK:
         is_in_doubt = paid or can_be_booked_before(line, wallet, clients[wallet.client_id], found)
         return Suspense.BOOKED_BEFORE if is_in_doubt else cash_in(line, wallet)

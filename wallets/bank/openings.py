@@ -34,14 +34,14 @@ def first_day_of(statement: BankStatement) -> date:
     return statement.start or statement.day
 
 
-def opening_of(statement: BankStatement) -> int | None:
+def opening_by(statement: BankStatement) -> int | None:
     """The opening balance of a statement, or what its closing balance and entries give."""
     if statement.opening is not None:
         return statement.opening
     return None if statement.closing is None else statement.closing - statement.total
 
 
-def closing_of(statement: BankStatement) -> int | None:
+def closing_by(statement: BankStatement) -> int | None:
     """The closing balance of a statement, or what its opening balance and entries give."""
     if statement.closing is not None:
         return statement.closing
@@ -64,7 +64,7 @@ def require_opening_kept(statement: BankStatement) -> None:
     if not sets_opening(statement) or not is_before_opening(statement):
         return
     first = account.opening_date
-    if closing_of(statement) != account.opening or (first and statement.day > first):
+    if closing_by(statement) != account.opening or (first and statement.day > first):
         raise Unreadable(said_of_opening(REWRITTEN, statement))
 
 
@@ -76,7 +76,7 @@ def note_opening(statement: BankStatement) -> None:
     Raises:
         Unreadable: it begins before the first statement, and its new entries don't lead to it.
     """
-    account, opening = statement.account, opening_of(statement)
+    account, opening = statement.account, opening_by(statement)
     if not sets_opening(statement) or opening is None:
         return
     if account.opening is not None:

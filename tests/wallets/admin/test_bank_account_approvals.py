@@ -185,7 +185,8 @@ def test_command_makes_an_account_without_people(client_demo):
 
 def test_pages_ask_for_a_second_person(members, client_demo, account):
     browser = browser_of(members[0])
-    form = {name: str(value) for name, value in values(iban="DE02120300000000202051").items()}
+    sent = values(iban="DE02120300000000202051").items()
+    form: dict[str, Any] = {name: str(value) for name, value in sent}
     form["clients"] = [str(client_demo.pk)]
     post_and_approve(browser, reverse("admin:wallets_bankaccount_add"), form)
     added = BankAccount.objects.get(iban="DE02120300000000202051")

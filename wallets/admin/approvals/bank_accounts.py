@@ -140,12 +140,10 @@ def write_account(asked: Approval, by: By) -> tuple[BankAccount, str]:
     if account is None:
         new = {"id": UUID(asked.subject_id), "actor": by.actor, "approval_id": asked.id}
         return BankAccount.objects.create(**new, **values), ADDED
-    changeable = ("bic", "holder_name", "booked_by")
-    for name in changeable:
-        setattr(account, name, values[name])
-    account.approval_id = asked.id
+    account.bic, account.holder_name = values["bic"], values["holder_name"]
+    account.booked_by, account.approval_id = values["booked_by"], asked.id
     account.closed_at = clock.now() if asked.payload["is_closed"] else None
-    account.save(update_fields=[*changeable, "approval_id", "closed_at"])
+    account.save(update_fields=["bic", "holder_name", "booked_by", "approval_id", "closed_at"])
     return account, CLOSED if asked.payload["is_closed"] else CHANGED
 
 
@@ -153,12 +151,12 @@ def payload_of(account: BankAccount) -> dict[str, Any]:
     """All that two people agree to about an account, as it is now."""
     return {
         **{name: getattr(account, name) for name in NAMES},
-        "clients": ids_of(account.clients.all()),
+        "clients": ids_of_clients(account.clients.all()),
         "is_closed": not account.is_open,
     }
 
 
-def ids_of(clients: Iterable[Client]) -> list[str]:
+def ids_of_clients(clients: Iterable[Client]) -> list[str]:
     return sorted(str(each.id) for each in clients)
 
 
@@ -194,13 +192,13 @@ def ask_about_account(account_id: UUID | str, payload: dict[str, Any]) -> Approv
 def ask_to_add(_account: Any, values: dict[str, Any]) -> Approval:
     """The request for a new account; the form's key becomes its id."""
     payload = {name: values[name] for name in NAMES}
-    payload |= {"clients": ids_of(values["clients"]), "is_closed": False}
+    payload |= {"clients": ids_of_clients(values["clients"]), "is_closed": False}
     return ask_about_account(values["key"], payload)
 
 
 def ask_to_change(account: BankAccount, values: dict[str, Any]) -> Approval:
     changed = {name: values[name] for name in ("bic", "holder_name", "booked_by")}
-    changed["clients"] = ids_of(values["clients"])
+    changed["clients"] = ids_of_clients(values["clients"])
     return ask_about_account(account.id, payload_of(account) | changed)
 
 
