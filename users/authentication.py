@@ -30,8 +30,6 @@ class Caller:
     actor: str
     client_id: uuid.UUID | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
-    orders_cash_ins: bool = True
-    """Whether the client orders its cash-ins; else statements of the bank bring them."""
     proof: Proof = field(default_factory=Proof)
     """Whether the key was validated for this request; due while it is only remembered."""
 
@@ -39,11 +37,6 @@ class Caller:
         """Refuse a key without the scope (InsufficientScope); staff have permissions instead."""
         if self.client_id is not None and scope not in self.scopes:
             raise errors.InsufficientScope(scope=scope)
-
-    def require_own_cash_ins(self) -> None:
-        """Refuse a client whose cash-ins come from the bank (CashInsFromBank)."""
-        if not self.orders_cash_ins:
-            raise errors.CashInsFromBank()
 
 
 class ClientUser(AnonymousUser):
@@ -99,7 +92,7 @@ def secret_of(request: Request) -> str | None:
 
 def authenticated(request: Request, shown: Credentials, proof: Proof) -> tuple[ClientUser, Caller]:
     request._request.client_id = shown.client_id  # type: ignore[attr-defined]
-    caller = Caller(f"key:{shown.id}", shown.client_id, shown.scopes, shown.orders_cash_ins, proof)
+    caller = Caller(f"key:{shown.id}", shown.client_id, shown.scopes, proof)
     return ClientUser(shown.client_name), caller
 
 

@@ -23,7 +23,7 @@ READ = """
     SELECT key.id, key.client_id, client.name, key.scopes,
            coalesce(key.revoked_at <= clock_timestamp(), false),
            coalesce(key.expires_at <= clock_timestamp(), false),
-           client.status, client.cash_ins
+           client.status
     FROM users_apikey AS key JOIN users_client AS client ON client.id = key.client_id
 """
 READ_BY_DIGEST = f"{READ} WHERE key.digest = %s"
@@ -50,7 +50,6 @@ class Credentials:
     is_revoked: bool
     is_expired: bool
     client_status: str
-    cash_ins: str
 
     @classmethod
     def of_secret(cls, secret: str) -> Self:
@@ -85,13 +84,7 @@ class Credentials:
             is_revoked=key.is_revoked,
             is_expired=key.is_expired,
             client_status=key.client.status,
-            cash_ins=key.client.cash_ins,
         )
-
-    @property
-    def orders_cash_ins(self) -> bool:
-        """Whether the client orders its cash-ins; else statements of the bank bring them."""
-        return self.cash_ins == Client.CashIns.API
 
     @property
     def refusal(self) -> errors.Refused | None:

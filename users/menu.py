@@ -8,12 +8,13 @@ A module of `users.admin` or `wallets.admin` adds its entries when it is importe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from django.db.models import IntegerField, QuerySet, TextChoices, Value
+from django.db.models import Count, IntegerField, Min, QuerySet, TextChoices, Value
 from django.http import HttpRequest
 from django.urls import get_script_prefix, reverse
 from django.utils.translation import gettext_lazy as _
@@ -41,7 +42,11 @@ class MenuSection(TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """A link. `waiting` returns the rows that wait for staff; their number is shown."""
+    """A link. `waiting` returns the rows that wait for staff; their number is shown.
+
+    `counts_for`: the name of another entry whose number has these rows too. `since`: the column
+    with the time from which on a row waits; it is needed then.
+    """
 
     section: MenuSection
     label: Any
@@ -49,6 +54,8 @@ class MenuEntry:
     permission: str | None
     waiting: Waiting | None = None
     order: int = 50
+    counts_for: str = ""
+    since: str = ""
 
     @property
     def address(self) -> str:
@@ -63,6 +70,16 @@ class ShownEntry:
     address: str
     count: str
     is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRows:
+    """How much waits below an entry, and since when."""
+
+    label: Any
+    address: str
+    count: int
+    since: Any
 
 
 @dataclass(slots=True)
@@ -92,19 +109,21 @@ class Menu:
         permission: str | None,
         waiting: Waiting | None = None,
         order: int = 50,
+        counts_for: str = "",
+        since: str = "",
     ) -> None:
         """Add an entry to a section. Entries are sorted by `order`, then in order of addition.
 
         `permission`: who has it sees the entry; None: all staff. `waiting`: a function
         from the member of staff to a queryset. Its rows are counted up to `MOST`, with all other
         counts, in one statement; it needs an index that finds these rows without reading others.
+        `counts_for` and `since`: see `MenuEntry`.
 
         Raises:
             ValueError: there is no such section.
         """
-        self.entries.append(
-            MenuEntry(MenuSection(section), label, url_name, permission, waiting, order)
-        )
+        about = MenuSection(section), label, url_name, permission, waiting, order
+        self.entries.append(MenuEntry(*about, counts_for, since))
 
     def waiting_for(self, member: Any) -> list[tuple[Any, str, str]]:
         """What waits for a member of staff: label, number and address of each entry."""
@@ -115,6 +134,28 @@ class Menu:
             for each in entries
             if each.url_name in numbers
         ]
+
+    def waiting_besides(self, url_name: str, member: Any) -> list[WaitingRows]:
+        """What waits for a member of staff below other entries, and counts for this one."""
+        entries = [
+            each
+            for each in self.entries
+            if each.waiting and each.counts_for == url_name and is_open(each, member)
+        ]
+        if not entries:
+            return []
+        first, *others = [
+            each.waiting(member)
+            .order_by()
+            .values(place=Value(place, IntegerField()))
+            .values_list("place", Count("pk"), Min(each.since))
+            for place, each in enumerate(entries)
+            if each.waiting
+        ]
+        rows = first.union(*others, all=True) if others else first
+        found = [(entries[place], count, since) for place, count, since in rows]
+        found.sort(key=lambda row: row[0].order)
+        return [WaitingRows(each.label, each.address, count, at) for each, count, at in found]
 
     def shown(self, request: HttpRequest) -> list[tuple[Any, list[ShownEntry]]]:
         """The sections with the entries that this member of staff may open."""
@@ -153,10 +194,14 @@ def counts(entries: Sequence[MenuEntry], member: Any) -> dict[str, str]:
         return {}
     first, *others = waiting
     numbers = list(first.union(*others, all=True) if others else first)
+    found = Counter[str]()
+    for number, each in enumerate(entries):
+        for name in filter(None, (each.url_name, each.counts_for)):
+            found[name] += numbers.count(number)
     return {
-        each.url_name: f"{MOST}+" if found > MOST else str(found)
-        for number, each in enumerate(entries)
-        if (found := numbers.count(number))
+        name: f"{MOST}+" if number > MOST else str(number)
+        for name, number in found.items()
+        if number
     }
 
 

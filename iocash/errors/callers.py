@@ -51,10 +51,10 @@ class InsufficientScope(Forbidden):
 
 
 class CashInsFromBank(Forbidden):
-    """The statements of the bank bring the client's cash-ins. The API can't order them."""
+    """The statements of the bank bring the client's cash-ins. Nobody orders them."""
 
     code = "cash_ins_from_bank"
-    detail = "Cash-ins of this client come from the statements of the bank, not from the API."
+    detail = "Cash-ins of this client come from the statements of the bank. Nobody orders them."
 
 
 class HttpsRequired(Forbidden):

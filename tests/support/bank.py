@@ -17,7 +17,7 @@ from wallets.orders.ibans import CreateIban
 def an_account(client: Client, *, iban: str = IBAN, cash_ins: str = "BANK", **values: Any) -> Any:
     """A safeguarding account in EUR that holds the money of the client."""
     account = BankAccount.objects.create(
-        **{"iban": iban, "holder_name": "Institution", "currency": "EUR", "actor": "staff:1"}
+        **{"iban": iban, "holder_name": "Institution", "currency": "EUR", "actor": "system:tests"}
         | {"purpose": "SAFEGUARDING"}
         | values
     )

@@ -27,7 +27,7 @@ def an_account(*clients: Client, **values: Any) -> BankAccount:
         "holder_name": "Demo Money",
         "currency": "EUR",
         "purpose": BankAccount.Purpose.SAFEGUARDING,
-        "actor": "staff:1",
+        "actor": "system:tests",
     }
     account = BankAccount.objects.create(**facts | values)
     account.clients.set(clients)

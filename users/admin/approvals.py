@@ -333,6 +333,7 @@ def approvals_waiting(request: HttpRequest) -> HttpResponse:
         kind=kind,
         kinds=[(each, APPROVABLES[each].label) for each in kinds],
         own=listed_approvals(list(own.order_by("id")[:MOST])),
+        others=menu.MENU.waiting_besides("approvals", request.user),
         now=clock.now(),
     )
 

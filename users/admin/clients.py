@@ -18,6 +18,7 @@ from iocash import errors
 from iocash.db.transactions import single_transaction
 from users import public_keys, tokens
 from users.actions import Action, ActionForm, WithActions, address_of, by
+from users.admin.approved_clients import CHANGE_SOURCE
 from users.admin.approved_keys import GRANT_SCOPES
 from users.history import history
 from users.models import ApiKey, Client, SigningKey, events
@@ -187,27 +188,6 @@ def set_contact(request: HttpRequest, client: Client, values: dict[str, Any]) ->
     return gettext("Contact saved.")
 
 
-class CashInsForm(ActionForm):
-    cash_ins = forms.ChoiceField(
-        label=_("Source of cash-ins"),
-        choices=[
-            (Client.CashIns.API, _("The API: the client orders them")),
-            (Client.CashIns.BANK, _("The bank: statements bring them")),
-        ],
-        help_text=_("There is one source, so that no money is booked twice."),
-    )
-
-    def offer(self, obj: Any) -> None:
-        self.fields["cash_ins"].initial = obj.cash_ins if obj else ""
-
-
-def set_cash_ins(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
-    with single_transaction():
-        Client.objects.filter(pk=client.pk).update(cash_ins=values["cash_ins"])
-        events.record_about_client(client, EventKind.CLIENT_CHANGED, by(request))
-    return gettext("Source of cash-ins saved.")
-
-
 def set_status(status: Client.Status, kind: EventKind, words: Any) -> Any:
     def run(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
         with single_transaction():
@@ -226,8 +206,8 @@ class ClientAdmin(WithActions):
     list_display = ("name", "state", "created_at", "short")
     list_filter = ("status",)
     search_fields = ("name", "id")
-    fields = ("name", "id", "status", "contact", "cash_ins", "created_at")
-    readonly_fields = ("id", "status", "contact", "cash_ins", "created_at")
+    fields = ("name", "id", "status", "contact", "cash_ins", "cash_ins_since", "created_at")
+    readonly_fields = ("id", "status", "contact", "cash_ins", "cash_ins_since", "created_at")
     csv_columns = (
         ("id", "id"),
         ("name", "name"),
@@ -258,14 +238,7 @@ class ClientAdmin(WithActions):
             form=ContactForm,
             do=set_contact,
         ),
-        Action(
-            name="cash-ins",
-            label=_("Change source of cash-ins"),
-            permission=CHANGE_CLIENT,
-            form=CashInsForm,
-            do=set_cash_ins,
-            warning=_("With the bank as source, cash-ins over the API are refused."),
-        ),
+        CHANGE_SOURCE,
         Action(
             name="suspend",
             label=_("Suspend"),

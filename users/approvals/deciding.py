@@ -21,6 +21,7 @@ from iocash.db.transactions import note_witness, single_transaction
 from users.approvals.acts import APPROVE, Approvable, act_of_approval, digest_of_facts
 from users.approvals.asking import approval_refusal, member_now
 from users.approvals.influence import ABOUT_STAFF, are_independent
+from users.approvals.second import DEPENDENT
 from users.models import Approval
 from users.models.events import By
 
@@ -166,10 +167,7 @@ def why_not_second(act: Approvable, asked: Approval, member: Any) -> str:
     if asked.kind in ABOUT_STAFF and asked.subject_id == str(member.pk):
         return gettext("This is about you. Somebody else must decide.")
     if not are_independent(member.pk, asked.asked_by_id):
-        return gettext(
-            "In the last 7 days one of you has given access, roles or a new password to the other, "
-            "or the same person to both. Somebody else must decide."
-        )
+        return errors.translated(DEPENDENT, gettext)
     return act.why_not(asked, member)
 
 

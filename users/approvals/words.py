@@ -21,9 +21,10 @@ from users.approvals.acts import (
     facts_when_asked,
 )
 from users.approvals.deciding import why_not_second
-from users.approvals.influence import dependent_on
+from users.approvals.second import actors_dependent_on
 from users.history import names_of
 from users.models import Approval
+from users.models.events import STAFF
 from users.templatetags.office import grouped
 from users.templatetags.words import code_in_words
 
@@ -38,7 +39,7 @@ def value_in_words(name: str, value: str) -> str:
     if found := AMOUNT.fullmatch(value):
         units, cents, currency = found.groups()
         return f"{grouped(int(units + (cents or '')), currency)} {currency}"
-    if name.endswith("status"):
+    if name.endswith(("status", "code")):
         return str(code_in_words(value))
     return value or "-"
 
@@ -137,7 +138,8 @@ def waiting_for_member(member: Any) -> Any:
     kinds = kinds_to_decide(member)
     if not kinds:
         return Approval.objects.none()
-    waiting = Approval.objects.waiting().exclude(asked_by__in=dependent_on(member.pk))
+    others = [int(actor.removeprefix(STAFF)) for actor in actors_dependent_on(member)]
+    waiting = Approval.objects.waiting().exclude(asked_by__in=others)
     return waiting.filter(kind__in=kinds)
 
 

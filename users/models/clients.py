@@ -65,6 +65,12 @@ class Client(models.Model):
         db_default=CashIns.API,
         help_text="API: the client orders cash-ins. BANK: statements of the bank bring them.",
     )
+    cash_ins_since = models.DateTimeField(
+        _("source since"),
+        null=True,
+        editable=False,
+        help_text="When the source was changed last; a trigger writes it.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

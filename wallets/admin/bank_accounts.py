@@ -8,32 +8,28 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.translation import gettext, gettext_noop
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
-from iocash import money
-from iocash.db import clock
-from iocash.db.transactions import single_transaction
+from iocash import errors, money
 from iocash.http import fields
 from users import menu
-from users.actions import Action, ActionForm, Facts, WithActions, address_of, by
+from users.actions import Action, ActionForm, Facts, WithActions
 from users.change_lists.columns import NAMES
+from users.change_lists.exports import amount
 from users.history import actor_name, name_actors
 from users.manual import MANUAL
 from users.models import Client
-from users.staff.records import note_about
 from wallets.admin.amounts import refused_texts
+from wallets.admin.approvals.bank_accounts import ask_to_add, ask_to_change, ask_to_close
+from wallets.admin.facts import with_currency
 from wallets.models import BankAccount
 
 NAMES["wallets.bankaccount"] = str
 ADD_ACCOUNT, CHANGE_ACCOUNT = "wallets.add_bankaccount", "wallets.change_bankaccount"
 BIC: Final = re.compile(r"[A-Z0-9]{8}(?:[A-Z0-9]{3})?")
-ADDED: Final = gettext_noop("Bank account added")
-CHANGED: Final = gettext_noop("Bank account changed")
-CLOSED: Final = gettext_noop("Bank account closed")
 
 
 class HolderForm(ActionForm):
@@ -45,6 +41,11 @@ class HolderForm(ActionForm):
         max_length=11,
         required=False,
         help_text=_("8 or 11 characters, or nothing."),
+    )
+    booked_by = forms.ChoiceField(
+        label=_("Lines are booked by"),
+        choices=BankAccount.BookedBy.choices,
+        initial=BankAccount.BookedBy.STATEMENT,
     )
     clients = forms.ModelMultipleChoiceField(
         Client.objects.order_by("name"),
@@ -58,6 +59,7 @@ class HolderForm(ActionForm):
         if obj:
             self.fields["holder_name"].initial = obj.holder_name
             self.fields["bic"].initial = obj.bic
+            self.fields["booked_by"].initial = obj.booked_by
             self.fields["clients"].initial = list(obj.clients.values_list("pk", flat=True))
 
     def clean_bic(self) -> str:
@@ -91,7 +93,7 @@ class AccountForm(HolderForm):
         label=_("Currency"), choices=[(code, code) for code in money.currencies()], initial="EUR"
     )
     purpose = forms.ChoiceField(label=_("Purpose"), choices=BankAccount.Purpose.choices)
-    field_order = ("iban", "bic", "holder_name", "currency", "purpose", "clients")
+    field_order = ("iban", "bic", "holder_name", "currency", "purpose", "booked_by", "clients")
 
     def clean_iban(self) -> str:
         try:
@@ -107,39 +109,12 @@ class AccountForm(HolderForm):
         return values
 
 
-def add_account(request: HttpRequest, obj: Any, values: dict[str, Any]) -> HttpResponse:
-    """Add an account; a form that is sent twice adds it once."""
-    clients = values.pop("clients")
-    account_id = values.pop("key")
-    try:
-        with single_transaction():
-            account = BankAccount.objects.create(id=account_id, actor=by(request).actor, **values)
-            account.clients.set(clients)
-            note_about(account, request.user.pk, ADDED)  # type: ignore[arg-type]
-    except IntegrityError:  # the same form, or the same account, at the same moment
-        account = BankAccount.objects.get(iban=values["iban"], currency=values["currency"])
-    return HttpResponseRedirect(address_of(account))
-
-
-def change_account(request: HttpRequest, account: BankAccount, values: dict[str, Any]) -> str:
-    with single_transaction():
-        locked = BankAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
-        locked.holder_name, locked.bic = values["holder_name"], values["bic"]
-        locked.save(update_fields=["holder_name", "bic"])
-        locked.clients.set(values["clients"])
-        names = ", ".join(each.name for each in values["clients"])
-        note_about(locked, request.user.pk, CHANGED, names=names)  # type: ignore[arg-type]
-    return gettext("The account was changed.")
-
-
-def close_account(request: HttpRequest, account: BankAccount, values: dict[str, Any]) -> str:
-    with single_transaction():
-        locked = BankAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
-        if locked.is_open:
-            locked.closed_at = clock.now()
-            locked.save(update_fields=["closed_at"])
-            note_about(locked, request.user.pk, CLOSED)  # type: ignore[arg-type]
-    return gettext("The account is closed: no file pays from it any more.")
+def never_alone(request: HttpRequest, account: Any, values: dict[str, Any]) -> HttpResponse:
+    """
+    Raises:
+        ApprovalRequired: always.
+    """
+    raise errors.ApprovalRequired()
 
 
 ADD_ONE = Action(
@@ -147,7 +122,8 @@ ADD_ONE = Action(
     label=_("Add a bank account"),
     permission=ADD_ACCOUNT,
     form=AccountForm,
-    do=add_account,
+    do=never_alone,
+    asks=ask_to_add,
 )
 
 
@@ -162,7 +138,10 @@ class BankAccountAdmin(WithActions):
         "holder_name",
         "currency",
         "purpose_in_words",
+        "booked_by_in_words",
         "client_names",
+        "opening_in_words",
+        "opening_date",
         "added_by",
         "created_at",
         "closed_at",
@@ -173,6 +152,9 @@ class BankAccountAdmin(WithActions):
         ("currency", "currency"),
         ("holder_name", "holder_name"),
         ("purpose", "purpose"),
+        ("booked_by", "booked_by"),
+        ("opening", amount("opening")),
+        ("opening_date", "opening_date"),
         ("created_at", "created_at"),
         ("closed_at", "closed_at"),
     )
@@ -182,14 +164,16 @@ class BankAccountAdmin(WithActions):
             label=_("Change"),
             permission=CHANGE_ACCOUNT,
             form=ChangeForm,
-            do=change_account,
+            do=never_alone,
+            asks=ask_to_change,
             is_available=lambda account: account.is_open,
         ),
         Action(
             name="close",
             label=_("Close"),
             permission=CHANGE_ACCOUNT,
-            do=close_account,
+            do=never_alone,
+            asks=ask_to_close,
             is_available=lambda account: account.is_open,
             effect=lambda account: gettext("No file pays from this account any more."),
             is_harmful=True,
@@ -221,6 +205,14 @@ class BankAccountAdmin(WithActions):
     def purpose_in_words(self, row: BankAccount) -> str:
         return row.get_purpose_display()
 
+    @admin.display(description=_("lines are booked by"))
+    def booked_by_in_words(self, row: BankAccount) -> str:
+        return row.get_booked_by_display()
+
+    @admin.display(description=_("opening balance"))
+    def opening_in_words(self, row: BankAccount) -> str:
+        return "-" if row.opening is None else with_currency(row.opening, row.currency)
+
     @admin.display(description=_("state"))
     def state_of(self, row: BankAccount) -> str:
         return gettext("Open") if row.is_open else gettext("Closed")
@@ -245,7 +237,7 @@ menu.describe(
     {
         "wallets_bankaccount_changelist": _(
             "The accounts of the institution: where the money of the wallets is, and own funds. "
-            "An administrator adds them."
+            "Two administrators add, change and close them."
         ),
     }
 )

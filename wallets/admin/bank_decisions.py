@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from users import menu
 from users.actions import Action, Facts, WithActions, by
+from users.approvals.second import actors_dependent_on
 from users.change_lists.columns import NAMES
 from users.history import actor_in_words, names_of
 from users.menu import MenuSection
@@ -24,7 +25,10 @@ ANSWER: Final = "wallets.answer_bankdecision"
 
 
 def decisions_to_answer(member: Any) -> Any:
-    return BankDecision.objects.open().exclude(asked_by=f"staff:{member.pk}")
+    """Decisions of others that wait for this member, who does not depend on them."""
+    if not member.has_perm(ANSWER):
+        return BankDecision.objects.none()
+    return BankDecision.objects.open().exclude(asked_by__in=actors_dependent_on(member))
 
 
 menu.add(
@@ -34,6 +38,8 @@ menu.add(
     permission="wallets.view_bankdecision",
     waiting=decisions_to_answer,
     order=30,
+    counts_for="approvals",
+    since="asked_at",
 )
 menu.describe(
     {

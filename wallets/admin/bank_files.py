@@ -20,6 +20,7 @@ from iocash import errors
 from iocash.http import problems
 from users import menu, pages
 from users.actions import Action, Facts, Searched, WithActions, address_of, by
+from users.approvals.second import actors_dependent_on
 from users.change_lists.columns import NAMES
 from users.change_lists.exports import amount
 from users.history import actor_name, name_actors
@@ -84,8 +85,7 @@ def discard_from_page(request: HttpRequest, file: BankFile, values: dict[str, An
 
 def rehearse_approval(request: HttpRequest, file: BankFile, values: dict[str, Any]) -> Facts:
     """What is confirmed: the account, the sum, the hash, and who has built it."""
-    if file.created_by == by(request).actor:
-        raise files.file_refusal(files.OWN_FILE)
+    files.require_other_builder(file, by(request))
     if values["sha256"] != file.hash:
         raise files.file_refusal(files.OTHER_FILE)
     text = gettext("All its payments are sent. Their clients can't cancel them any more.")
@@ -294,9 +294,11 @@ def download(request: HttpRequest, file_id: Any) -> HttpResponse:
 
 
 def files_to_approve(member: Any) -> Any:
-    """Files that wait for this member: others have built them."""
-    waiting = BankFile.objects.built() if member.has_perm(APPROVE) else BankFile.objects.none()
-    return waiting.exclude(created_by=f"staff:{member.pk}")
+    """Files that wait for this member: others have built them, of whom the member does not
+    depend."""
+    if not member.has_perm(APPROVE):
+        return BankFile.objects.none()
+    return BankFile.objects.built().exclude(created_by__in=actors_dependent_on(member))
 
 
 menu.add(
@@ -306,6 +308,8 @@ menu.add(
     permission="wallets.view_bankfile",
     waiting=files_to_approve,
     order=10,
+    counts_for="approvals",
+    since="created_at",
 )
 menu.describe(
     {

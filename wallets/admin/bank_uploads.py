@@ -16,6 +16,7 @@ from iocash import errors
 from iocash.http import problems
 from users import menu
 from users.actions import Action, Facts, WithActions, address_of, by
+from users.approvals.second import actors_dependent_on
 from users.change_lists.columns import NAMES
 from users.history import actor_name, name_actors
 from users.menu import MenuSection
@@ -48,7 +49,11 @@ EFFECTS: Final = {
 
 
 def uploads_to_release(member: Any) -> Any:
-    return BankUpload.objects.waiting().exclude(uploaded_by=f"staff:{member.pk}")
+    """Uploads that wait for this member: others have uploaded them, of whom the member does not
+    depend."""
+    if not member.has_perm(RELEASE):
+        return BankUpload.objects.none()
+    return BankUpload.objects.waiting().exclude(uploaded_by__in=actors_dependent_on(member))
 
 
 menu.add(
@@ -58,6 +63,8 @@ menu.add(
     permission="wallets.view_bankupload",
     waiting=uploads_to_release,
     order=35,
+    counts_for="approvals",
+    since="uploaded_at",
 )
 menu.describe(
     {
@@ -190,8 +197,7 @@ class RefuseForm(LedgerForm):
 
 def rehearse_release(request: HttpRequest, upload: BankUpload, values: dict[str, Any]) -> Facts:
     """What is confirmed: who has uploaded what, and what it will do."""
-    if upload.uploaded_by == by(request).actor:
-        raise uploads.upload_refusal(uploads.OWN_UPLOAD)
+    uploads.require_other(upload, by(request))
     if values["sha256"] != upload.hash:
         raise uploads.upload_refusal(uploads.OTHER_HASH)
     return [*upload_facts(upload), *facts_of_content(upload)]

@@ -6,6 +6,7 @@ import json
 from typing import Any, Final
 
 from django.contrib import admin
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
@@ -13,29 +14,51 @@ from django.utils.translation import gettext_lazy as _
 
 from users import menu
 from users.actions import Action, Facts, WithActions, by
+from users.approvals.second import actors_dependent_on
 from users.change_lists.columns import NAMES
 from users.history import actor_in_words, names_of
 from users.menu import MenuSection
 from wallets.admin.forms import LedgerForm
-from wallets.bank import reports
+from wallets.bank import safeguarding_reports
 from wallets.bank.apart import WhyApart
-from wallets.models import SafeguardingReport
+from wallets.models import SafeguardingReport, SafeguardingSignature
 
 VIEW: Final = "wallets.view_safeguardingreport"
+SIGN: Final = "wallets.add_safeguardingsignature"
 FIGURES: Final = (
     ("wallets", _("Balances of the wallets")),
     ("suspense", _("Lines in suspense")),
     ("returned", _("Returned to payers, not yet debited")),
     ("setApart", _("Lines set apart")),
     ("opening", _("Before the first statement")),
+    ("walletsAtBeginning", _("Wallets at the first statement")),
+    ("ownFundsAtBeginning", _("Own funds at the first statement")),
+    ("missingBeforeFirstStatement", _("Missing since the first statement")),
     ("mustBeInBank", _("Must be in the bank")),
     ("inBank", _("Is in the bank")),
     ("difference", _("Difference")),
     ("missingForMovementsSetApart", _("Missing for movements set apart")),
 )
 
+
+def reports_to_sign(member: Any) -> Any:
+    """Reports that wait for this member: those with less than two signatures, none of them by the
+    member, or by somebody of whom the member depends."""
+    if not member.has_perm(SIGN):
+        return SafeguardingReport.objects.none()
+    signatures = SafeguardingSignature.objects.filter(report=OuterRef("pk"))
+    signed = signatures.filter(Q(place=2) | Q(actor__in=actors_dependent_on(member)))
+    return SafeguardingReport.objects.filter(~Exists(signed))
+
+
 menu.add(
-    MenuSection.BANK, _("Safeguarding"), "wallets_safeguardingreport_changelist", permission=VIEW
+    MenuSection.BANK,
+    _("Safeguarding"),
+    "wallets_safeguardingreport_changelist",
+    permission=VIEW,
+    waiting=reports_to_sign,
+    counts_for="approvals",
+    since="created_at",
 )
 menu.describe(
     {
@@ -55,7 +78,7 @@ class SignForm(LedgerForm):
 
 
 def sign_off(request: HttpRequest, report: SafeguardingReport, values: dict[str, Any]) -> str:
-    reports.sign_report(report, by(request))
+    safeguarding_reports.sign_report(report, by(request))
     return gettext("Signed off.")
 
 
@@ -63,7 +86,7 @@ def report_download(kind: str, media: str) -> Any:
     """Answer a report as a file."""
 
     def run(request: HttpRequest, report: SafeguardingReport, values: Any) -> HttpResponse:
-        content = report.content if kind == "json" else reports.as_csv(report)
+        content = report.content if kind == "json" else safeguarding_reports.as_csv(report)
         name = f"safeguarding-{report.day.isoformat()}.{kind}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return HttpResponse(content, content_type=media, headers=headers)
@@ -82,12 +105,16 @@ def figures_of(position: dict[str, Any]) -> Facts:
         text = gettext("%(amount)s %(currency)s, %(count)s movements, the oldest of %(oldest)s")
         oldest = each["oldest"][:10]
         found.append((label, text % (each | {"currency": currency, "oldest": oldest})))
-    for each in position.get("movementsSetApart", ()):
+    for each in position["movementsSetApart"]:
         label = gettext("Movements set apart: %(reason)s") % {
             "reason": WhyApart(each["reason"]).label
         }
         text = gettext("%(amount)s %(currency)s, %(count)s movements, the oldest of %(oldest)s")
         found.append((label, text % (each | {"currency": currency, "oldest": each["oldest"][:10]})))
+    for each in position["accounts"]:
+        if day := each.get("withoutStatementSince"):
+            text = gettext("No statement since %(day)s. Nothing contradicts what it says.")
+            found.append((each["iban"], text % {"day": day}))
     return found
 
 
@@ -102,7 +129,7 @@ class SafeguardingReportAdmin(WithActions):
         Action(
             name="sign",
             label=_("Sign off"),
-            permission="wallets.add_safeguardingsignature",
+            permission=SIGN,
             form=SignForm,
             do=sign_off,
             is_available=lambda report: report.signatures.count() < 2,

@@ -12,10 +12,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from iocash import errors, money
+from iocash import money
 from iocash.http import problems
 from users.actions import Facts, by
-from users.models import Client, idempotency
+from users.models import idempotency
 from wallets import posting
 from wallets.admin.facts import amount_facts, read_again, wallet_facts, with_currency
 from wallets.admin.forms import MovementForm
@@ -64,14 +64,8 @@ class Submission:
 
 
 def cash_in_or_adjustment(obj: Wallet, *, kind: str, wallet: Any = None, **values: Any) -> Order:
-    """Build the cash-in or the adjustment. `wallet` is in forms that select the wallet: unused.
-
-    Raises:
-        CashInsFromBank: a line of the bank becomes the cash-in; another would be a second one.
-    """
+    """Build the cash-in or the adjustment. `wallet` is in forms that select the wallet: unused."""
     if kind == MovementForm.CASH_IN:
-        if obj.client.cash_ins == Client.CashIns.BANK:
-            raise errors.CashInsFromBank()
         return CashIn(wallet_id=obj.id, **values)
     return Adjust(wallet_id=obj.id, is_debit=kind == MovementForm.DOWN, **values)
 

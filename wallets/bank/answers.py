@@ -28,8 +28,8 @@ from wallets.bank.messages.reasons import DUPLICATES, reason_in_words
 from wallets.bank.messages.xml import Unreadable
 from wallets.models import BankFile, BankPayment, BankReport, BankUpload
 from wallets.orders.bank_files import RejectByBank, SettleByBank
-from wallets.orders.bank_lines import BANK
 from wallets.orders.base import Order, Outcome
+from wallets.orders.payments import BANK
 
 KEY: Final = f"{OWN_KEY}bank-"
 """How the keys of what the bank says begin."""

@@ -37,9 +37,10 @@ SET_APART: Final = """
     JOIN wallets_movement AS movement
         ON movement.client_id = outcome.client_id AND movement.id = outcome.movement_id
     WHERE outcome.status = 'APART' AND outcome.client_id = ANY(%s) AND movement.currency = %s
+      AND movement.settled_at >= %s
     GROUP BY outcome.reason ORDER BY outcome.reason
 """
-"""The movements that are set apart, by the reason."""
+"""The movements since the beginning that are set apart, by the reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ RETRIED: Final = (
     Suspense.NO_WALLET,
     Suspense.NO_CASH_OUT,
     Suspense.NO_CASH_IN,
+    Suspense.BOOKED_BEFORE,
     Suspense.NOT_SENT,
     Suspense.RETURNED,
     Suspense.WALLET_NOT_READY,

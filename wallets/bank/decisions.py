@@ -14,6 +14,7 @@ from django.db import IntegrityError
 from iocash import errors, money
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
+from users.approvals.second import require_two_people
 from users.models import Client
 from users.models.events import By
 from wallets import posting
@@ -84,6 +85,7 @@ def answer_decision(decision: BankDecision, *, by: By, is_approved: bool) -> Ban
     Raises:
         InvalidFields: it was answered before, or the same person has asked; or it can't be carried
             out any more. It stays open.
+        PermissionDenied: the two are not independent, or one is no active member of staff any more.
         Refused: the ledger does not allow it. It stays open.
     """
     with single_transaction():
@@ -94,6 +96,7 @@ def answer_decision(decision: BankDecision, *, by: By, is_approved: bool) -> Ban
             raise not_possible(errors.Message("This decision was answered already."))
         if locked.asked_by == by.actor:
             raise not_possible(errors.Message("Another person must answer: you have asked for it."))
+        require_two_people(locked.asked_by, by.actor)
         locked.answered_by, locked.answered_at = by.actor, clock.now()
         locked.is_approved = is_approved
         locked.save(update_fields=["answered_by", "answered_at", "is_approved"])

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_noop
 from iocash import errors, money
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
+from users.approvals.second import require_two_people
 from users.models.events import STAFF, By
 from users.staff.records import note_about
 from wallets import posting
@@ -189,12 +190,12 @@ def approve_file(*, file_id: UUID, sha256: str, by: By) -> BankFile:
     Raises:
         InvalidFields: it does not wait for approval, has another hash, was built by the caller, or
             the bank would refuse it now: its account is closed, or its day has passed.
+        PermissionDenied: the two are not independent, or one is no active member of staff any more.
     """
     with single_transaction():
         file = locked(file_id)
         require_built(file)
-        if file.created_by == by.actor:
-            raise file_refusal(OWN_FILE)
+        require_other_builder(file, by)
         if file.hash != sha256:
             raise file_refusal(OTHER_FILE)
         require_sendable(file)
@@ -220,6 +221,17 @@ def require_sendable(file: BankFile) -> None:
     if file.execution_date < clock.today():
         words = "The execution date {day} has passed. Discard the file, and build another one."
         raise file_refusal(errors.Message(words, day=file.execution_date.isoformat()))
+
+
+def require_other_builder(file: BankFile, by: By) -> None:
+    """
+    Raises:
+        InvalidFields: the same person has built it.
+        PermissionDenied: the two are not independent, or one is no active member of staff any more.
+    """
+    if file.created_by == by.actor:
+        raise file_refusal(OWN_FILE)
+    require_two_people(file.created_by, by.actor)
 
 
 def discard_file(*, file_id: UUID, reason: str, by: By) -> BankFile:

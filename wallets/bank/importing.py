@@ -19,6 +19,7 @@ from django.db.models import Q, QuerySet
 
 from iocash.db import clock
 from iocash.errors import Message
+from wallets.bank import openings
 from wallets.bank.messages import camt
 from wallets.bank.messages.camt_entries import BookedEntry, Detail
 from wallets.bank.messages.xml import Unreadable
@@ -63,8 +64,8 @@ def store_file(
     `upload` is a file that staff have uploaded and released: the database requires it of staff.
 
     Raises:
-        Unreadable: it can't be read, is of the future, or is about an account that is not the
-            institution's.
+        Unreadable: it can't be read, is of the future, is about an account that is not the
+            institution's, or would rewrite what an account had before its first statement.
     """
     statements, digest = camt.read_statements(content), sha256(content).digest()
     require_past(statements)
@@ -82,12 +83,26 @@ def store_file(
             upload=upload,
         )
         new, known_lines = 0, 0
-        for place, each in enumerate(statements):
-            row = statement_of(file, place, each, accounts[each.account, each.currency])
+        for row, each in by_day(statements, file, accounts):
+            openings.require_opening_kept(row)
             store_with_lines(row, each)
+            openings.note_opening(row)
             new, known_lines = new + row.new_entries, known_lines + row.known_entries
     ids = frozenset(each.id for each in accounts.values())
     return StoredFile(file=file, is_known=False, accounts=ids, lines=new, known_lines=known_lines)
+
+
+def by_day(
+    statements: Sequence[camt.ReadStatement],
+    file: BankStatementFile | None,
+    accounts: dict[tuple[str, str], BankAccount],
+) -> list[tuple[BankStatement, camt.ReadStatement]]:
+    """The statements of a file by their days, not saved: banks write them in any order."""
+    rows = [
+        (statement_of(file, place, each, accounts[each.account, each.currency]), each)
+        for place, each in enumerate(statements)
+    ]
+    return sorted(rows, key=lambda row: (openings.first_day_of(row[0]), row[0].page, row[0].place))
 
 
 def require_past(statements: Sequence[camt.ReadStatement]) -> None:

@@ -1,26 +1,30 @@
 """Find what explains the lines of statements: wallets, cash-outs, and cash-ins of clients.
 
-A batch of lines is matched with a few queries. Nothing is locked: the orders check again.
+A batch of lines is matched with a few queries. No lock is kept: the orders check again.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
 from iocash import money
 from users.models import Client
 from users.models.events import By
+from wallets.bank.repeated import NEAR
 from wallets.models import BankLine, BankOutcome, Movement, Wallet
 from wallets.models.bank_lines import Suspense
-from wallets.orders.bank_lines import BANK, ExplainLine, key_of_line
+from wallets.orders.bank_lines import ExplainLine, key_of_line
+from wallets.orders.payments import BANK
 
 ID: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}(?![0-9a-f])")
 IBAN_BEGINS: Final = re.compile(r"(?=([A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}))")
@@ -46,6 +50,11 @@ class Found:
     cash_ins: dict[str, list[Movement]] = field(default_factory=lambda: defaultdict(list))
     """The cash-ins without a line, by reference: ordered over the API, or before the bank was the
     source of the client's cash-ins."""
+    before_switch: dict[tuple[UUID, int], list[Movement]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """The cash-ins without a line of clients whose source was switched to the bank, by wallet and
+    amount."""
 
 
 def match(lines: Sequence[BankLine]) -> list[Answer]:
@@ -98,7 +107,10 @@ def returned(line: BankLine, cash_out: Movement | None) -> Answer:
 
 def credit(line: BankLine, found: Found) -> Answer:
     """The cash-in that a credit pays, if there is one; else a new one to the wallet that it names,
-    unless the client orders its cash-ins over the API."""
+    unless the client orders its cash-ins over the API.
+
+    It is in doubt if a cash-in without a line can be this credit, and it is not certain which.
+    """
     clients = found.clients[line.account_id]
     named = [
         wallet
@@ -113,31 +125,41 @@ def credit(line: BankLine, found: Found) -> Answer:
     if len(wallets) > 1:
         return Suspense.SEVERAL_WALLETS
     wallet = next(iter(wallets.values()), None)
-    paid = cash_in_of(line, found, wallet)
-    if paid is not None:
-        return explained_by(line, paid)
+    paid = cash_ins_like(line, found)
+    certain = [each for each in paid if wallet is None or each.wallet_id == wallet.id]
+    if len(certain) == 1:
+        found.cash_ins[certain[0].reference or ""].remove(certain[0])
+        return explained_by(line, certain[0])
     if wallet is not None and clients[wallet.client_id].cash_ins == Client.CashIns.BANK:
-        return cash_in(line, wallet)
+        is_in_doubt = paid or can_be_booked_before(line, wallet, clients[wallet.client_id], found)
+        return Suspense.BOOKED_BEFORE if is_in_doubt else cash_in(line, wallet)
     has_callers = any(each.cash_ins == Client.CashIns.API for each in clients.values())
     return Suspense.NO_CASH_IN if wallet or has_callers else Suspense.NO_WALLET
 
 
-def cash_in_of(line: BankLine, found: Found, wallet: Wallet | None) -> Movement | None:
-    """The only cash-in with the reference and the amount of a line; each is used once."""
+def cash_ins_like(line: BankLine, found: Found) -> list[Movement]:
+    """The cash-ins without a line that have a reference and the amount of a line."""
     candidates = {
-        each.id: (name, each)
+        each.id: each
         for name in named_references(line)
         for each in found.cash_ins.get(name, ())
         if each.amount == line.amount
         and each.currency == line.currency
         and each.client_id in found.clients[line.account_id]
-        and (wallet is None or each.wallet_id == wallet.id)
     }
-    if len(candidates) != 1:
-        return None
-    name, only = next(iter(candidates.values()))
-    found.cash_ins[name].remove(only)
-    return only
+    return [*candidates.values()]
+
+
+def can_be_booked_before(line: BankLine, wallet: Wallet, client: Client, found: Found) -> bool:
+    """Whether a cash-in of the wallet without a line, from before its client's source was switched
+    to the bank, can be this credit: of its amount, and near its date.
+
+    Staff and many clients order cash-ins without a reference.
+    """
+    return is_switched_since(client, line.booking_date) and any(
+        abs(line.booking_date - each.created_at.date()) <= NEAR
+        for each in found.before_switch.get((wallet.id, line.amount), ())
+    )
 
 
 def cash_in(
@@ -233,19 +255,51 @@ def find_named(lines: Sequence[BankLine]) -> Found:
     cash_outs = Movement.objects.filter(client__in=clients, id__in=named, type="CASH_OUT")
     cash_outs = cash_outs.select_related("bank_file").defer("bank_file__content")
     found.movements = {each.id.hex: each for each in cash_outs} if named else {}
-    names = {name for line in incoming for name in named_references(line)}
-    for movement in unexplained_cash_ins(clients, names) if names else ():
-        found.cash_ins[movement.reference or ""].append(movement)
+    find_cash_ins(incoming, found)
     return found
 
 
-def unexplained_cash_ins(clients: Iterable[UUID], references: Iterable[str]) -> Iterator[Movement]:
-    """The cash-ins of clients that have one of these references, and no line."""
+def find_cash_ins(lines: Sequence[BankLine], found: Found) -> None:
+    """Read the cash-ins without a line that the credits can be."""
+    clients = {pk for each in found.clients.values() for pk in each}
+    names = {name for line in lines for name in named_references(line)}
+    switched = wallets_switched_lately(lines, found)
+    unexplained = unexplained_cash_ins(clients)
+    for movement in unexplained.filter(reference__in=names) if names else ():
+        found.cash_ins[movement.reference or ""].append(movement)
+    amounts = {line.amount for line in lines}
+    for movement in unexplained.filter(wallet__in=switched, amount__in=amounts) if switched else ():
+        found.before_switch[movement.wallet_id, movement.amount].append(movement)
+
+
+def wallets_switched_lately(lines: Sequence[BankLine], found: Found) -> list[UUID]:
+    """The named wallets of clients whose source was switched to the bank lately; usually none.
+
+    A cash-in that was being posted at the switch holds the lock of its wallet. So the locks are
+    taken and given back: what is read afterwards has it.
+    """
+    first = min((line.booking_date for line in lines), default=date.max)
+    named = {each.id: each.client_id for some in found.wallets.values() for each in some}
+    clients = {pk: each for some in found.clients.values() for pk, each in some.items()}
+    switched = [pk for pk in sorted(named) if is_switched_since(clients[named[pk]], first)]
+    if switched:
+        rows = Wallet.objects.filter(id__in=switched).order_by("id")
+        with transaction.atomic():
+            list(rows.select_for_update(no_key=True).values_list("id"))
+    return switched
+
+
+def is_switched_since(client: Client, day: date) -> bool:
+    """Whether its source was switched to the bank not long before a day, or after it."""
+    since = client.cash_ins_since if client.cash_ins == Client.CashIns.BANK else None
+    return since is not None and day <= since.date() + NEAR
+
+
+def unexplained_cash_ins(clients: Iterable[UUID]) -> QuerySet[Movement]:
+    """The cash-ins of clients that have no line, the oldest first."""
     explained = BankOutcome.objects.filter(movement=OuterRef("pk"))
-    rows = Movement.objects.filter(
-        client__in=clients, reference__in=references, type="CASH_IN", status="SUCCESS"
-    )
-    yield from rows.filter(~Exists(explained)).order_by("created_at", "id")
+    rows = Movement.objects.filter(client__in=clients, type="CASH_IN", status="SUCCESS")
+    return rows.filter(~Exists(explained)).order_by("created_at", "id")
 
 
 def hex_of(text: str) -> str:

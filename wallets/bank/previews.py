@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from wallets.bank import booking, importing, matching
+from wallets.bank import booking, importing, matching, openings
 from wallets.bank.answers import ends_by_report
 from wallets.bank.messages import camt, pain002
 from wallets.bank.messages.camt import ReadStatement
@@ -67,9 +67,8 @@ def preview_statements(content: bytes) -> StatementPreview:
     accounts = importing.accounts_of(statements, rows)
     first: list[BankLine] = []
     known = 0
-    for place, each in enumerate(statements):
-        account = accounts[each.account, each.currency]
-        statement = importing.statement_of(None, place, each, account)
+    for statement, each in importing.by_day(statements, None, accounts):
+        openings.require_opening_kept(statement)
         if not importing.brings_lines(statement):
             continue
         new, found = new_and_known(statement, each.entries)

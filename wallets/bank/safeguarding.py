@@ -2,9 +2,22 @@
 
 For the accounts of a currency that hold the money of the same clients:
 
-    wallets + suspense + returned + set apart + what was there before the first statement
-        - movements without a line - movements set apart
+    wallets + suspense + returned + set apart + own funds at the beginning
+        - movements since the beginning without a line - movements set apart
         = closing balance + lines that no statement has yet
+
+The beginning is the first day of the first statement. The opening balance that each account has
+stored (`wallets.bank.openings`) had to cover the wallets then:
+
+    own funds at the beginning = opening balances - wallets at the beginning
+
+Both are constants, so this surplus explains no later loss. If it is below zero, money is missing
+since then; only own money that is paid in later and set apart covers it. Movements from before the
+beginning that a line of the first PATIENCE days explains were in transit: they are not in the
+wallets at the beginning. A later line can't explain such a movement without a difference.
+
+An account whose last camt.053 is older than PATIENCE is wrong: nobody would contradict a forged
+one. So is an account that never had one, after that time. A closed account without money is not.
 
 A notified line counts as money in the bank until the statement of its day: if that does not have
 it, the equation is wrong until people have found out why.
@@ -33,7 +46,11 @@ from wallets.bank.apart import SET_APART, ApartSum, missing_for
 from wallets.models import BankAccount, BankStatement, SafeguardingReport
 
 PATIENCE: Final = timedelta(days=5)
-"""A movement without a line, or a line in suspense, that is older makes a report wrong."""
+"""A movement without a line, a line in suspense, or a last statement that is older makes a report
+wrong."""
+
+NEVER: Final = date(9999, 1, 1)
+"""The beginning while there is no statement."""
 
 LINES: Final = """
     SELECT CASE WHEN outcome.status IN ('MATCHED', 'ASSIGNED') THEN 'explained'
@@ -72,35 +89,34 @@ BALANCES: Final = """
     WHERE client_id = ANY(%s) AND currency = %s
 """
 WITHOUT_LINE: Final = """
-    WITH undone AS MATERIALIZED (
-        SELECT first.id FROM wallets_movement AS first
-        JOIN wallets_movement AS back ON back.reversal_of_id = first.id
-            AND back.client_id = first.client_id AND back.counterparty_id IS NULL
-            AND back.status = 'SUCCESS'
-        WHERE first.client_id = ANY(%s) AND first.currency = %s AND first.status = 'SUCCESS'
-          AND first.counterparty_id IS NULL AND NOT EXISTS (
-              SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.movement_id = first.id
-          ) AND NOT EXISTS (
-              SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.movement_id = back.id
+    WITH open AS MATERIALIZED (
+        SELECT movement.type, movement.amount, movement.settled_at,
+               coalesce(movement.reversal_of_id, movement.id) AS whole
+        FROM wallets_movement AS movement
+        WHERE movement.client_id = ANY(%s) AND movement.currency = %s
+          AND movement.counterparty_id IS NULL AND movement.status = 'SUCCESS'
+          AND NOT EXISTS (
+              SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.movement_id = movement.id
           )
-        GROUP BY first.id, first.amount HAVING first.amount + sum(back.amount) = 0
+    ), undone AS (
+        SELECT whole FROM open GROUP BY whole HAVING sum(amount) = 0
     )
-    SELECT movement.type, sum(movement.amount)::bigint, count(*), min(movement.settled_at),
-           min(movement.settled_at) FILTER (
-               WHERE movement.settled_at >= %s AND undone.id IS NULL
-           ),
-           coalesce(sum(movement.amount) FILTER (
-               WHERE movement.settled_at < %s AND undone.id IS NULL
-           ), 0)::bigint
-    FROM wallets_movement AS movement
-    LEFT JOIN undone ON undone.id = coalesce(movement.reversal_of_id, movement.id)
-    WHERE movement.client_id = ANY(%s) AND movement.currency = %s
+    SELECT type, sum(amount)::bigint, count(*), min(settled_at),
+           min(settled_at) FILTER (WHERE undone.whole IS NULL)
+    FROM open LEFT JOIN undone ON undone.whole = open.whole
+    WHERE settled_at >= %s GROUP BY type ORDER BY type
+"""
+BEFORE: Final = """
+    SELECT coalesce(sum(movement.amount), 0)::bigint FROM wallets_movement AS movement
+    WHERE movement.client_id = ANY(%s) AND movement.currency = %s AND movement.settled_at < %s
       AND movement.counterparty_id IS NULL AND movement.status = 'SUCCESS'
       AND NOT EXISTS (
-          SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.movement_id = movement.id
+          SELECT FROM wallets_bankoutcome AS outcome
+          JOIN wallets_bankline AS line ON line.id = outcome.line_id
+          WHERE outcome.movement_id = movement.id AND line.booking_date <= %s
       )
-    GROUP BY movement.type ORDER BY movement.type
 """
+"""What the wallets had at the beginning, without what was in transit then."""
 ELSEWHERE: Final = """
     SELECT wallet.currency, sum(wallet.balance)::bigint FROM wallets_wallet AS wallet
     WHERE wallet.balance > 0 AND NOT EXISTS (
@@ -115,33 +131,29 @@ ELSEWHERE: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """The movements of a type without a line: their sum, number, and the time of the oldest.
-
-    `waiting_since` is that of the oldest since the first statement: a line can come for it.
-    `before` is the sum of those before it.
-    """
+    """The movements of a type since the beginning without a line: their sum, their number, and the
+    time of the oldest. `waiting_since` is that of the oldest that was not reversed as a whole."""
 
     type: str
     amount: int
     count: int
     oldest: datetime
     waiting_since: datetime | None
-    before: int
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """An account: the balance before its first statement, the closing balance and its day, and what
+    """An account: the stored opening balance and its day, the closing balance and its day, and what
     its lines add up to.
 
-    `unconfirmed` are notified lines that a statement can still have. `missing` are those of a day
-    whose statement does not have them: they are not in the bank. `oldest_unconfirmed` is when the
-    first of both was imported.
+    `last_day` is that of its last camt.053, also of one without balances. `unconfirmed` are
+    notified lines that a statement can still have. `missing` are those of a day whose statement
+    does not have them: they are not in the bank. `oldest_unconfirmed` is when the first of both was
+    imported.
     """
 
     account: BankAccount
-    first_day: date | None
-    opening: int
+    last_day: date | None
     closing: int | None
     day: Any
     lines: int
@@ -150,8 +162,27 @@ class Balance:
     oldest_unconfirmed: datetime | None = None
 
     @property
+    def opening(self) -> int:
+        return self.account.opening or 0
+
+    @property
     def is_right(self) -> bool:
-        return self.closing == self.opening + self.lines and not self.missing
+        """Whether its statements and its lines agree; a new account has neither."""
+        if self.last_day is None:
+            return not self.lines and not self.missing
+        is_known = self.account.opening is not None
+        return is_known and self.closing == self.opening + self.lines and not self.missing
+
+    @property
+    def silent_since(self) -> date:
+        """The day of its last camt.053; of an account that never had one, when it was added."""
+        return self.last_day or self.account.created_at.date()
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether its last camt.053 is older than PATIENCE, so nothing contradicts what it says."""
+        is_empty = self.closing == 0 or (self.last_day is None and not self.lines)
+        is_over = is_empty and not self.account.is_open
+        return not is_over and now.date() - self.silent_since > PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +192,7 @@ class SafeguardingPosition:
     currency: str
     balances: tuple[Balance, ...]
     wallets: int
+    before: int
     suspense: int
     returned: int
     apart: int
@@ -174,8 +206,8 @@ class SafeguardingPosition:
         """What must be in the bank."""
         without = sum(each.amount for each in self.unmatched)
         without += sum(each.amount for each in self.movements_apart)
-        own = self.suspense + self.returned + self.apart + self.opening
-        return self.wallets + own - without
+        other = self.suspense + self.returned + self.apart + self.opening - self.before
+        return self.wallets + other + self.shortfall - without
 
     @property
     def opening(self) -> int:
@@ -183,18 +215,22 @@ class SafeguardingPosition:
         return sum(each.opening for each in self.balances)
 
     @property
+    def own_at_beginning(self) -> int:
+        """What the accounts had at the beginning beside the money of the wallets: own funds."""
+        return max(0, self.opening - self.before)
+
+    @property
     def shortfall(self) -> int:
-        """What movements before the first statements have brought, and the bank did not have then.
+        """What was missing at the beginning, and no own money that came later covers.
 
         The opening balance is what the bank says: it must cover what the wallets had.
         """
-        return max(0, sum(each.before for each in self.unmatched) - self.opening)
+        return max(0, self.before - self.opening - max(0, self.apart))
 
     @property
     def uncovered(self) -> int:
         """What wallets got by movements that are set apart, and the institution has not paid in."""
-        before = sum(each.before for each in self.unmatched)
-        return missing_for(self.movements_apart, self.opening - max(0, before) + self.apart)
+        return missing_for(self.movements_apart, self.opening - self.before + self.apart)
 
     @property
     def banked(self) -> int:
@@ -211,6 +247,7 @@ class SafeguardingPosition:
         waiting += filter(None, (self.oldest_suspense, self.oldest_returned))
         waiting += [each.oldest_unconfirmed for each in self.balances if each.oldest_unconfirmed]
         is_late = any(now - each > PATIENCE for each in waiting)
+        is_late |= any(each.is_late(now) for each in self.balances)
         is_whole = not self.difference and not self.shortfall and not self.uncovered
         return is_whole and not is_late and all(each.is_right for each in self.balances)
 
@@ -242,21 +279,21 @@ def position_of(accounts: Sequence[BankAccount], clients: Sequence[UUID]) -> Saf
     sums = {state: amount for state, (amount, *_) in lines.items()}
     ((wallets,),) = fetch_rows(BALANCES, [[*clients], currency])
     balances = tuple(bank_balance(each) for each in accounts)
-    first = min(filter(None, (each.first_day for each in balances)), default=date.max)
-    begin = datetime.combine(first, time.min, UTC)
-    owned = [[*clients], currency]
-    values = [*owned, begin, begin, *owned]
+    first = min(filter(None, (each.opening_date for each in accounts)), default=NEVER)
+    values = [[*clients], currency, datetime.combine(first, time.min, UTC)]
+    ((before,),) = fetch_rows(BEFORE, [*values, first + PATIENCE])
     return SafeguardingPosition(
         currency=currency,
         balances=balances,
         wallets=wallets,
+        before=before,
         suspense=sums.get("suspense", 0),
         returned=sums.get("returned", 0),
         apart=sums.get("apart", 0),
         oldest_suspense=lines["suspense"][2] if "suspense" in lines else None,
         unmatched=tuple(Unmatched(*row) for row in fetch_rows(WITHOUT_LINE, values)),
         oldest_returned=lines["returned"][2] if "returned" in lines else None,
-        movements_apart=tuple(ApartSum(*row) for row in fetch_rows(SET_APART, owned)),
+        movements_apart=tuple(ApartSum(*row) for row in fetch_rows(SET_APART, values)),
     )
 
 
@@ -264,13 +301,11 @@ def bank_balance(account: BankAccount) -> Balance:
     """The latest closing balance of an account, and what its lines add up to."""
     statements = BankStatement.objects.of_account(account).filter(closing__isnull=False)
     latest = statements.first()
-    first = BankStatement.objects.of_account(account).order_by("day", "page", "created_at").first()
+    last = BankStatement.objects.of_account(account).values_list("day", flat=True).first()
     closing, day = (latest.closing, latest.day) if latest else (None, None)
     until = day or date.min
     ((lines, unconfirmed, missing, oldest),) = fetch_rows(BOOKED, [until, until, account.id])
-    first_day, opening = (first.start or first.day, first.opening or 0) if first else (None, 0)
-    about = first_day, opening, closing, day, lines, unconfirmed, missing, oldest
-    return Balance(account, *about)
+    return Balance(account, last, closing, day, lines, unconfirmed, missing, oldest)
 
 
 def fetch_rows(statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
@@ -347,11 +382,13 @@ def position_as_json(position: SafeguardingPosition, now: datetime) -> dict[str,
         ],
         "missingForMovementsSetApart": text(position.uncovered),
         "opening": text(position.opening),
+        "walletsAtBeginning": text(position.before),
+        "ownFundsAtBeginning": text(position.own_at_beginning),
         "missingBeforeFirstStatement": text(position.shortfall),
         "mustBeInBank": text(position.held),
         "inBank": text(position.banked),
         "difference": text(position.difference),
-        "accounts": [balance_as_json(each) for each in position.balances],
+        "accounts": [balance_as_json(each, now) for each in position.balances],
     }
 
 
@@ -364,7 +401,7 @@ def sum_as_json(movements: Unmatched | ApartSum, currency: str) -> dict[str, Any
     }
 
 
-def balance_as_json(balance: Balance) -> dict[str, Any]:
+def balance_as_json(balance: Balance, now: datetime) -> dict[str, Any]:
     """The balances of an account as JSON; amounts are decimal texts."""
 
     def text(minor: int | None) -> str | None:
@@ -372,9 +409,10 @@ def balance_as_json(balance: Balance) -> dict[str, Any]:
 
     return {
         "iban": balance.account.iban,
-        "openingBalance": text(balance.opening),
+        "openingBalance": text(balance.account.opening),
         "closingBalance": text(balance.closing),
         "statementDay": balance.day.isoformat() if balance.day else None,
+        "withoutStatementSince": balance.silent_since.isoformat() if balance.is_late(now) else None,
         "linesAddUpTo": text(balance.lines),
         "notInStatementYet": text(balance.unconfirmed),
         "missingInStatement": text(balance.missing),

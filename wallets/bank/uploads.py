@@ -17,6 +17,7 @@ from iocash import errors
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
 from iocash.errors import Message
+from users.approvals.second import require_two_people
 from users.models.events import By
 from wallets.bank import answers, importing
 from wallets.bank.answers import Imported
@@ -77,6 +78,7 @@ def release_upload(upload: BankUpload, *, sha256: str, by: By) -> Released:
     Raises:
         InvalidFields: it was answered before, has another hash, the same person has uploaded it,
             or it can't be imported. It goes on waiting.
+        PermissionDenied: as `require_other`.
     """
     try:
         with single_transaction():
@@ -98,6 +100,7 @@ def refuse_upload(upload: BankUpload, *, by: By) -> BankUpload:
 
     Raises:
         InvalidFields: it was answered before, or the same person has uploaded it.
+        PermissionDenied: as `require_other`.
     """
     with single_transaction():
         return answer_upload(upload, by=by, is_released=False, shown=upload.hash)
@@ -108,18 +111,29 @@ def answer_upload(upload: BankUpload, *, by: By, is_released: bool, shown: str) 
 
     Raises:
         InvalidFields: it was answered before, has another hash, or the same person has uploaded it.
+        PermissionDenied: as `require_other`.
     """
     locked = BankUpload.objects.locked().get(id=upload.id)
     if locked.answered_at is not None:
         raise upload_refusal(ANSWERED)
-    if locked.uploaded_by == by.actor:
-        raise upload_refusal(OWN_UPLOAD)
+    require_other(locked, by)
     if locked.hash != shown:
         raise upload_refusal(OTHER_HASH)
     locked.answered_by, locked.answered_at = by.actor, clock.now()
     locked.is_released = is_released
     locked.save(update_fields=["answered_by", "answered_at", "is_released"])
     return locked
+
+
+def require_other(upload: BankUpload, by: By) -> None:
+    """
+    Raises:
+        InvalidFields: the same person has uploaded it.
+        PermissionDenied: the two are not independent, or one is no active member of staff any more.
+    """
+    if upload.uploaded_by == by.actor:
+        raise upload_refusal(OWN_UPLOAD)
+    require_two_people(upload.uploaded_by, by.actor)
 
 
 def upload_refusal(words: Message) -> errors.InvalidFields:

@@ -66,7 +66,8 @@ class LockedUser:
 
 @dataclass(slots=True)
 class LockedWallet(Labelled):
-    """A wallet's row, locked. Amounts are in minor units; `owner` is the status of its user.
+    """A wallet's row, locked. Amounts are in minor units; `owner` is the status of its user, and
+    `cash_ins` the source of its client's cash-ins, if an order needs it.
 
     `is_changed` concerns the columns of money only. The alias, DLT address and metadata are None
     unless an order needs or sets them, and a None is not written; without them there is no version.
@@ -88,6 +89,7 @@ class LockedWallet(Labelled):
     iban: str | None = None
     alert_below: int | None = None
     owner: str = field(default="", metadata=NOT_READ)
+    cash_ins: str = field(default="", metadata=NOT_READ)
     is_changed: bool = field(default=False, metadata=NOT_READ)
     alias: str | None = field(default=None, metadata=NOT_READ)
     dlt_address: str | None = field(default=None, metadata=NOT_READ)
@@ -129,6 +131,11 @@ class LockedWallet(Labelled):
         if self.status != "READY":
             raise errors.WalletNotReady(wallet_id=self.id, status=self.status)
         self.require_active_owner()
+
+    def require_cash_ins_by_order(self) -> None:
+        """Raise CashInsFromBank if statements of the bank bring the cash-ins of its client."""
+        if self.cash_ins == "BANK":
+            raise errors.CashInsFromBank()
 
     def require_active_owner(self) -> None:
         """Raise UserNotActive if the owner is not activated."""

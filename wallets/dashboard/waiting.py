@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from users import pages
 from users.approvals.acts import APPROVE
 from users.approvals.words import waiting_for_member
+from users.menu import MENU
 from users.models import Case, DutyState, KycDocument, Task, User, WebhookDelivery, WebhookEndpoint
 from users.templatetags.words import code_in_words
 from wallets.models import (
@@ -81,16 +82,20 @@ def tiles(user: Any, now: datetime) -> list[Tile]:
 
 
 def own_approvals(user: Any, now: datetime) -> Iterator[Tile]:
-    """What others asked for that the member of staff may decide about."""
+    """What others asked for that the member of staff may decide about, and what else needs two
+    people."""
     found = waiting_for_member(user).aggregate(count=Count("id"), since=Min("asked_at"))
-    yield waiting_tile(
+    others = MENU.waiting_besides("approvals", user)
+    tile = waiting_tile(
         _("Waiting for my approval"),
-        count=found["count"],
-        since=found["since"],
+        count=found["count"] + sum(each.count for each in others),
+        since=min(filter(None, [found["since"], *(each.since for each in others)]), default=None),
         now=now,
         address=reverse("admin:approvals"),
         unit=lambda count: ngettext("%(count)s request", "%(count)s requests", count),
     )
+    tile.details.extend(f"{each.label}: {each.count}" for each in others)
+    yield tile
 
 
 def own_tasks(user: Any, now: datetime) -> Iterator[Tile]:

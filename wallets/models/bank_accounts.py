@@ -31,6 +31,13 @@ class BankAccount(models.Model):
 
     It belongs to no client. `clients` are those whose money it holds; an account with own funds
     holds no client's. An account with several currencies is a row for each.
+
+    `opening` is what it had before its first booked statement, in signed minor units. It is written
+    once, and changed only by an older statement that leads to it.
+
+    Two people agree to what it is: `approval_id` is the approval of its last change, and the row
+    and its clients are what that approval says. What a command has made (`system:…`) has none until
+    its first change.
     """
 
     class Purpose(models.TextChoices):
@@ -57,6 +64,9 @@ class BankAccount(models.Model):
     booked_by = models.CharField(
         _("lines are booked by"), max_length=12, choices=BookedBy, default=BookedBy.STATEMENT
     )
+    opening = models.BigIntegerField(_("opening balance"), null=True)
+    opening_date = models.DateField(_("first day of statements"), null=True)
+    approval_id = models.UUIDField(null=True)
     actor = models.CharField(max_length=60)
     created_at = models.DateTimeField(_("added"), db_default=Now(), editable=False)
     closed_at = models.DateTimeField(_("closed"), null=True)
@@ -75,6 +85,17 @@ class BankAccount(models.Model):
             models.CheckConstraint(
                 name="bank_account_booked_by_is_known",
                 condition=Q(booked_by__in=["STATEMENT", "NOTIFICATION"]),
+            ),
+            models.CheckConstraint(
+                name="bank_account_opening_has_its_day",
+                condition=Q(opening=None, opening_date=None)
+                | Q(opening__isnull=False, opening_date__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="bank_account_is_added_by_two_people",
+                condition=Q(purpose="OWN_FUNDS")
+                | Q(approval_id__isnull=False)
+                | Q(actor__startswith="system:"),
             ),
             models.CheckConstraint(name="bank_account_has_a_holder", condition=~Q(holder_name="")),
             models.CheckConstraint(

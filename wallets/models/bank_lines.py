@@ -41,6 +41,7 @@ class Suspense(models.TextChoices):
     ENDED = "movement_not_pending", _("The payment out was rejected or cancelled")
     RETURNED = "returned", _("A returned payment that names no payment out")
     NO_CASH_IN = "no_cash_in", _("No cash-in of the client has its reference and amount")
+    BOOKED_BEFORE = "booked_before", _("A cash-in of the client without a line can be this credit")
     REVERSED = "reversed", _("The bank has reversed an earlier entry")
     REPEATED = "repeated", _("The same entry is in a statement more than once")
     NOT_NOTIFIED = "not_notified", _("The statement has it, but no notification had it")

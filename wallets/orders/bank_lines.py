@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from iocash import errors
-from users.models.events import By
 from users.models.idempotency import OWN_KEY
 from users.models.ids import new_id
 from wallets.books import Books
@@ -21,9 +20,6 @@ from wallets.books.bank import LockedOutcome
 from wallets.orders.bank_files import ReturnCashOut, SettleByBank
 from wallets.orders.base import Needs, Outcome, WalletOrder
 from wallets.orders.payments import CashIn
-
-BANK: Final = By("system:bank")
-"""The actor of what statements bring."""
 
 ONCE: Final = frozenset({"bank_line_is_explained_once", "bank_outcome_names_a_movement_once"})
 

@@ -49,6 +49,8 @@ class Needs(NamedTuple):
     """The tables, wallets and unique values of the resources to add."""
     labels: tuple[UUID, ...] = ()
     """The wallets whose alias, DLT address and metadata to read after they are locked."""
+    sources: tuple[UUID, ...] = ()
+    """The clients whose source of cash-ins is read."""
     staff: tuple[str, ...] = ()
     """The actors whose acts of the last 24 hours count; they are locked before all rows."""
     numbers: int = 0

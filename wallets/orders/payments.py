@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from iocash import errors
 from users.models.approvals import ApprovalKind
+from users.models.events import By
 from wallets.books import Books
 from wallets.books.deeds import WatchedAct
 from wallets.books.rows import Leg, LockedWallet
 from wallets.orders.base import MoneyOrder, Needs, Outcome, PartOrder, Payment
+
+BANK: Final = By("system:bank")
+"""The actor of what statements bring."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,8 @@ class CashIn(MoneyOrder):
         NotFound: the client has no such wallet.
         InvalidFields: `amount` is not one of the wallet's currency.
         CurrencyMismatch: the caller expects another currency.
+        CashInsFromBank: statements of the bank bring the cash-ins of the client, so this one would
+            be a second one. Only what the bank itself says is exempt, whoever approved the order.
         WalletNotReady, UserNotActive: the wallet or its owner may not receive.
         LimitExceeded: the balance would pass its ceiling, or the owner's limits be passed.
     """
@@ -35,6 +41,7 @@ class CashIn(MoneyOrder):
     is_watched = True
     refuses: ClassVar[errors.Refusals] = (
         *MoneyOrder.refuses,
+        errors.CashInsFromBank,
         errors.WalletNotReady,
         errors.UserNotActive,
         errors.LimitExceeded,
@@ -42,7 +49,10 @@ class CashIn(MoneyOrder):
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
-        return Needs(wallets=wallets, settles=wallets, limits=wallets, flows=wallets)
+        sources = () if self.by.actor == BANK.actor else (self.client_id,)
+        return Needs(
+            wallets=wallets, settles=wallets, limits=wallets, flows=wallets, sources=sources
+        )
 
     def deeds(self, books: Books) -> Sequence[WatchedAct]:
         currency = self.wallet(books).currency
@@ -50,6 +60,7 @@ class CashIn(MoneyOrder):
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)
+        wallet.require_cash_ins_by_order()
         wallet.require_ready()
         wallet.require_room(amount)
         if allowance := books.allowance(wallet):

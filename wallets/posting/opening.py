@@ -104,7 +104,10 @@ RESOURCES: Final = resources("resources", read.READ_RESOURCES) | resources(
 
 
 READS: Final = {
-    "owners": Read(read.READ_OWNERS, of_owners("wallets")),
+    "owners": Read(
+        read.READ_OWNERS,
+        lambda asking: (*of_owners("wallets")(asking), asking.needs.sources),
+    ),
     "balances": Read(read.READ_BALANCES, of_owners("limits", limits.TOP)),
     "flows": Read(read.READ_FLOWS, of_owners("flows", limits.TOP)),
     "keys": Read(
@@ -184,11 +187,11 @@ def open_books(
         wallets={row[0]: LockedWallet(*row) for row in rows(wallets)},
         **found,
     )
-    status_of = {user_id: status for user_id, status, _ in owners}
+    owner_of = {user_id: (status, source or "") for user_id, status, _, source in owners}
     for wallet in books.wallets.values():
-        wallet.owner = status_of.get(wallet.user_id, "")
+        wallet.owner, wallet.cash_ins = owner_of.get(wallet.user_id, ("", ""))
     read.add_labels(books, labels)
-    levels = {user_id: level for user_id, _, level in owners}
+    levels = {user_id: level for user_id, _, level, _ in owners}
     books.allowances = read.allowances(books, asking.needs.limits, levels, balances, flows)
     expire_overdue(pipeline, books, clients)
     return books

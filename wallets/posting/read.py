@@ -96,9 +96,15 @@ def locks(orders: Sequence[Order], clients: Collection[UUID]) -> tuple[Locks, UU
 
 
 READ_OWNERS = f"""
-    SELECT id, status, {EFFECTIVE_LEVEL} FROM users_user
-    WHERE id = ANY({OWNERS}) AND client_id = ANY(%s)
+    SELECT owner.id, owner.status, owner.level, source.cash_ins
+    FROM (
+        SELECT id, client_id, status, {EFFECTIVE_LEVEL} AS level FROM users_user
+        WHERE id = ANY({OWNERS}) AND client_id = ANY(%s)
+    ) AS owner
+    LEFT JOIN users_client AS source ON source.id = owner.client_id AND source.id = ANY(%s)
 """  # noqa: S608
+"""The owners of wallets; and the source of the cash-ins of those clients that the last value names.
+It is read after the wallets are locked, so an order that comes after a change of it sees it."""
 
 
 def balances_of(owners: str) -> str:

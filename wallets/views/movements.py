@@ -93,7 +93,6 @@ class MovementView(OrderView):
         if kind == Movement.Type.CASH_OUT:
             return CashOut(account_id=account_id, **bank, **about)
         self.caller.require("cash-in:write")
-        self.caller.require_own_cash_ins()
         return CashIn(**about)
 
     def create(
@@ -182,7 +181,6 @@ class MovementListView(MovementView):
             *Transfer.refuses,
             *CashOut.refuses,
             *CashIn.refuses,
-            errors.CashInsFromBank,
             errors.Overloaded,
         ),
         spends_proof=True,
@@ -292,7 +290,7 @@ class BatchView(MovementView):
         keyed=True,
         answers=BatchAnswer,
         dry_run=BatchDryRun,
-        refuses=(*Batch.refuses, errors.CashInsFromBank, errors.Overloaded),
+        refuses=(*Batch.refuses, errors.Overloaded),
         spends_proof=True,
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:

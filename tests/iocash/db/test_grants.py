@@ -90,7 +90,10 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_caseentry": (KEPT, "text"),
     "users_task": (ERASED, "done_at, done_by, due_on, owner"),
     "users_taskchange": (ERASED, ""),
-    "wallets_bankaccount": (KEPT, "bic, booked_by, closed_at, holder_name"),
+    "wallets_bankaccount": (
+        KEPT,
+        "approval_id, bic, booked_by, closed_at, holder_name, opening, opening_date",
+    ),
     "wallets_bankaccount_clients": (ERASED, ""),
     "wallets_bankdecision": (KEPT, "answered_at, answered_by, is_approved"),
     "wallets_bankline": (KEPT, "confirmed_by_id, is_open, reason"),

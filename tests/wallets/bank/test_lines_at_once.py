@@ -13,6 +13,7 @@ from wallets import posting
 from wallets.bank import booking, decisions
 from wallets.models import BankLine, BankOutcome, BankStatementFile, Movement
 from wallets.orders.bank_lines import ExplainLine
+from wallets.orders.payments import BANK
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,7 +48,7 @@ def test_line_is_assigned_or_booked_but_not_both(client_demo, alices, bobs):
         line, "ASSIGN", by=By("staff:1"), reason="Known", wallet=bobs
     )
     late = ExplainLine(
-        **people.about(alices),
+        **people.about(alices, by=BANK),
         line_id=line.id,
         amount=people.decimal(1_00),
         currency="EUR",
@@ -66,7 +67,7 @@ def test_same_line_is_booked_once_for_two_wallets(client_demo, alices, bobs):
     line = BankLine.objects.get()
     orders = [
         ExplainLine(
-            **people.about(wallet),
+            **people.about(wallet, by=BANK),
             line_id=line.id,
             amount=people.decimal(1_00),
             currency="EUR",

@@ -10,10 +10,10 @@ from iocash import errors
 from tests.support import bank, people
 from tests.support.camt import incoming
 from tests.support.cash_outs import a_cash_out, end
+from users.models.events import By
 from wallets import posting
 from wallets.admin import submit
 from wallets.admin.forms import MovementForm
-from wallets.models import Wallet
 from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashOut
 from wallets.orders.payments import CashIn
 
@@ -49,12 +49,13 @@ def test_return_comes_from_where_the_cash_out_went(client_demo, alices, is_calle
     assert account.lines.count() == 2 - is_called_so
 
 
-def test_staff_add_no_cash_in_that_the_bank_brings(client_demo, bobs):
+def test_staff_add_no_cash_in_that_the_bank_brings(client_demo, bobs, one_person_acts):
     bank.an_account(client_demo)
+    about = people.about(bobs, by=By("staff:1"), amount=Decimal(1))
+    del about["wallet_id"]
+    order = submit.cash_in_or_adjustment(bobs, kind=MovementForm.CASH_IN, **about)
     with pytest.raises(errors.CashInsFromBank):
-        submit.cash_in_or_adjustment(
-            Wallet.objects.get(id=bobs.id), kind=MovementForm.CASH_IN, amount=Decimal(1)
-        )
+        posting.submit(order)
 
 
 def test_credit_of_a_cash_in_by_the_api_is_not_booked_after_a_change(client_demo, bobs):

@@ -46,6 +46,10 @@ def test_client_of_the_bank_orders_no_cash_in(api, client_demo, wallet, alices, 
     client_demo.save(update_fields=["cash_ins"])
     sent = {"movements": [body]} if is_batch else body
     answer = api.post(f"{path}/batch" if is_batch else path, sent, key="two")
-    assert (answer.status, answer.code) == (403, "cash_ins_from_bank")
+    if is_batch:
+        assert (answer.status, answer.code) == (409, "batch_refused")
+        assert answer.json["conflict"]["items"][0]["code"] == "cash_ins_from_bank"
+    else:
+        assert (answer.status, answer.code) == (403, "cash_ins_from_bank")
     alices.refresh_from_db()
     assert alices.balance == 101_00

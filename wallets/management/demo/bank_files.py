@@ -43,7 +43,7 @@ def make_bank_files(client_id: UUID, staff: list[By]) -> None:
         holder_name=HOLDER,
         currency="EUR",
         purpose=BankAccount.Purpose.SAFEGUARDING,
-        actor=builder.actor,
+        actor="system:seed_demo",
     )
     account.clients.set(Client.objects.filter(id=client_id))
     to_send = Movement.objects.filter(client=client_id, currency="EUR").to_send()
