@@ -80,7 +80,7 @@ def uploaded_or_refused(request: HttpRequest, file: Any, kind: str) -> BankUploa
         words = errors.translated(refused.words, gettext)
     except errors.InvalidFields as refused:
         words = errors.translated(refused.errors[0].detail, gettext)
-    except DatabaseError as error:
+    except (DatabaseError, errors.Overloaded) as error:
         words = explain_refusal(problems.refusal(error, request))[1]
     else:
         text = gettext("Uploaded. Another person must release it before anything is booked.")

@@ -165,6 +165,17 @@ class BankLine(models.Model):
                 name="bank_line_new",
             ),
             models.Index(fields=["account", "booking_date", "id"], name="bank_line_of_account"),
+            models.Index(
+                fields=["account"],
+                include=["sign", "amount"],
+                condition=Q(parent__isnull=True, confirmed_by__isnull=False),
+                name="bank_line_sums",
+            ),
+            models.Index(
+                fields=["account", "booking_date"],
+                condition=Q(parent__isnull=True, confirmed_by__isnull=True),
+                name="bank_line_unconfirmed",
+            ),
         ]
 
     def __str__(self) -> str:
