@@ -1,6 +1,6 @@
 """The process that parses documents: one with limits for each of them.
 
-`python -m users.documents.sandbox FD` waits on a socket for the jobs of `users.documents.processes`.
+`python -m users.documents.sandbox FD` waits on a socket for the jobs of `processes`.
 """
 
 from __future__ import annotations

@@ -87,16 +87,16 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="bankline",
             index=models.Index(
-                condition=models.Q(("parent__isnull", True), ("confirmed_by__isnull", False)),
+                condition=models.Q(("confirmed_by__isnull", False), ("parent__isnull", True)),
                 fields=["account"],
-                include=["sign", "amount"],
+                include=("sign", "amount"),
                 name="bank_line_sums",
             ),
         ),
         migrations.AddIndex(
             model_name="bankline",
             index=models.Index(
-                condition=models.Q(("parent__isnull", True), ("confirmed_by__isnull", True)),
+                condition=models.Q(("confirmed_by__isnull", True), ("parent__isnull", True)),
                 fields=["account", "booking_date"],
                 name="bank_line_unconfirmed",
             ),

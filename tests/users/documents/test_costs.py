@@ -15,8 +15,8 @@ from threading import BoundedSemaphore
 import pytest
 
 from iocash import errors
-from tests.support import hostile_files, ordinary_files
 from iocash.processes import ROOT, run_job, send_job
+from tests.support import hostile_files, ordinary_files
 from users.documents import MOST_BYTES, PDF, WrongDocument, jpeg, media_type_of, png, processes
 from users.documents.processes import FORKER, INSPECT
 

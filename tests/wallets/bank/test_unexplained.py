@@ -14,6 +14,7 @@ from tests.support import audited, bank, barrier, people
 from tests.support.camt import incoming
 from tests.support.constraints import refused_by
 from users.models import Barrier
+from users.models import barrier as barriers
 from wallets.bank import safeguarding, unexplained
 from wallets.models import SafeguardingReport, UnexplainedMovement
 
@@ -123,8 +124,6 @@ def test_movement_of_an_open_transaction_is_not_missed(client_demo, bobs):
 
 def advance() -> None:
     """Advance the barrier as far as the open transactions let it."""
-    from users.models import barrier as barriers  # noqa: PLC0415 (it has the name of the support)
-
     barriers.advance()
 
 

@@ -15,13 +15,13 @@ FORKER: Final = Forker("wallets.bank.messages.sandbox")
 READ: Final = Job(
     FORKER,
     "read",
-    cpu=10,
-    seconds=20,
+    cpu=15,
+    seconds=25,
     memory=500 * MEGABYTE,
     patience=8,
     room=BoundedSemaphore(1),
 )
-"""One file at a time in each process of the server. The largest file takes 5 s and 300 MB."""
+"""One file at a time in each process of the server. The largest file takes some 8 s and 200 MB."""
 
 
 def parsed(kind: str, content: bytes) -> Any:

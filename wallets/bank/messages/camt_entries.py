@@ -209,13 +209,14 @@ def details_of(
 
 def stated_payment(element: Element) -> StatedPayment:
     """Read a payment of an entry."""
+    base, parties = detail_of(element), element.find("RltdPties")
     return StatedPayment(
         amounts=tuple(stated_amounts(element)),
         has_amount=element.find("Amt") is not None,
         sign=None if element.find("CdtDbtInd") is None else read_text(element, "CdtDbtInd"),
         reference=read_reference(element, "Refs/AcctSvcrRef"),
-        texts=tuple(telling_texts(element)),
-        detail={sign: detail_of(element, sign) for sign in PARTIES},
+        texts=(*telling_texts(element), base.end_to_end, base.remittance),
+        detail={sign: with_party(base, parties, sign) for sign in PARTIES},
     )
 
 
@@ -227,37 +228,40 @@ def stated_amounts(element: Element) -> Iterator[StatedAmount]:
 
 
 def telling_texts(detail: Element) -> Iterator[str]:
-    """The texts by which a payment can be told from another."""
-    for name in ("TxId", "EndToEndId", "InstrId"):
+    """More texts by which a payment can be told from another."""
+    for name in ("TxId", "InstrId"):
         yield read_reference(detail, f"Refs/{name}")
     for names in PARTIES.values():
         for name in names:
             party = detail.find(f"RltdPties/{name}")
             yield read_account(party)
             yield "" if party is None else read_text(party, "Nm", "Pty/Nm")
-    yield remittance_of(detail)
 
 
-def detail_of(element: Element, sign: int) -> Detail:
-    """Read a payment, without its amount."""
-    parties, returned = element.find("RltdPties"), element.find("RtrInf")
-    party, account = PARTIES[sign]
-    name = iban = target = ""
-    if parties is not None:
-        name = read_text(parties, f"{party}/Nm", f"{party}/Pty/Nm")
-        iban = read_account(parties.find(account))
-        target = read_account(parties.find("CdtrAcct")) if sign > 0 else ""
+def detail_of(element: Element) -> Detail:
+    """Read a payment, without its amount and its other party."""
+    returned = element.find("RtrInf")
     return Detail(
         amount=0,
         end_to_end=read_reference(element, "Refs/EndToEndId"),
         payment=read_reference(element, "Refs/PmtInfId"),
         message=read_reference(element, "Refs/MsgId"),
-        name=name,
-        iban=iban,
-        target=target,
         remittance=remittance_of(element),
         is_return=returned is not None,
         reason="" if returned is None else read_text(returned, "Rsn/Cd", "Rsn/Prtry", "RtrRsn/Cd"),
+    )
+
+
+def with_party(base: Detail, parties: Element | None, sign: int) -> Detail:
+    """The payment of a credit (1) or of a debit (-1), with its other party."""
+    if parties is None:
+        return base
+    party, account = PARTIES[sign]
+    return replace(
+        base,
+        name=read_text(parties, f"{party}/Nm", f"{party}/Pty/Nm"),
+        iban=read_account(parties.find(account)),
+        target=read_account(parties.find("CdtrAcct")) if sign > 0 else "",
     )
 
 

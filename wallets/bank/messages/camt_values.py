@@ -101,7 +101,7 @@ def read_text(element: Element, *paths: str, longest: int = LONGEST_NAME) -> str
 
 def squeeze(text: str) -> str:
     """A text on one line."""
-    return SPACE.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def read_reference(element: Element, *paths: str) -> str:

@@ -125,14 +125,20 @@ def require_no_type(element: Element) -> None:
         Unreadable: it has one.
     """
     if element is not None and element.getroottree().docinfo.internalDTD is not None:
-        words = "The file has a document type (DTD), which messages of banks never have."
-        raise Unreadable(Message(words))
+        raise document_type()
+
+
+def document_type() -> Unreadable:
+    words = "The file has a document type (DTD), which messages of banks never have."
+    return Unreadable(Message(words))
 
 
 def refusal_of(error: Exception, content: bytes, encoding: str | None) -> Exception:
     """Why a document can't be parsed; ForeignEncoding: only in the encoding that it declares."""
     if encoding is None and not is_utf8(content) and not content.startswith(BYTE_ORDER):
         return ForeignEncoding()
+    if b"<!DOCTYPE" in content[:1000]:
+        return document_type()
     return Unreadable(reason(error))
 
 

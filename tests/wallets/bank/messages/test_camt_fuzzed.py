@@ -107,8 +107,7 @@ def test_changed_elements_never_make_another_amount(seed, changes):
     """Elements are removed, repeated and moved, signs swapped, and the text is encoded anew."""
     try:
         statements = parse_statements(changed(EXAMPLE, changes, random.Random(seed)))
-    except Unreadable as refused:
-        assert str(refused)
+    except Unreadable:
         return
     for statement in statements:
         for entry in statement.entries:
@@ -123,8 +122,7 @@ def test_changed_elements_never_make_another_amount(seed, changes):
 def test_changed_answer_is_read_or_refused(seed, changes):
     try:
         report = parse_report(changed(ANSWER, changes, random.Random(seed)))
-    except Unreadable as refused:
-        assert str(refused)
+    except Unreadable:
         return
     assert report.payments.keys() <= {"E1", "E2"}
     assert {each.amount for each in report.payments.values()} <= {None, 4}
