@@ -65,7 +65,7 @@ def xml_files(folder: Path, refused: list[OSError]) -> Iterator[Path]:
 def day_and_page(path: Path) -> tuple[Any, ...]:
     """The day, the page and the name of a file."""
     try:
-        statements = camt.read_statements(content_of_path(path))
+        statements = camt.read_outlines(content_of_path(path))
     except (Unreadable, OSError):
         return date.max, 0, path.name
     first = min(statements, key=lambda each: (each.end or each.created or date.max, each.page))

@@ -51,7 +51,7 @@ def store_upload(content: bytes, *, kind: str, name: str, by: By) -> BankUpload:
         Overloaded: other files are being read.
     """
     if kind == Kind.STATEMENT:
-        statements = camt.read_statements(content)
+        statements = camt.read_outlines(content)
         importing.require_past(statements)
         importing.accounts_of(statements, BankAccount.objects.all())
     else:

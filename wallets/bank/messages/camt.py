@@ -82,6 +82,16 @@ def read_statements(content: bytes) -> list[ReadStatement]:
     return [statement_of_json(each) for each in parsed("camt", content)]
 
 
+def read_outlines(content: bytes) -> list[ReadStatement]:
+    """Read the statements of a file, each with only its latest entry: that takes little memory.
+
+    Raises:
+        Unreadable: as `read_statements`.
+        Overloaded: other files are being read.
+    """
+    return [statement_of_json(each) for each in parsed("outlines", content)]
+
+
 def statement_of_json(values: list[Any]) -> ReadStatement:
     """A statement that the other process has packed."""
     found = dict(zip(STATEMENT, values, strict=True))

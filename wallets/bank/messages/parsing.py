@@ -7,7 +7,7 @@ wanted stays in memory.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from iocash.errors import Message
@@ -124,6 +124,21 @@ def parse_statements(content: bytes) -> list[ReadStatement]:
     ]
     require_sane(statements)
     return statements
+
+
+def parse_outlines(content: bytes) -> list[ReadStatement]:
+    """Parse the statements of a file, and keep the latest entry of each.
+
+    Raises:
+        Unreadable: as `parse_statements`.
+    """
+    found = parse_statements(content)
+    return [
+        replace(
+            each, entries=tuple(sorted(each.entries, key=lambda entry: entry.booking_date)[-1:])
+        )
+        for each in found
+    ]
 
 
 def statements_in_file(content: bytes, encoding: str | None = None) -> StatementsInFile:

@@ -21,6 +21,7 @@ from wallets.bank.messages import parsing
 
 PARSERS: Final[dict[str, Callable[[bytes], object]]] = {
     "camt": parsing.parse_statements,
+    "outlines": parsing.parse_outlines,
     "pain.002": parsing.parse_report,
 }
 

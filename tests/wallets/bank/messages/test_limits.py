@@ -10,7 +10,7 @@ import pytest
 
 from iocash import errors
 from tests.support import large_statements as large
-from tests.support.camt import Statement, incoming
+from tests.support.camt import IBAN, Line, Statement, incoming
 from wallets.bank.messages import apart, camt, pain002, parsing
 from wallets.bank.messages.xml import MOST_BYTES, Unreadable
 
@@ -60,6 +60,15 @@ def test_file_of_another_process_is_the_file_that_was_parsed():
     content = content.replace(b"<CreDtTm>T23:00:00Z", b"<CreDtTm>2026-11-26T23:00:00Z")
     for each in (content, EXAMPLE.xml()):
         assert camt.read_statements(each) == parsing.parse_statements(each)
+
+
+def test_outline_has_the_latest_entry():
+    content = Statement(
+        lines=(Line(amount="5.00", day="2026-11-27"), Line(amount="1.00", day="2026-11-25"))
+    ).xml()
+    (outline,) = camt.read_outlines(content)
+    assert [each.amount for each in outline.entries] == [5_00]
+    assert outline.account == IBAN
 
 
 def test_file_that_takes_too_much_is_refused(monkeypatch):
