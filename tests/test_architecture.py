@@ -40,6 +40,7 @@ from wallets.models import (
     Movement,
     SafeguardingSignature,
     StatementFile,
+    UnexplainedMovement,
     Wallet,
 )
 
@@ -241,7 +242,8 @@ def test_every_model_is_in_the_back_office_except_sixteen():
     staff. Preferences are changed in one's account. The page of a case shows its entries and
     subjects, that of a task its changes, that of a closing its payments, that of a wallet its
     notices and statement files, and that of a bank file its payments and answers. The streams of
-    a webhook endpoint are numbers of the worker. Thresholds have a page of their own."""
+    a webhook endpoint are numbers of the worker. Thresholds have a page of their own. Unexplained
+    movements are an index of the reports."""
     missing = {model for model in own_models() if not admin.site.is_registered(model)}
     shown_with_another = {
         *(BankPayment, BankReport, CaseEntry, CaseSubject, ClosingPayment, DormancyNotice),
@@ -250,6 +252,7 @@ def test_every_model_is_in_the_back_office_except_sixteen():
     hidden = {
         *(Barrier, DutyState, Key, KycDocument, PhoneUse, Preferences, RecoveryCode, Sandbox),
         Threshold,
+        UnexplainedMovement,
         WebhookStream,
     }
     assert missing == hidden | shown_with_another

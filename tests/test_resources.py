@@ -27,6 +27,7 @@ from wallets.models import (
     SafeguardingReport,
     SafeguardingSignature,
     StatementFile,
+    UnexplainedMovement,
 )
 
 OF_CLIENTS = [each for each in ALL if "/public/" not in each.route and each.route != "api/v1"]
@@ -58,6 +59,7 @@ def test_every_model_of_wallets_has_a_line():
         SafeguardingReport,
         SafeguardingSignature,
         StatementFile,
+        UnexplainedMovement,
     } == {*apps.get_app_config("wallets").get_models()}
 
 

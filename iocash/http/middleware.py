@@ -21,7 +21,9 @@ from django_otp.middleware import OTPMiddleware
 
 from iocash import errors
 from iocash.http import problems
+from iocash.http.parsing import content_length
 from iocash.http.rendering import JSON
+from iocash.http.unread import MOST_UPLOADED
 
 if TYPE_CHECKING:
     Base = MiddlewareMixin
@@ -70,6 +72,17 @@ class RequestMiddleware:
         if isinstance(response, HttpResponse):
             response.headers.setdefault("Content-Length", str(len(response.content)))
         return response
+
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponseBase | None:
+        """Refuse a body of a browser that is too large, before anything reads it.
+
+        Django would write its files to the disk, and only then ask who sends them.
+        """
+        if problems.is_api(request.path) or content_length(request) <= MOST_UPLOADED:
+            return None
+        words = "All files together can have {limit} MiB."
+        message = errors.Message(words, limit=MOST_UPLOADED // 2**20)
+        return problems.say(errors.BodyTooLarge(message, limit=MOST_UPLOADED), request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase:
         """Answer crashes outside of DRF's handler: in a renderer, or in a plain view."""

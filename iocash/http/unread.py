@@ -9,15 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 
 CHUNK = 256 * 1024
 
+MOST_UPLOADED: Final = 34 * 2**20
+"""Bytes of the largest body of a browser: a file of a bank has 32 MiB."""
+
+MOST_DRAINED: Final = 64 * 2**20
+"""A browser shows the refusal of a larger body only if the server has read all of it."""
+
 
 def draining(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
     """Wrap a WSGI application: read bodies to their end, up to the largest allowed size.
+
+    In the back office, up to `MOST_DRAINED`: people see why their file was refused.
 
     A longer body, or one without a length, still closes the connection. The shipped proxy refuses
     both.
@@ -26,7 +34,9 @@ def draining(application: Callable[..., Iterable[bytes]]) -> Callable[..., Itera
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         answer = application(environ, start_response)
         length = environ.get("CONTENT_LENGTH", "")
-        if length.isdecimal() and 0 < int(length) <= settings.MAX_DOCUMENT_BODY_BYTES:
+        is_office = environ.get("PATH_INFO", "").startswith("/admin/")
+        most = MOST_DRAINED if is_office else settings.MAX_DOCUMENT_BODY_BYTES
+        if length.isdecimal() and 0 < int(length) <= most:
             _drain(environ["wsgi.input"])
         return answer
 

@@ -24,6 +24,7 @@ from wallets.models import (
     Movement,
     SafeguardingSignature,
     StatementFile,
+    UnexplainedMovement,
     Wallet,
 )
 
@@ -53,6 +54,7 @@ def test_every_model_has_its_pages():
         DormancyNotice,
         SafeguardingSignature,
         StatementFile,
+        UnexplainedMovement,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from iocash.errors import Message
+from iocash.processes import FileRefused
 
 MOST_BYTES: Final = 5_000_000
 MOST_PIXELS: Final = 50_000_000
@@ -18,8 +19,8 @@ PNG: Final = "image/png"
 JPEG: Final = "image/jpeg"
 
 
-class WrongDocument(ValueError):
-    """The file is not accepted; `code` and `words` contain the reason."""
+class WrongDocument(FileRefused, ValueError):
+    """The document is not accepted; `code` and `words` contain the reason."""
 
     def __init__(self, code: str, words: Message) -> None:
         self.code, self.words = code, words

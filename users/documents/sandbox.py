@@ -1,55 +1,40 @@
-"""Processes that parse documents: one process with limits for each document.
+"""The process that parses documents: one with limits for each of them.
 
-`python -m users.documents.sandbox FD` loads the libraries once and waits on a socket. For each
-connection that it receives, it forks a process that sets its limits, reads a job, answers and
-exits. A crash affects that process only, and a fork takes milliseconds. The processes have no
-credentials in their environment, write no files, and exit with the server that started them.
+`python -m users.documents.sandbox FD` waits on a socket for the jobs of `processes`.
 """
 
 from __future__ import annotations
 
-import gc
 import json
-import os
-import resource
-import signal
 import socket
 import sys
-import time
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
+from iocash.processes import child
+from iocash.processes.child import Answer, Jobs
 from users.documents import drawing, inspection
-from users.documents.refusals import WrongDocument
-
-Answer = tuple[dict[str, Any], bytes]
-NICENESS = 5
-"""Lower priority than payments."""
 
 
-def inspect_job(content: bytes, media_type: str, number: int) -> Answer:
+def inspect_job(content: bytes, *, media_type: str) -> Answer:
     inspection.check_pdf(content)
     return {}, b""
 
 
-def count_job(content: bytes, media_type: str, number: int) -> Answer:
+def count_job(content: bytes, *, media_type: str) -> Answer:
     return {"pages": drawing.count_pages(content, media_type)}, b""
 
 
-def draw_job(content: bytes, media_type: str, number: int) -> Answer:
+def draw_job(content: bytes, *, media_type: str, number: int) -> Answer:
     return {}, drawing.render(content, media_type, number)
 
 
-def typeset_job(content: bytes, media_type: str, number: int) -> Answer:
+def typeset_job(content: bytes) -> Answer:
     from users.documents import typesetting  # noqa: PLC0415 (80 MB, which the others don't need)
 
     asked = json.loads(content)
     return {}, typesetting.typeset_document(asked["source"], asked["data"], asked["timestamp"])
 
 
-JOBS: dict[str, Callable[[bytes, str, int], Answer]] = {
+JOBS: Jobs = {
     "inspect": inspect_job,
     "count": count_job,
     "draw": draw_job,
@@ -57,72 +42,5 @@ JOBS: dict[str, Callable[[bytes, str, int], Answer]] = {
 }
 
 
-def serve_jobs(control: socket.socket) -> None:
-    """Fork a process for each connection, until the server closes its end."""
-    os.nice(NICENESS)
-    gc.freeze()
-    while True:
-        _, connections, _, _ = socket.recv_fds(control, 1, 1)
-        reap()
-        if not connections:
-            return
-        if os.fork() == 0:
-            control.close()
-            work(socket.socket(fileno=connections[0]))
-        os.close(connections[0])
-
-
-def reap() -> None:
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
-def work(connection: socket.socket) -> None:
-    """Run one job and exit in any case, so that this process never continues the loop above."""
-    status = 1
-    try:
-        with connection.makefile("rwb") as stream:
-            job = json.loads(stream.readline())
-            limit(job["cpu"], job["seconds"], job["memory"])
-            facts, content = do_job(job, stream.read(job["size"]))
-            stream.write(json.dumps(facts).encode() + b"\n" + content)
-        status = 0
-    finally:
-        os._exit(status)
-
-
-def do_job(job: dict[str, Any], content: bytes) -> Answer:
-    """Do the job. What a library makes of a hostile file is no concern but its name."""
-    try:
-        facts, picture = JOBS[job["name"]](content, job["media_type"], job["number"])
-    except WrongDocument as wrong:
-        return {"wrong": [wrong.code, wrong.words.pack()]}, b""
-    except (Exception, MemoryError) as error:  # noqa: BLE001
-        return {"failed": type(error).__name__}, b""
-    return facts | {"cpu": time.process_time()}, picture
-
-
-def limit(cpu: float, seconds: float, memory: int) -> None:
-    """Limit the CPU time, the time and the memory of this process.
-
-    `memory` is in bytes, in addition to the libraries. The signals of both timers kill a process
-    that does not handle them, even inside a library.
-    """
-    for kills, timer, time_left in (
-        (signal.SIGPROF, signal.ITIMER_PROF, cpu),
-        (signal.SIGALRM, signal.ITIMER_REAL, seconds),
-    ):
-        signal.signal(kills, signal.SIG_DFL)
-        signal.setitimer(timer, time_left)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
-    with suppress(FileNotFoundError):  # Linux only
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + memory
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-
-
 if __name__ == "__main__":
-    serve_jobs(socket.socket(fileno=int(sys.argv[1])))
+    child.serve_jobs(socket.socket(fileno=int(sys.argv[1])), JOBS)

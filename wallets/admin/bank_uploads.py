@@ -30,7 +30,7 @@ from wallets.bank.messages.camt import ReadStatement
 from wallets.bank.messages.xml import MOST_BYTES, Unreadable
 from wallets.bank.uploads import Released
 from wallets.models import BankAccount, BankUpload, Wallet
-from wallets.orders.bank_lines import BANK
+from wallets.orders.payments import BANK
 
 RELEASE: Final = "wallets.release_bankupload"
 Kind = BankUpload.Kind
@@ -88,7 +88,7 @@ def uploaded_or_refused(request: HttpRequest, file: Any, kind: str) -> BankUploa
         words = errors.translated(refused.words, gettext)
     except errors.InvalidFields as refused:
         words = errors.translated(refused.errors[0].detail, gettext)
-    except DatabaseError as error:
+    except (DatabaseError, errors.Overloaded) as error:
         words = explain_refusal(problems.refusal(error, request))[1]
     else:
         text = gettext("Uploaded. Another person must release it before anything is booked.")

@@ -184,6 +184,32 @@ EQUATIONS: Final = (
         ("wallets_bankline",),
     ),
     Equation(
+        "unexplained",
+        "a movement from or to the outside is on the list of the sweep until a line explains it",
+        BY_SUBJECT,
+        """
+        SELECT movement.id AS movement, movement.settled_at, movement.amount,
+               listed.amount AS listed
+        FROM wallets_movement AS movement
+        LEFT JOIN wallets_unexplainedmovement AS listed ON listed.movement_id = movement.id
+        WHERE movement.id BETWEEN %(first)s AND %(last)s AND CASE
+            WHEN listed.movement_id IS NOT NULL THEN
+                (movement.counterparty_id IS NULL AND movement.status = 'SUCCESS'
+                 AND (listed.client_id, listed.currency, listed.type, listed.amount,
+                      listed.settled_at)
+                     = (movement.client_id, movement.currency, movement.type, movement.amount,
+                        movement.settled_at)) IS NOT TRUE
+            ELSE movement.counterparty_id IS NULL AND movement.status = 'SUCCESS'
+                AND movement.settled_at
+                    < (SELECT max(swept_until) FROM wallets_safeguardingreport)
+                AND NOT EXISTS (
+                    SELECT FROM wallets_bankoutcome AS outcome
+                    WHERE outcome.movement_id = movement.id
+                ) END
+        """,
+        ("wallets_safeguardingreport",),
+    ),
+    Equation(
         "bank_uploads",
         "a file that staff have uploaded was released by another person before its import",
         AT_ONCE,

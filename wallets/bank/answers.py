@@ -56,19 +56,26 @@ class Imported:
     user_ids: Sequence[UUID] = ()
 
 
-def import_status(*, content: bytes, by: By, upload: BankUpload | None = None) -> Imported:
+def import_status(
+    *,
+    content: bytes,
+    by: By,
+    upload: BankUpload | None = None,
+    said: StatusReport | None = None,
+) -> Imported:
     """Import an answer of the bank.
 
     `upload` is an answer that staff have uploaded and released: the database requires it of staff.
-    The actor of the orders is the bank.
+    `said` is what it says, if it was read before. The actor of the orders is the bank.
 
     A payment that is rejected as a duplicate is not rejected here: the bank may have accepted the
     first one. What contradicts an earlier end of a cash-out is noted with the payment.
 
     Raises:
         Unreadable: it is no pain.002, or is of no file that was sent, or of other payments.
+        Overloaded: other files are being read.
     """
-    said = pain002.read_report(content)
+    said = pain002.read_report(content) if said is None else said
     digest = hashlib.sha256(content).digest()
     with single_transaction():
         file = answered_file(said)

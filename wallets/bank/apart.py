@@ -36,8 +36,8 @@ SET_APART: Final = """
     FROM wallets_bankoutcome AS outcome
     JOIN wallets_movement AS movement
         ON movement.client_id = outcome.client_id AND movement.id = outcome.movement_id
-    WHERE outcome.status = 'APART' AND outcome.client_id = ANY(%s) AND movement.currency = %s
-      AND movement.settled_at >= %s
+    WHERE outcome.status = 'APART' AND outcome.client_id = ANY(%(clients)s)
+      AND movement.currency = %(currency)s AND movement.settled_at >= %(begin)s
     GROUP BY outcome.reason ORDER BY outcome.reason
 """
 """The movements since the beginning that are set apart, by the reason."""

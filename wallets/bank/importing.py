@@ -57,17 +57,25 @@ class StoredFile:
 
 
 def store_file(
-    content: bytes, *, name: str, actor: str, upload: BankUpload | None = None
+    content: bytes,
+    *,
+    name: str,
+    actor: str,
+    upload: BankUpload | None = None,
+    read: Sequence[camt.ReadStatement] | None = None,
 ) -> StoredFile:
     """Store a file with its statements and lines; what was stored before is not stored again.
 
     `upload` is a file that staff have uploaded and released: the database requires it of staff.
+    `read` are its statements, if they were read before: reading in a transaction would idle in it.
 
     Raises:
         Unreadable: it can't be read, is of the future, is about an account that is not the
             institution's, or would rewrite what an account had before its first statement.
+        Overloaded: other files are being read.
     """
-    statements, digest = camt.read_statements(content), sha256(content).digest()
+    digest = sha256(content).digest()
+    statements = camt.read_statements(content) if read is None else read
     require_past(statements)
     with transaction.atomic():
         accounts = lock_accounts(statements)

@@ -31,7 +31,7 @@ they are not late: nothing is missing in the bank, and a line for one of them ma
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
@@ -42,7 +42,9 @@ from django.db import connection, transaction
 
 from iocash import money
 from iocash.db import clock
+from wallets.bank import unexplained
 from wallets.bank.apart import SET_APART, ApartSum, missing_for
+from wallets.bank.unexplained import WITHOUT_LINE
 from wallets.models import BankAccount, BankStatement, SafeguardingReport
 
 PATIENCE: Final = timedelta(days=5)
@@ -53,67 +55,67 @@ NEVER: Final = date(9999, 1, 1)
 """The beginning while there is no statement."""
 
 LINES: Final = """
-    SELECT CASE WHEN outcome.status IN ('MATCHED', 'ASSIGNED') THEN 'explained'
-                WHEN outcome.status = 'RETURNED' THEN 'returned'
-                WHEN outcome.status = 'IGNORED' THEN 'apart'
-                WHEN outcome.status = 'SPLIT' THEN 'split' ELSE 'suspense' END AS state,
-           sum(line.sign * line.amount)::bigint, count(*), min(
-               CASE WHEN outcome.status IS NULL
-                        THEN line.booking_date::timestamp AT TIME ZONE 'UTC'
-                    WHEN outcome.status = 'RETURNED' AND line.sign > 0 AND NOT EXISTS (
-                        SELECT FROM wallets_bankoutcome AS debit
-                        WHERE debit.pair_id = line.id AND debit.status = 'RETURNED'
-                    ) THEN outcome.created_at END)
+    SELECT 'suspense' AS state, sum(line.sign * line.amount)::bigint,
+           min(line.booking_date)::timestamp AT TIME ZONE 'UTC'
     FROM wallets_bankline AS line
-    LEFT JOIN wallets_bankoutcome AS outcome ON outcome.line_id = line.id
-    WHERE line.account_id = ANY(%s) AND outcome.status IS DISTINCT FROM 'SAME' GROUP BY state
-"""
-"""The lines by their state, and since when the oldest waits: one in suspense since the bank has
-booked it, and a credit to return since that was decided."""
-BOOKED: Final = """
-    SELECT coalesce(sum(sign * amount) FILTER (WHERE confirmed_by_id IS NOT NULL), 0)::bigint,
-           coalesce(sum(sign * amount) FILTER (
-               WHERE confirmed_by_id IS NULL AND booking_date > %s
-           ), 0)::bigint,
-           coalesce(sum(sign * amount) FILTER (
-               WHERE confirmed_by_id IS NULL AND booking_date <= %s
-           ), 0)::bigint,
-           min(created_at) FILTER (WHERE confirmed_by_id IS NULL)
-    FROM wallets_bankline AS line WHERE account_id = %s AND parent_id IS NULL AND NOT EXISTS (
-        SELECT FROM wallets_bankoutcome AS outcome
-        WHERE outcome.line_id = line.id AND outcome.status = 'SAME'
+    WHERE line.account_id = ANY(%(accounts)s) AND line.is_open AND NOT EXISTS (
+        SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.line_id = line.id
     )
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT CASE outcome.status WHEN 'RETURNED' THEN 'returned' ELSE 'apart' END,
+           sum(line.sign * line.amount)::bigint,
+           min(outcome.created_at) FILTER (
+               WHERE outcome.status = 'RETURNED' AND line.sign > 0 AND NOT EXISTS (
+                   SELECT FROM wallets_bankoutcome AS debit
+                   WHERE debit.pair_id = line.id AND debit.status = 'RETURNED'
+               )
+           )
+    FROM wallets_bankoutcome AS outcome JOIN wallets_bankline AS line ON line.id = outcome.line_id
+    WHERE outcome.decision_id IS NOT NULL AND outcome.status IN ('RETURNED', 'IGNORED')
+      AND line.account_id = ANY(%(accounts)s)
+    GROUP BY outcome.status
 """
+"""Lines in suspense, and what staff have decided: indexes have them without all other lines. And
+since when the oldest waits: one in suspense since the bank has booked it, and a credit to return
+since that was decided."""
+
+BOOKED: Final = """
+    WITH same AS (
+        SELECT line.id, line.sign * line.amount AS amount, line.confirmed_by_id
+        FROM wallets_bankoutcome AS outcome
+        JOIN wallets_bankline AS line ON line.id = outcome.line_id
+        WHERE outcome.decision_id IS NOT NULL AND outcome.status = 'SAME'
+          AND line.account_id = %(account)s AND line.parent_id IS NULL
+    ), unconfirmed AS (
+        SELECT sign * amount AS amount, booking_date > %(until)s AS is_ahead, created_at
+        FROM wallets_bankline WHERE account_id = %(account)s AND parent_id IS NULL
+          AND confirmed_by_id IS NULL AND id NOT IN (SELECT id FROM same)
+    ), confirmed AS (
+        SELECT sum(sign * amount)::bigint AS amount FROM wallets_bankline
+        WHERE account_id = %(account)s AND parent_id IS NULL AND confirmed_by_id IS NOT NULL
+    )
+    SELECT coalesce((SELECT amount FROM confirmed), 0) - coalesce(
+               (SELECT sum(amount) FROM same WHERE confirmed_by_id IS NOT NULL), 0)::bigint,
+           coalesce(sum(amount) FILTER (WHERE is_ahead), 0)::bigint,
+           coalesce(sum(amount) FILTER (WHERE NOT is_ahead), 0)::bigint, min(created_at)
+    FROM unconfirmed
+"""
+"""The sum of all lines comes from an index without reading the lines."""
+
 BALANCES: Final = """
     SELECT coalesce(sum(balance), 0)::bigint FROM wallets_wallet
     WHERE client_id = ANY(%s) AND currency = %s
 """
-WITHOUT_LINE: Final = """
-    WITH open AS MATERIALIZED (
-        SELECT movement.type, movement.amount, movement.settled_at,
-               coalesce(movement.reversal_of_id, movement.id) AS whole
-        FROM wallets_movement AS movement
-        WHERE movement.client_id = ANY(%s) AND movement.currency = %s
-          AND movement.counterparty_id IS NULL AND movement.status = 'SUCCESS'
-          AND NOT EXISTS (
-              SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.movement_id = movement.id
-          )
-    ), undone AS (
-        SELECT whole FROM open GROUP BY whole HAVING sum(amount) = 0
-    )
-    SELECT type, sum(amount)::bigint, count(*), min(settled_at),
-           min(settled_at) FILTER (WHERE undone.whole IS NULL)
-    FROM open LEFT JOIN undone ON undone.whole = open.whole
-    WHERE settled_at >= %s GROUP BY type ORDER BY type
-"""
 BEFORE: Final = """
     SELECT coalesce(sum(movement.amount), 0)::bigint FROM wallets_movement AS movement
-    WHERE movement.client_id = ANY(%s) AND movement.currency = %s AND movement.settled_at < %s
+    WHERE movement.client_id = ANY(%(clients)s) AND movement.currency = %(currency)s
+      AND movement.settled_at < %(begin)s
       AND movement.counterparty_id IS NULL AND movement.status = 'SUCCESS'
       AND NOT EXISTS (
           SELECT FROM wallets_bankoutcome AS outcome
           JOIN wallets_bankline AS line ON line.id = outcome.line_id
-          WHERE outcome.movement_id = movement.id AND line.booking_date <= %s
+          WHERE outcome.movement_id = movement.id AND line.booking_date <= %(in_transit)s
       )
 """
 """What the wallets had at the beginning, without what was in transit then."""
@@ -252,9 +254,13 @@ class SafeguardingPosition:
         return is_whole and not is_late and all(each.is_right for each in self.balances)
 
 
-def safeguarding_positions() -> list[SafeguardingPosition]:
-    """The equations of all safeguarding accounts, by currency."""
-    return [position_of(group, clients) for group, clients in account_groups()]
+def safeguarding_positions(swept: datetime | None = None) -> list[SafeguardingPosition]:
+    """The equations of all safeguarding accounts, by currency.
+
+    `swept` is when the last sweep of movements has ended, if that is known.
+    """
+    until = unexplained.swept_until() if swept is None else swept
+    return [position_of(group, clients, until) for group, clients in account_groups()]
 
 
 def account_groups() -> Iterator[tuple[Sequence[BankAccount], Sequence[UUID]]]:
@@ -272,16 +278,19 @@ def account_groups() -> Iterator[tuple[Sequence[BankAccount], Sequence[UUID]]]:
     yield from ((accounts, sorted(clients)) for accounts, clients in found)
 
 
-def position_of(accounts: Sequence[BankAccount], clients: Sequence[UUID]) -> SafeguardingPosition:
+def position_of(
+    accounts: Sequence[BankAccount], clients: Sequence[UUID], swept: datetime
+) -> SafeguardingPosition:
     """The equation of these accounts, which hold the money of these clients."""
-    currency = accounts[0].currency
-    lines = {row[0]: row[1:] for row in fetch_rows(LINES, [[each.id for each in accounts]])}
+    currency, ids = accounts[0].currency, [each.id for each in accounts]
+    lines = {row[0]: row[1:] for row in fetch_rows(LINES, {"accounts": ids})}
     sums = {state: amount for state, (amount, *_) in lines.items()}
     ((wallets,),) = fetch_rows(BALANCES, [[*clients], currency])
     balances = tuple(bank_balance(each) for each in accounts)
     first = min(filter(None, (each.opening_date for each in accounts)), default=NEVER)
-    values = [[*clients], currency, datetime.combine(first, time.min, UTC)]
-    ((before,),) = fetch_rows(BEFORE, [*values, first + PATIENCE])
+    about = {"clients": [*clients], "currency": currency, "swept": swept}
+    about |= {"begin": datetime.combine(first, time.min, UTC), "in_transit": first + PATIENCE}
+    ((before,),) = fetch_rows(BEFORE, about)
     return SafeguardingPosition(
         currency=currency,
         balances=balances,
@@ -290,10 +299,10 @@ def position_of(accounts: Sequence[BankAccount], clients: Sequence[UUID]) -> Saf
         suspense=sums.get("suspense", 0),
         returned=sums.get("returned", 0),
         apart=sums.get("apart", 0),
-        oldest_suspense=lines["suspense"][2] if "suspense" in lines else None,
-        unmatched=tuple(Unmatched(*row) for row in fetch_rows(WITHOUT_LINE, values)),
-        oldest_returned=lines["returned"][2] if "returned" in lines else None,
-        movements_apart=tuple(ApartSum(*row) for row in fetch_rows(SET_APART, values)),
+        oldest_suspense=lines["suspense"][1] if "suspense" in lines else None,
+        unmatched=tuple(Unmatched(*row) for row in fetch_rows(WITHOUT_LINE, about)),
+        oldest_returned=lines["returned"][1] if "returned" in lines else None,
+        movements_apart=tuple(ApartSum(*row) for row in fetch_rows(SET_APART, about)),
     )
 
 
@@ -303,14 +312,16 @@ def bank_balance(account: BankAccount) -> Balance:
     latest = statements.first()
     last = BankStatement.objects.of_account(account).values_list("day", flat=True).first()
     closing, day = (latest.closing, latest.day) if latest else (None, None)
-    until = day or date.min
-    ((lines, unconfirmed, missing, oldest),) = fetch_rows(BOOKED, [until, until, account.id])
+    values = {"account": account.id, "until": day or date.min}
+    ((lines, unconfirmed, missing, oldest),) = fetch_rows(BOOKED, values)
     return Balance(account, last, closing, day, lines, unconfirmed, missing, oldest)
 
 
-def fetch_rows(statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+def fetch_rows(
+    statement: str, values: Sequence[Any] | Mapping[str, Any] = ()
+) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*values])
+        cursor.execute(statement, values)
         return list(cursor.fetchall())
 
 
@@ -331,9 +342,10 @@ def make_report() -> SafeguardingReport | None:
         day = now.date()
         if SafeguardingReport.objects.filter(day=day).exists():
             return None
-        found = safeguarding_positions()
-        if not found:
+        if not BankAccount.objects.safeguarding().exists():
             return None
+        swept = unexplained.sweep()
+        found = safeguarding_positions(swept)
         elsewhere = fetch_rows(ELSEWHERE)
         content = json.dumps(
             {
@@ -353,6 +365,7 @@ def make_report() -> SafeguardingReport | None:
             is_right=all(each.is_right(now) for each in found) and not elsewhere,
             content=content,
             sha256=sha256(content.encode()).digest(),
+            swept_until=swept,
         )
 
 

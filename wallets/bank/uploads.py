@@ -50,9 +50,10 @@ def store_upload(content: bytes, *, kind: str, name: str, by: By) -> BankUpload:
     Raises:
         Unreadable: it can't be read, or is of no account or file of the institution.
         InvalidFields: it waits already.
+        Overloaded: other files are being read.
     """
     if kind == Kind.STATEMENT:
-        statements = camt.read_statements(content)
+        statements = camt.read_outlines(content)
         importing.require_past(statements)
         importing.accounts_of(statements, BankAccount.objects.all())
     else:
@@ -79,17 +80,24 @@ def release_upload(upload: BankUpload, *, sha256: str, by: By) -> Released:
         InvalidFields: it was answered before, has another hash, the same person has uploaded it,
             or it can't be imported. It goes on waiting.
         PermissionDenied: as `require_other`.
+        Overloaded: other files are being read. It goes on waiting.
     """
+    if upload.content is None:
+        raise upload_refusal(ERASED)
+    content, is_answer = bytes(upload.content), upload.kind == Kind.ANSWER
     try:
+        said = pain002.read_report(content) if is_answer else None
+        read = None if is_answer else camt.read_statements(content)
         with single_transaction():
             locked = answer_upload(upload, by=by, is_released=True, shown=sha256)
             if locked.content is None:
                 raise upload_refusal(ERASED)
-            content = bytes(locked.content)
-            if locked.kind == Kind.ANSWER:
-                answered = answers.import_status(content=content, by=by, upload=locked)
+            if said is not None:
+                answered = answers.import_status(content=content, by=by, upload=locked, said=said)
                 return Released(locked, answered=answered)
-            stored = importing.store_file(content, name=locked.name, actor=by.actor, upload=locked)
+            stored = importing.store_file(
+                content, name=locked.name, actor=by.actor, upload=locked, read=read
+            )
             return Released(locked, stored=stored)
     except Unreadable as unreadable:
         raise upload_refusal(unreadable.words) from unreadable

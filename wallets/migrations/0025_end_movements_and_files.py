@@ -200,7 +200,7 @@ REVOKE = f'REVOKE UPDATE {ADDED} ON wallets_bankfile FROM "{settings.DATABASE_RO
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
         ("users", "0021_add_source_of_cash_ins"),
-        ("wallets", "0023_import_bank_statements"),
+        ("wallets", "0024_guard_bank_accounts"),
     ]
 
     operations: ClassVar = [

@@ -424,7 +424,7 @@ def count(name: str, field: Any) -> Any:
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("wallets", "0023_import_bank_statements"),
+        ("wallets", "0026_list_unexplained_movements"),
     ]
 
     operations: ClassVar = [
@@ -478,24 +478,41 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(
+                        ("approval_id", None),
                         ("client__isnull", False),
                         ("decision_id", None),
+                        ("line__isnull", False),
                         ("movement__isnull", False),
                         ("pair", None),
                         ("status", "MATCHED"),
                         ("wallet__isnull", False),
                     ),
                     models.Q(
+                        ("approval_id", None),
                         ("client__isnull", False),
                         ("decision_id__isnull", False),
+                        ("line__isnull", False),
                         ("movement__isnull", False),
                         ("pair", None),
                         ("status", "ASSIGNED"),
                         ("wallet__isnull", False),
                     ),
                     models.Q(
+                        ("approval_id__isnull", False),
+                        ("client__isnull", False),
+                        ("decision_id", None),
+                        ("line", None),
+                        ("movement__isnull", False),
+                        ("pair", None),
+                        ("status", "APART"),
+                        ("wallet__isnull", False),
+                        models.Q(("reason", ""), _negated=True),
+                    ),
+                    models.Q(
+                        ("approval_id", None),
                         ("client", None),
                         ("decision_id__isnull", False),
+                        ("line__isnull", False),
                         ("movement", None),
                         ("status__in", ["RETURNED", "IGNORED", "SPLIT", "SAME"]),
                         ("wallet", None),
@@ -517,9 +534,12 @@ class Migration(migrations.Migration):
                     ("no_cash_out", "It names no payment out of this account"),
                     ("other_amount", "The payment out has another amount"),
                     ("cash_out_not_sent", "The payment out was not sent to the bank"),
+                    ("other_account", "The payment out was to be paid from another account"),
+                    ("other_payee", "The bank names another account than that of the payee"),
                     ("movement_not_pending", "The payment out was rejected or cancelled"),
                     ("returned", "A returned payment that names no payment out"),
                     ("no_cash_in", "No cash-in of the client has its reference and amount"),
+                    ("booked_before", "A cash-in of the client without a line can be this credit"),
                     ("reversed", "The bank has reversed an earlier entry"),
                     ("repeated", "The same entry is in a statement more than once"),
                     ("not_notified", "The statement has it, but no notification had it"),

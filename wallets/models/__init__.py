@@ -72,7 +72,11 @@ from wallets.models.holds import Hold, HoldQuerySet
 from wallets.models.movement_querysets import MovementQuerySet
 from wallets.models.movements import Movement
 from wallets.models.notices import DormancyNotice
-from wallets.models.safeguarding import SafeguardingReport, SafeguardingSignature
+from wallets.models.safeguarding import (
+    SafeguardingReport,
+    SafeguardingSignature,
+    UnexplainedMovement,
+)
 from wallets.models.schedules import ScheduledOperation, ScheduledRun
 from wallets.models.statement_files import StatementFile
 from wallets.models.wallets import Wallet, WalletQuerySet
@@ -102,6 +106,7 @@ __all__ = [
     "ScheduledOperation",
     "ScheduledRun",
     "StatementFile",
+    "UnexplainedMovement",
     "Wallet",
     "WalletQuerySet",
 ]

@@ -203,6 +203,17 @@ class BankLine(models.Model):
                 ),
                 name="bank_line_to_erase",
             ),
+            models.Index(
+                fields=["account"],
+                include=["sign", "amount"],
+                condition=Q(parent__isnull=True, confirmed_by__isnull=False),
+                name="bank_line_sums",
+            ),
+            models.Index(
+                fields=["account", "booking_date"],
+                condition=Q(parent__isnull=True, confirmed_by__isnull=True),
+                name="bank_line_unconfirmed",
+            ),
         ]
 
     def __str__(self) -> str:

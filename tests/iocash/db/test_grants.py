@@ -103,6 +103,7 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "wallets_bankupload": (KEPT, "answered_at, answered_by, is_released"),
     "wallets_safeguardingreport": (KEPT, ""),
     "wallets_safeguardingsignature": (KEPT, ""),
+    "wallets_unexplainedmovement": (ERASED, ""),
     "wallets_bankfile": (
         KEPT,
         (

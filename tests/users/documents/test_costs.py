@@ -15,6 +15,7 @@ from threading import BoundedSemaphore
 import pytest
 
 from iocash import errors
+from iocash.processes import ROOT, run_job, send_job
 from tests.support import hostile_files, ordinary_files
 from users.documents import MOST_BYTES, PDF, WrongDocument, jpeg, media_type_of, png, processes
 from users.documents.processes import FORKER, INSPECT
@@ -95,9 +96,9 @@ def heavy() -> bytes:
     "limit", [{"cpu": 0.001}, {"seconds": 0.001}, {"memory": 0}], ids=["cpu", "clock", "memory"]
 )
 def test_process_is_killed_at_its_limit(limit):
-    answer = processes.send_job(replace(INSPECT, **limit), heavy(), PDF, 1)
+    answer = send_job(replace(INSPECT, **limit), heavy(), media_type=PDF)
     assert answer.facts is None or answer.facts.keys() & {"failed", "wrong"}
-    facts = processes.send_job(INSPECT, hostile_files.pdf(), PDF, 1).facts
+    facts = send_job(INSPECT, hostile_files.pdf(), media_type=PDF).facts
     assert facts is not None
     assert facts.keys() == {"cpu"}
 
@@ -111,9 +112,9 @@ def test_document_gets_503_when_all_inspection_slots_are_used():
     room = BoundedSemaphore(1)
     job = replace(INSPECT, room=room, patience=0)
     with room, pytest.raises(errors.Overloaded):
-        processes.run_job(job, hostile_files.pdf(), PDF)
-    assert processes.run_job(job, hostile_files.pdf(), PDF).facts is not None
-    assert processes.run_job(job, hostile_files.pdf(), PDF).facts is not None
+        run_job(job, hostile_files.pdf(), media_type=PDF)
+    assert run_job(job, hostile_files.pdf(), media_type=PDF).facts is not None
+    assert run_job(job, hostile_files.pdf(), media_type=PDF).facts is not None
 
 
 def test_killed_process_is_restarted():
@@ -148,7 +149,7 @@ def test_process_exits_when_the_server_is_killed():
         [sys.executable, "-c", STARTS],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=processes.ROOT,
+        cwd=ROOT,
         text=True,
     )
     with server:

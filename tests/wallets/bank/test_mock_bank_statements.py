@@ -5,7 +5,6 @@ Takes 30 s.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -17,6 +16,7 @@ from iocash.db import clock
 from tests.support import bank as our_bank
 from tests.support import bank_files, mock_bank, people
 from tests.support.bank_files import build, content_of, send
+from tests.support.credits_of_bank import arrives
 from tests.support.mock_bank import ACME, ELSEWHERE, MockBank
 from wallets import posting
 from wallets.bank import booking, safeguarding
@@ -44,13 +44,6 @@ def monday() -> date:
 def account(client_demo: Any) -> BankAccount:
     found: BankAccount = our_bank.an_account(client_demo, iban=ACME)
     return found
-
-
-def arrives(bank: MockBank, amount: int, note: str) -> None:
-    """Somebody pays into the account."""
-    body = {"account": "ACME", "amount": amount, "note": note, "wrap": 35}
-    body |= {"debtor": {"name": "Zoë Müller"}}
-    assert "error" not in bank.ask("POST", "/_mock/credits", json.dumps(body).encode())
 
 
 def paid_out(bank: MockBank, account: BankAccount, source: Wallet, *amounts: int) -> list[Movement]:

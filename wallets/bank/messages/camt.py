@@ -8,13 +8,20 @@ account.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from iocash.errors import Message
-from wallets.bank.messages import xml
-from wallets.bank.messages.camt_entries import BookedEntry, entry_or_none
+from wallets.bank.messages.apart import parsed
+from wallets.bank.messages.camt_entries import (
+    BookedEntry,
+    StatedPayment,
+    day_of_text,
+    entry_of_json,
+    entry_or_none,
+)
 from wallets.bank.messages.camt_values import (
     StatedAmount,
     read_account,
@@ -31,10 +38,6 @@ KINDS: Final = {"Rpt": "camt.052", "Stmt": "camt.053", "Ntfctn": "camt.054"}
 
 OPENING: Final = ("OPBD", "PRCD")
 CLOSING: Final = ("CLBD",)
-
-MOST_STATEMENTS: Final = 1_000
-MOST_MONEY: Final = 10**18
-"""The sum of all entries of a file, in minor units: a bigint has nine times as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,54 +72,70 @@ class ReadStatement:
 
 
 def read_statements(content: bytes) -> list[ReadStatement]:
-    """Read the statements of a file.
+    """Read the statements of a file, in a process with limits.
 
     Raises:
-        Unreadable: it is not such a message; or something is missing or wrong that changes money.
+        Unreadable: it is not such a message; or something is missing or wrong that changes money;
+            or it is too large.
+        Overloaded: other files are being read.
     """
-    root, namespace = xml.read_document(content)
-    found = [*root.iter(*KINDS)]
-    if not found:
-        words = Message("This is not a statement of a bank (camt.052, camt.053 or camt.054).")
-        raise Unreadable(words)
-    if len(found) > MOST_STATEMENTS:
-        raise Unreadable(Message("A file has at most {limit} statements.", limit=MOST_STATEMENTS))
-    version = namespace.rpartition(":")[2]
-    counts: Counter[tuple[object, ...]] = Counter()
-    header = root.find(".//GrpHdr")
-    group = root.makeelement("GrpHdr") if header is None else header
-    statements = [read_statement(group, each, version, counts) for each in found]
-    if sum(entry.amount for each in statements for entry in each.entries) >= MOST_MONEY:
-        raise Unreadable(Message("The entries of the file add up to too much money."))
-    names = [(each.kind, each.account, each.currency, each.name, each.page) for each in statements]
-    if len({*names}) < len(names):
-        raise Unreadable(Message("The file has the same statement twice."))
-    return statements
+    return [statement_of_json(each) for each in parsed("camt", content)]
+
+
+def read_outlines(content: bytes) -> list[ReadStatement]:
+    """Read the statements of a file, each with only its latest entry: that takes little memory.
+
+    Raises:
+        Unreadable: as `read_statements`.
+        Overloaded: other files are being read.
+    """
+    return [statement_of_json(each) for each in parsed("outlines", content)]
+
+
+def statement_of_json(values: list[Any]) -> ReadStatement:
+    """A statement that the other process has packed."""
+    found = dict(zip(STATEMENT, values, strict=True))
+    for name in ("created", "start", "end"):
+        found[name] = day_of_text(found[name])
+    found["entries"] = tuple(entry_of_json(each) for each in found["entries"])
+    found["warnings"] = tuple(Message.unpack(each) for each in found["warnings"])
+    return ReadStatement(**found)
+
+
+STATEMENT: Final = [each.name for each in fields(ReadStatement)]
+
+
+# --- From elements --------------------------------------------------------------------------------
 
 
 def read_statement(
-    group: Element, element: Element, version: str, counts: Counter[tuple[object, ...]]
+    group: Element,
+    element: Element,
+    found: Sequence[BookedEntry | None],
+    namespace: str,
+    counts: Counter[tuple[object, ...]],
 ) -> ReadStatement:
-    """Read a statement of a file with this header; `counts` has its entries until now.
+    """Read a statement with these entries. `counts` has the entries of the file until now.
+
+    `group` is the header of the file; None: it has none.
 
     Raises:
-        Unreadable: as `read`.
+        Unreadable: as `read_statements`.
     """
     account = read_account(element.find("Acct"))
     if not account:
         raise Unreadable(Message("A statement does not name its account."))
+    group = element.makeelement("GrpHdr") if group is None else group
     created = read_date(element, "CreDtTm") or read_date(group, "CreDtTm")
     end = read_date(element.find("FrToDt"), "ToDtTm", "ToDt")
-    elements = element.findall("Ntry")
-    found = [read_entry(each, place, end or created) for place, each in enumerate(elements)]
-    entries = [each for each in found if each]
+    entries = [*dated_entries(found, end or created)]
     currency = currency_of(element, entries)
     entries = count_equal_entries(entries, (account, currency), counts)
     opening, _ = read_balance(element, OPENING, currency)
     closing, closed = read_balance(element, CLOSING, currency)
     statement = ReadStatement(
         kind=KINDS[str(element.tag)],
-        version=version[:30],
+        version=namespace.rpartition(":")[2][:30],
         message=read_reference(group, "MsgId"),
         name=read_reference(element, "Id"),
         number=read_text(element, "ElctrncSeqNb", "LglSeqNb", longest=18),
@@ -130,10 +149,30 @@ def read_statement(
         opening=opening,
         closing=closing,
         entries=tuple(entries),
-        not_booked=len(elements) - len(entries),
+        not_booked=len(found) - len(entries),
     )
     object.__setattr__(statement, "warnings", tuple(warnings_of(statement)))
     return statement
+
+
+def dated_entries(
+    found: Sequence[BookedEntry | None], default: date | None
+) -> Iterator[BookedEntry]:
+    """The booked entries; those without a date have this one.
+
+    Raises:
+        Unreadable: there is none.
+    """
+    for place, entry in enumerate(found, start=1):
+        if entry is None:
+            continue
+        if entry.is_dated:
+            yield entry
+        elif default is None:
+            words = Message("An entry has no date.")
+            raise Unreadable(Message("Entry {number}: {why}", number=place, why=words))
+        else:
+            yield replace(entry, booking_date=default)
 
 
 def count_equal_entries(
@@ -148,14 +187,16 @@ def count_equal_entries(
     return found
 
 
-def read_entry(element: Element, place: int, default: date | None) -> BookedEntry | None:
+def read_entry(
+    element: Element, place: int, payments: Sequence[StatedPayment]
+) -> BookedEntry | None:
     """Read an entry; a refusal names it.
 
     Raises:
         Unreadable: as `entry_or_none`.
     """
     try:
-        return entry_or_none(element, default)
+        return entry_or_none(element, payments)
     except Unreadable as unreadable:
         words = Message("Entry {number}: {why}", number=place + 1, why=unreadable.words)
         raise Unreadable(words) from None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
-from iocash.errors import Message
 from wallets.bank.messages.camt_values import (
     LONGEST_TEXT,
     StatedAmount,
@@ -19,6 +19,7 @@ from wallets.bank.messages.camt_values import (
     read_reference,
     read_sign,
     read_text,
+    sign_of_text,
     squeeze,
 )
 from wallets.bank.messages.xml import Element, Unreadable
@@ -86,13 +87,57 @@ class BookedEntry:
         return replace(self, index=index)
 
 
-def entry_or_none(element: Element, default: date | None) -> BookedEntry | None:
+DETAIL: Final = [each.name for each in fields(Detail)]
+ENTRY: Final = [each.name for each in fields(BookedEntry)]
+
+
+def entry_of_json(values: list[Any]) -> BookedEntry:
+    """An entry that the other process has packed."""
+    found = dict(zip(ENTRY, values, strict=True))
+    found["booking_date"] = date.fromisoformat(found["booking_date"])
+    found["value_date"] = day_of_text(found["value_date"])
+    found["details"] = tuple(
+        Detail(**dict(zip(DETAIL, each, strict=True))) for each in found["details"]
+    )
+    return BookedEntry(**found)
+
+
+def day_of_text(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+# --- From elements --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedPayment:
+    """What an entry says of a payment, before it is known whether its payments add up to it."""
+
+    amounts: tuple[StatedAmount, ...]
+    """Those that can be read, the best one first."""
+    has_amount: bool
+    sign: str | None
+    """As the file says it; None: it does not."""
+    reference: str
+    """The bank's own."""
+    texts: tuple[str, ...]
+    """All that tells it from others."""
+    detail: dict[int, Detail]
+    """The detail that it is, without its amount, of a credit (1) and of a debit (-1)."""
+
+    def amount(self, currency: str) -> int | None:
+        """Its amount in the currency of its entry; None: it has none."""
+        return next((each.minor for each in self.amounts if each.currency == currency), None)
+
+
+def entry_or_none(element: Element, found: Sequence[StatedPayment]) -> BookedEntry | None:
     """Read an entry; None if it moves no money: it is not booked, or its amount is zero.
 
-    `default` is the date of an entry without one. What is not booked may be wrong in any way.
+    `found` are its payments. An entry without a date has `date.min` until its statement is read.
+    What is not booked may be wrong in any way.
 
     Raises:
-        Unreadable: its amount, currency, sign or date is missing or wrong.
+        Unreadable: its amount, currency or sign is missing or wrong.
     """
     if entry_status(element) != BOOKED:
         return None
@@ -100,16 +145,12 @@ def entry_or_none(element: Element, default: date | None) -> BookedEntry | None:
     if not amount.minor:
         return None
     dated = read_date(element, "BookgDt", "ValDt")
-    booked = dated or default
-    if booked is None:
-        raise Unreadable(Message("An entry has no date."))
-    found = [*element.findall("NtryDtls/TxDtls"), *element.findall("TxDtls")]
     details = details_of(found, amount, sign)
     text = squeeze(element.findtext("AddtlNtryInf") or "")[:LONGEST_TEXT]
     reference = own_reference(element, found)
     return BookedEntry(
         reference=reference or digest_of_texts(found, text),
-        booking_date=booked,
+        booking_date=dated or date.min,
         value_date=read_date(element, "ValDt"),
         amount=amount.minor,
         sign=sign,
@@ -130,81 +171,97 @@ def entry_status(element: Element) -> str:
     return read_text(element, "Sts/Cd", "Sts/Prtry", "Sts").upper()
 
 
-def own_reference(element: Element, details: list[Element]) -> str:
+def own_reference(element: Element, payments: Sequence[StatedPayment]) -> str:
     """The reference that the bank has given to an entry, or to its only payment; blank: none.
 
     Payers choose all other references, and can choose the same one.
     """
     if reference := read_reference(element, "AcctSvcrRef"):
         return reference
-    return read_reference(details[0], "Refs/AcctSvcrRef") if len(details) == 1 else ""
+    return payments[0].reference if len(payments) == 1 else ""
 
 
-def digest_of_texts(details: list[Element], text: str) -> str:
+def digest_of_texts(payments: Sequence[StatedPayment], text: str) -> str:
     """A digest of what tells payments apart, for entries without a reference of the bank."""
-    words = [text, *(word for each in details for word in telling_texts(each))]
+    words = [text, *(word for each in payments for word in each.texts)]
     return f"sha256:{sha256('|'.join(words).encode()).hexdigest()[:32]}" if any(words) else ""
 
 
+def details_of(
+    found: Sequence[StatedPayment], amount: StatedAmount, sign: int
+) -> tuple[Detail, ...]:
+    """The details of an entry, if they add up to it; else none.
+
+    A single one without an amount has that of the entry. All must have its sign and currency.
+    """
+    amounts = [each.amount(amount.currency) for each in found]
+    if len(found) == 1 and not found[0].has_amount and amounts[0] is None:
+        amounts = [amount.minor]
+    signs = {sign_of_text(each.sign) for each in found if each.sign is not None}
+    if None in amounts or signs - {sign} or sum(filter(None, amounts)) != amount.minor:
+        return ()
+    pairs = zip(found, amounts, strict=True)
+    return tuple(replace(each.detail[sign], amount=minor) for each, minor in pairs if minor)
+
+
+# --- The payments of entries ----------------------------------------------------------------------
+
+
+def stated_payment(element: Element) -> StatedPayment:
+    """Read a payment of an entry."""
+    base, parties = detail_of(element), element.find("RltdPties")
+    return StatedPayment(
+        amounts=tuple(stated_amounts(element)),
+        has_amount=element.find("Amt") is not None,
+        sign=None if element.find("CdtDbtInd") is None else read_text(element, "CdtDbtInd"),
+        reference=read_reference(element, "Refs/AcctSvcrRef"),
+        texts=(*telling_texts(element), base.end_to_end, base.remittance),
+        detail={sign: with_party(base, parties, sign) for sign in PARTIES},
+    )
+
+
+def stated_amounts(element: Element) -> Iterator[StatedAmount]:
+    """The amounts of a payment that can be read, the best one first."""
+    for path in ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt"):
+        with suppress(Unreadable):
+            yield read_amount(element.find(path))
+
+
 def telling_texts(detail: Element) -> Iterator[str]:
-    """The texts by which a payment can be told from another."""
-    for name in ("TxId", "EndToEndId", "InstrId"):
+    """More texts by which a payment can be told from another."""
+    for name in ("TxId", "InstrId"):
         yield read_reference(detail, f"Refs/{name}")
     for names in PARTIES.values():
         for name in names:
             party = detail.find(f"RltdPties/{name}")
             yield read_account(party)
             yield "" if party is None else read_text(party, "Nm", "Pty/Nm")
-    yield remittance_of(detail)
 
 
-def details_of(found: list[Element], amount: StatedAmount, sign: int) -> tuple[Detail, ...]:
-    """The details of an entry, if they add up to it; else none.
-
-    A single one without an amount has that of the entry. All must have its sign and currency.
-    """
-    amounts = [detail_amount(each, amount.currency) for each in found]
-    if len(found) == 1 and found[0].find("Amt") is None and amounts[0] is None:
-        amounts = [amount.minor]
-    signs = {read_sign(each) for each in found if each.find("CdtDbtInd") is not None}
-    if None in amounts or signs - {sign} or sum(filter(None, amounts)) != amount.minor:
-        return ()
-    pairs = zip(found, amounts, strict=True)
-    return tuple(detail_of(each, minor, sign) for each, minor in pairs if minor)
-
-
-def detail_amount(element: Element, currency: str) -> int | None:
-    """The amount of a payment in the currency of its entry; None: it has none."""
-    for path in ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt"):
-        try:
-            amount = read_amount(element.find(path))
-        except Unreadable:
-            continue
-        if amount.currency == currency:
-            return amount.minor
-    return None
-
-
-def detail_of(element: Element, amount: int, sign: int) -> Detail:
-    """Read a payment of `amount`."""
-    parties, returned = element.find("RltdPties"), element.find("RtrInf")
-    party, account = PARTIES[sign]
-    name = iban = target = ""
-    if parties is not None:
-        name = read_text(parties, f"{party}/Nm", f"{party}/Pty/Nm")
-        iban = read_account(parties.find(account))
-        target = read_account(parties.find("CdtrAcct")) if sign > 0 else ""
+def detail_of(element: Element) -> Detail:
+    """Read a payment, without its amount and its other party."""
+    returned = element.find("RtrInf")
     return Detail(
-        amount=amount,
+        amount=0,
         end_to_end=read_reference(element, "Refs/EndToEndId"),
         payment=read_reference(element, "Refs/PmtInfId"),
         message=read_reference(element, "Refs/MsgId"),
-        name=name,
-        iban=iban,
-        target=target,
         remittance=remittance_of(element),
         is_return=returned is not None,
         reason="" if returned is None else read_text(returned, "Rsn/Cd", "Rsn/Prtry", "RtrRsn/Cd"),
+    )
+
+
+def with_party(base: Detail, parties: Element | None, sign: int) -> Detail:
+    """The payment of a credit (1) or of a debit (-1), with its other party."""
+    if parties is None:
+        return base
+    party, account = PARTIES[sign]
+    return replace(
+        base,
+        name=read_text(parties, f"{party}/Nm", f"{party}/Pty/Nm"),
+        iban=read_account(parties.find(account)),
+        target=read_account(parties.find("CdtrAcct")) if sign > 0 else "",
     )
 
 

@@ -75,8 +75,17 @@ def read_sign(element: Element) -> int:
     Raises:
         Unreadable: it does not say so.
     """
+    return sign_of_text(read_text(element, "CdtDbtInd"))
+
+
+def sign_of_text(text: str) -> int:
+    """Read CRDT (1) or DBIT (-1).
+
+    Raises:
+        Unreadable: it is neither.
+    """
     try:
-        return SIGNS[read_text(element, "CdtDbtInd")]
+        return SIGNS[text]
     except KeyError:
         words = Message("An amount is neither a credit (CRDT) nor a debit (DBIT).")
         raise Unreadable(words) from None
@@ -92,7 +101,7 @@ def read_text(element: Element, *paths: str, longest: int = LONGEST_NAME) -> str
 
 def squeeze(text: str) -> str:
     """A text on one line."""
-    return SPACE.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def read_reference(element: Element, *paths: str) -> str:

@@ -7,12 +7,12 @@ does not say of which file it speaks, and what contradicts itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Any, Final
 
 from iocash.errors import Message
-from wallets.bank.messages import xml
+from wallets.bank.messages.apart import parsed
 from wallets.bank.messages.xml import Element, Unreadable
 
 REPORTS: Final = frozenset({"CstmrPmtStsRpt", "pain.002.001.02"})
@@ -92,12 +92,42 @@ class StatusReport:
 
 
 def read_report(content: bytes) -> StatusReport:
-    """Read a message.
+    """Read a message, in a process with limits.
+
+    Raises:
+        Unreadable: it is no such message, lacks an id, contradicts itself, or is too large.
+        Overloaded: other files are being read.
+    """
+    return report_of_json(parsed("pain.002", content))
+
+
+def report_of_json(values: list[Any]) -> StatusReport:
+    """A report that the other process has packed."""
+    found = dict(zip(REPORT, values, strict=True))
+    found["control_sum"] = decimal_of_text(found["control_sum"])
+    found["group"] = Status(*found["group"])
+    found["batches"] = {name: Status(*each) for name, each in found["batches"].items()}
+    found["payments"] = {
+        name: PaymentStatus(
+            end_to_end_id, batch_id, Status(*status), decimal_of_text(amount), currency
+        )
+        for name, (end_to_end_id, batch_id, status, amount, currency) in found["payments"].items()
+    }
+    return StatusReport(**found)
+
+
+REPORT: Final = [each.name for each in fields(StatusReport)]
+
+
+# --- From elements --------------------------------------------------------------------------------
+
+
+def report_of_root(root: Element, namespace: str) -> StatusReport:
+    """Read the report of a document.
 
     Raises:
         Unreadable: it is no such message, lacks an id, or contradicts itself.
     """
-    root, namespace = xml.read_document(content)
     found = next((each for each in root.iter() if each.tag in REPORTS), None)
     if found is None:
         raise Unreadable(Message("This is no message pain.002: it has no status report."))

@@ -9,10 +9,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
+from iocash.errors import Overloaded
 from users.management.commands.issue_key import login
 from users.models.events import By
 from wallets.admin.bank_answers import import_answer, imported_in_words
 from wallets.bank.messages.xml import Unreadable
+from wallets.bank.statements import content_of_path
+from wallets.management.commands.import_statement import refusal_in_words
 
 
 class Command(BaseCommand):
@@ -32,10 +35,10 @@ class Command(BaseCommand):
         refused = 0
         for path in self.expanded(options["files"]):
             try:
-                imported = import_answer(path.read_bytes(), by)
-            except (Unreadable, OSError, DatabaseError) as error:
+                imported = import_answer(content_of_path(path), by)
+            except (Unreadable, OSError, DatabaseError, Overloaded) as error:
                 refused += 1
-                self.stderr.write(f"{path}: {getattr(error, 'words', error)}")
+                self.stderr.write(f"{path}: {refusal_in_words(error)}")
             else:
                 self.stdout.write(f"{path}: {imported_in_words(imported)}")
         if refused:
@@ -43,4 +46,8 @@ class Command(BaseCommand):
 
     def expanded(self, paths: list[Path]) -> Iterator[Path]:
         for path in paths:
-            yield from sorted(path.glob("*.xml")) if path.is_dir() else [path]
+            if not path.is_dir():
+                yield path
+                continue
+            names = [each for each in path.iterdir() if each.name.lower().endswith(".xml")]
+            yield from sorted(names)

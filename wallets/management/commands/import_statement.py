@@ -8,9 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
+from iocash.errors import Overloaded
 from users.management.commands.issue_key import login
 from wallets.bank.messages.xml import Unreadable
-from wallets.bank.statements import ImportReport, files_in, import_statement
+from wallets.bank.statements import ImportReport, content_of_path, files_in, import_statement
 
 
 class Command(BaseCommand):
@@ -24,17 +25,27 @@ class Command(BaseCommand):
         missing = [str(path) for path in options["paths"] if not path.exists()]
         if missing:
             raise CommandError(f"Not found: {', '.join(missing)}.")
-        refused = 0
-        for path in files_in(options["paths"]):
+        found, folders = files_in(options["paths"])
+        for error in folders:
+            self.stderr.write(f"{error.filename}: refused. {error.strerror}.")
+        refused = len(folders)
+        for path in found:
             try:
-                report = import_statement(path.read_bytes(), name=path.name, actor=actor)
-            except (Unreadable, OSError, DatabaseError) as error:
+                report = import_statement(content_of_path(path), name=path.name, actor=actor)
+            except (Unreadable, OSError, DatabaseError, Overloaded) as error:
                 refused += 1
-                self.stderr.write(f"{path}: refused. {error}")
+                self.stderr.write(f"{path}: refused. {refusal_in_words(error)}")
             else:
                 self.stdout.write(f"{path}: {import_in_words(report)}")
         if refused:
             raise CommandError(f"{refused} files were refused; all others are imported.")
+
+
+def refusal_in_words(error: Exception) -> str:
+    """Why a file was not imported, without the values that errors of the database quote."""
+    if isinstance(error, DatabaseError):
+        return f"The database has refused it ({type(error).__name__}); repeat the import."
+    return f"{error.strerror}." if isinstance(error, OSError) else str(error)
 
 
 def import_in_words(report: ImportReport) -> str:
