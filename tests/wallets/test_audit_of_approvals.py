@@ -85,8 +85,9 @@ def make_older(movement_id: Any, member: Any, ago: timedelta) -> None:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE users_event DISABLE TRIGGER USER")
         cursor.execute(
-            "UPDATE users_event SET actor = %s, created_at = created_at - %s WHERE subject_id = %s",
-            [f"staff:{member.pk}", ago, movement_id],
+            "UPDATE users_event SET actor = %s, created_at = created_at - %s::interval"
+            " WHERE subject_id = %s",
+            [f"staff:{member.pk}", str(ago), movement_id],
         )
         assert cursor.rowcount >= 1
 
@@ -95,9 +96,9 @@ def upgrade(ago: timedelta) -> None:
     """Let approvals have been added some time ago."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE django_migrations SET applied = now() - %s"
+            "UPDATE django_migrations SET applied = now() - %s::interval"
             " WHERE app = 'users' AND name LIKE '%%add_approvals'",
-            [ago],
+            [str(ago)],
         )
 
 
