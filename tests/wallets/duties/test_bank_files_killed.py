@@ -68,9 +68,10 @@ def test_killed_worker_hands_a_file_over_once(approved, tmp_path, settings, name
     there.mkdir()
     code = PROGRAM.format(name=name, before=before, is_done=is_done)
     program = ("manage.py", "shell", "-c", code)
-    where = {"program": program, "BANK_FILES_DIR": str(there)}
-    with working(database_of_tests(), tmp_path / "log", **where) as process:
-        assert process.wait(PATIENCE) == -9, (tmp_path / "log").read_text()
+    log = tmp_path / "log"
+    worker = working(database_of_tests(), log, program=program, BANK_FILES_DIR=str(there))
+    with worker as process:
+        assert process.wait(PATIENCE) == -9, log.read_text()
     taken = taken_away(there)
     settings.BANK_FILES_DIR = str(there)
     while PlaceBankFiles().perform():
