@@ -16,7 +16,7 @@ READ: Final = Job(
     FORKER,
     "read",
     cpu=15,
-    seconds=25,
+    seconds=40,
     memory=500 * MEGABYTE,
     patience=8,
     room=BoundedSemaphore(1),
