@@ -73,7 +73,8 @@ class Measured:
 
 
 PARSE = """
-import json, resource, sys, time
+import json, sys, time
+from pathlib import Path
 from wallets.bank.messages import parsing
 from wallets.bank.messages.xml import Unreadable
 content = sys.stdin.buffer.read()
@@ -83,7 +84,7 @@ try:
 except Unreadable as refused:
     result = str(refused)
 seconds = time.perf_counter() - begun
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) // 1024
 print(json.dumps([str(result), seconds, peak]))
 """
 

@@ -88,16 +88,22 @@ def import_status(
             file=file,
             upload=upload,
             content=content,
-            message_id=said.message_id[:35],
             sha256=digest,
-            status=said.group.code,
-            reason_code=said.group.reason_code,
             actor=by.actor,
-            **counts,
+            **(facts_of_report(said) | counts),
         )
         conclude(file, payments)
         record_on_file(file, by, ANSWERED)
     return Imported(report, is_new=True, user_ids=settled)
+
+
+def facts_of_report(said: StatusReport) -> dict[str, Any]:
+    """What is stored of an answer beside its content."""
+    return {
+        "message_id": said.message_id[:35],
+        "status": said.group.code,
+        "reason_code": said.group.reason_code,
+    }
 
 
 # --- Which file, which payments -------------------------------------------------------------------

@@ -17,6 +17,7 @@ from typing import Any, Final
 from iocash import errors
 from iocash.db.outcome import Witness
 from iocash.db.transactions import note_witness, single_transaction
+from iocash.processes import Job
 from users.documents import processes
 from users.models.events import By
 from users.models.fingerprints import Asked
@@ -138,7 +139,7 @@ def write_or_leave(file: StatementFile) -> None:
         held(file).update(lease=None, leased_until=None)
 
 
-def write_file(file: StatementFile, job: processes.Job) -> bool:
+def write_file(file: StatementFile, job: Job) -> bool:
     """Write the content of a leased file; return False if the lease is another's by now.
 
     Raises:
@@ -157,7 +158,7 @@ def write_file(file: StatementFile, job: processes.Job) -> bool:
     )
 
 
-def render_file(content: StatementContent, job: processes.Job) -> bytes:
+def render_file(content: StatementContent, job: Job) -> bytes:
     if content.file.format == Format.PDF:
         return write_pdf(content, job)
     return write_csv(content) if content.file.format == Format.CSV else write_camt(content)

@@ -13,6 +13,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext, override
 
 from iocash import money
+from iocash.processes import Job
 from users.documents import processes
 from wallets.models import Movement
 from wallets.statements.content import (
@@ -35,7 +36,7 @@ class PdfFailed(Exception):
     """The process made no PDF: it took too much time or memory."""
 
 
-def write_pdf(content: StatementContent, job: processes.Job) -> bytes:
+def write_pdf(content: StatementContent, job: Job) -> bytes:
     """The whole file, in the language of the file.
 
     Raises:

@@ -116,6 +116,7 @@ def test_movement_of_an_open_transaction_is_not_missed(client_demo, bobs):
     assert listed() == []
     assert sums() == {"CASH_IN": (5_00, 1)}
     advance()
+    assert swept is not None
     assert swept < Barrier.objects.get().released_at
     unexplained.sweep()
     assert listed() == [5_00]

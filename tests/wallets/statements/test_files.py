@@ -11,11 +11,11 @@ import pytest
 from django.db import connection
 
 from iocash.db import clock
+from iocash.processes import Job
 from tests.support import people, sandbox
 from tests.support.staff import VIEWER, a_member, browser_of
 from tests.support.statement_files import a_file, body, camt_of, csv_of, decoded, text_of
 from users.documents import processes
-from users.documents.processes import Job
 from wallets import erasure
 from wallets.duties.statements import TAKE, DropStatementFiles, WriteStatementFiles
 from wallets.models import StatementFile
@@ -24,7 +24,7 @@ from wallets.statements.content import StatementContent
 
 pytestmark = pytest.mark.django_db
 
-TINY = Job("typeset", cpu=0.001, seconds=0.01, memory=1, patience=1)
+TINY = Job(processes.FORKER, "typeset", cpu=0.001, seconds=0.01, memory=1, patience=1)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from django.utils.translation import override
 
+from iocash.processes import run_job
 from tests.support import people
 from tests.support.duties import working
 from tests.support.embedded_postgres import linux
@@ -40,7 +41,7 @@ def test_pdf_of_1000_movements_takes_two_seconds_and_no_memory_here(alices):
     with override("en"):
         data = pdf_data(long_content(alices, 1_000))
     asked = {"source": TEMPLATE.read_text(), "data": data, "timestamp": 0}
-    report = processes.run_job(processes.TYPESET, json.dumps(asked).encode(), "application/pdf")
+    report = run_job(processes.TYPESET, json.dumps(asked).encode())
     assert report.content.startswith(b"%PDF-")
     assert report.facts is not None
     assert report.facts["cpu"] < 2

@@ -16,7 +16,7 @@ READ: Final = Job(
     FORKER,
     "read",
     cpu=15,
-    seconds=25,
+    seconds=40,
     memory=500 * MEGABYTE,
     patience=8,
     room=BoundedSemaphore(1),
@@ -24,7 +24,7 @@ READ: Final = Job(
 """One file at a time in each process of the server. The largest file takes some 8 s and 200 MB."""
 
 
-def parsed(kind: str, content: bytes) -> Any:
+def parse_apart(kind: str, content: bytes) -> Any:
     """The message of this kind as JSON values: see `sandbox.packed`.
 
     Raises:

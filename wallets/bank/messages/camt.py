@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any, Final
 
 from iocash.errors import Message
-from wallets.bank.messages.apart import parsed
+from wallets.bank.messages.apart import parse_apart
 from wallets.bank.messages.camt_entries import (
     BookedEntry,
     StatedPayment,
@@ -79,7 +79,7 @@ def read_statements(content: bytes) -> list[ReadStatement]:
             or it is too large.
         Overloaded: other files are being read.
     """
-    return [statement_of_json(each) for each in parsed("camt", content)]
+    return [statement_of_json(each) for each in parse_apart("camt", content)]
 
 
 def read_outlines(content: bytes) -> list[ReadStatement]:
@@ -89,7 +89,7 @@ def read_outlines(content: bytes) -> list[ReadStatement]:
         Unreadable: as `read_statements`.
         Overloaded: other files are being read.
     """
-    return [statement_of_json(each) for each in parsed("outlines", content)]
+    return [statement_of_json(each) for each in parse_apart("outlines", content)]
 
 
 def statement_of_json(values: list[Any]) -> ReadStatement:
@@ -117,14 +117,9 @@ def read_statement(
 ) -> ReadStatement:
     """Read a statement with these entries. `counts` has the entries of the file until now.
 
-    `group` is the header of the file; None: it has none.
-
-    Raises:
-        Unreadable: as `read_statements`.
+    `group` is the header of the file, if it has one. Raises Unreadable as `read_statements` does.
     """
-    account = read_account(element.find("Acct"))
-    if not account:
-        raise Unreadable(Message("A statement does not name its account."))
+    account = required_account(element)
     group = element.makeelement("GrpHdr") if group is None else group
     created = read_date(element, "CreDtTm") or read_date(group, "CreDtTm")
     end = read_date(element.find("FrToDt"), "ToDtTm", "ToDt")
@@ -151,8 +146,18 @@ def read_statement(
         entries=tuple(entries),
         not_booked=len(found) - len(entries),
     )
-    object.__setattr__(statement, "warnings", tuple(warnings_of(statement)))
-    return statement
+    return replace(statement, warnings=tuple(warnings_of(statement)))
+
+
+def required_account(element: Element) -> str:
+    """The account of a statement.
+
+    Raises:
+        Unreadable: it names none.
+    """
+    if account := read_account(element.find("Acct")):
+        return account
+    raise Unreadable(Message("A statement does not name its account."))
 
 
 def dated_entries(

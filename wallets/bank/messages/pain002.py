@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from iocash.errors import Message
-from wallets.bank.messages.apart import parsed
+from wallets.bank.messages.apart import parse_apart
 from wallets.bank.messages.xml import Element, Unreadable
 
 REPORTS: Final = frozenset({"CstmrPmtStsRpt", "pain.002.001.02"})
@@ -98,7 +98,7 @@ def read_report(content: bytes) -> StatusReport:
         Unreadable: it is no such message, lacks an id, contradicts itself, or is too large.
         Overloaded: other files are being read.
     """
-    return report_of_json(parsed("pain.002", content))
+    return report_of_json(parse_apart("pain.002", content))
 
 
 def report_of_json(values: list[Any]) -> StatusReport:

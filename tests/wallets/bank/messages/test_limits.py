@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -111,7 +112,7 @@ def test_encoding_is_read_whatever_is_declared(encoding, declared):
     assert statement.entries[0].details[0].name == "Zoë"
 
 
-SHAPES = {
+SHAPES: dict[str, Callable[[], bytes]] = {
     "1,000 statements × 15": lambda: large.statements(1_000, 15),  # noqa: RUF001
     "1 × 25,000 entries": lambda: large.entries(25_000),  # noqa: RUF001
     "1 entry × 49,999 payments": lambda: large.payments(49_999),  # noqa: RUF001
