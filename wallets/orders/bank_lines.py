@@ -40,6 +40,7 @@ class ExplainLine(WalletOrder):
     Raises:
         NotFound: the client has no such wallet, or the wallet has no such movement.
         InvalidFields, CurrencyMismatch: `amount` is not one of the wallet's currency.
+        CashInsFromBank: somebody else than the bank orders the cash-in.
         WalletNotReady, UserNotActive, LimitExceeded: the wallet or its owner may not receive.
         MovementNotPending, CashOutNotSent: the cash-out can't be settled.
         MovementNotReversible, MovementNotSettled, ReversalExceeded: it can't be returned.
