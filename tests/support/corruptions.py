@@ -323,7 +323,7 @@ OF_THE_BANK = {
     *("answers", "bank_apart", "file_sums", "files", "files_taken_back"),
     *("bank_decisions", "bank_lines", "bank_movements", "bank_pairs", "bank_parts"),
     *("bank_cash_ins", "bank_returns", "bank_statement_files", "bank_statement_lines"),
-    *("bank_statements", "bank_uploads"),
+    *("bank_statements", "bank_uploads", "unexplained"),
 }
 """The equations that the tests of the bank violate."""
 OF_MOVEMENT = "UPDATE users_event SET {} WHERE subject_id = %({})s"
