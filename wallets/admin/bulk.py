@@ -122,7 +122,7 @@ def selected_ids(request: HttpRequest, queue: Queue) -> list[UUID]:
     """
     scope = request.POST.get("scope", "ticked")
     if scope == "all":
-        return queue.first_ids()
+        return queue.first_ids(MOST)
     return as_ids(request.POST.getlist("shown" if scope == "page" else "item"))
 
 

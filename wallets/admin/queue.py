@@ -159,7 +159,7 @@ class Queue:
             return Q(created_at__gte=at) & (Q(created_at__gt=at) | Q(id__gt=last))
         return Q(created_at__lte=at) & (Q(created_at__lt=at) | Q(id__lt=last))
 
-    def first_ids(self, most: int = MOST) -> list[UUID]:
+    def first_ids(self, most: int) -> list[UUID]:
         """The ids of the first cash-outs that match, at most `most`."""
         return list(self.matching().values_list("id", flat=True)[:most])
 

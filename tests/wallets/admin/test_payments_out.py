@@ -27,6 +27,7 @@ from tests.support.payments_out import (
 )
 from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, somebody
 from wallets import posting
+from wallets.admin import bulk as bulk_acts
 from wallets.admin import payments_out
 from wallets.admin import queue as queues
 from wallets.models import Movement
@@ -239,7 +240,7 @@ def test_scope_selects_the_page_or_all_that_match(browser, three, monkeypatch):
 
 
 def test_all_that_match_are_at_most_the_limit(browser, three, monkeypatch):
-    monkeypatch.setattr(queues, "MOST", 2)
+    monkeypatch.setattr(bulk_acts, "MOST", 2)
     page = choose(browser, "send", scope="all", queue="state=to-send")
     assert len(form_on(page)["item"]) == 2
 
