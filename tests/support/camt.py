@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
 
 IBAN = "ES9121000418450200051332"
 """The bank account of the institution."""
+
+
+def of_day(days: int) -> str:
+    """Today, or some days before."""
+    return (datetime.now(UTC).date() - timedelta(days=days)).isoformat()
+
+
+DAY = of_day(2)
+"""The day of statements and lines without another one: nothing of it is late."""
 
 MESSAGES = {"camt.052": "BkToCstmrAcctRpt", "camt.053": "BkToCstmrStmt"}
 PARTS = {"camt.052": "Rpt", "camt.053": "Stmt", "camt.054": "Ntfctn"}
@@ -56,7 +66,7 @@ class Line:
     amount: str
     sign: str = "CRDT"
     reference: str = ""
-    day: str = "2026-11-26"
+    day: str = DAY
     status: str = "<Cd>BOOK</Cd>"
     currency: str = "EUR"
     is_reversal: bool = False
@@ -101,7 +111,7 @@ class Statement:
     currency: str = "EUR"
     opening: str | None = None
     closing: str | None = None
-    day: str = "2026-11-26"
+    day: str = DAY
     more: str = ""
     statements: tuple[Statement, ...] = field(default=())
 

@@ -20,7 +20,7 @@ from users.models import Approval
 from users.models.events import By
 from wallets import posting
 from wallets.admin.approvals.set_apart import ask_to_set_apart
-from wallets.bank import decisions, safeguarding
+from wallets.bank import decisions, safeguarding, safeguarding_reports
 from wallets.models import BankLine, BankOutcome, Movement, Wallet
 from wallets.orders.payments import Adjust
 
@@ -53,7 +53,10 @@ def only() -> safeguarding.SafeguardingPosition:
     return position
 
 
-def is_right_later() -> bool:
+def is_right_later(closing: str = "0.00") -> bool:
+    """Whether all is right after PATIENCE, and after a statement of tomorrow: the latest one."""
+    tomorrow = (clock.today() + timedelta(days=1)).isoformat()
+    bank.receive(name="S2", day=tomorrow, opening=closing, closing=closing)
     return only().is_right(clock.now() + LATER)
 
 
@@ -92,7 +95,7 @@ def test_staff_can_set_a_movement_apart_too_late_reports(account, bobs, set_apar
     (apart,) = only().movements_apart
     assert (apart.reason, apart.amount, apart.count) == ("NEVER_PAID", 0, 2)
     assert is_right_later()
-    report = safeguarding.make_report()
+    report = safeguarding_reports.make_report()
     assert report is not None
     (position,) = json.loads(report.content)["positions"]
     (shown,) = position["movementsSetApart"]
@@ -106,7 +109,7 @@ def test_movement_that_is_set_apart_is_counted_once(account, bobs, set_apart):
     set_apart(an_adjustment(bobs, -2_00), why="OWN_FUNDS")
     position = only()
     assert (position.wallets, position.held, position.banked) == (8_00, 10_00, 10_00)
-    assert is_right_later()
+    assert is_right_later("10.00")
 
 
 def test_money_that_is_set_apart_is_missing_until_the_institution_pays_it(account, bobs, set_apart):
@@ -118,7 +121,7 @@ def test_money_that_is_set_apart_is_missing_until_the_institution_pays_it(accoun
     decided = decisions.ask_for_decision(line, "IGNORE", by=By("staff:1"), reason="Own money")
     decisions.answer_decision(decided, by=By("staff:2"), is_approved=True)
     assert (only().difference, only().uncovered) == (0, 0)
-    assert is_right_later()
+    assert is_right_later("5.00")
 
 
 def test_cash_in_and_its_full_reversal_are_never_late(account, bobs):
@@ -134,7 +137,7 @@ def test_reversal_is_late_if_only_its_cash_in_has_a_line(account, bobs):
     receive("5.00", end_to_end="R1")
     assert bank.states() == {"MATCHED": 1}
     assert only().is_right(clock.now())
-    assert not is_right_later()
+    assert not is_right_later("5.00")
 
 
 def test_undone_cash_in_before_the_first_statement_is_not_missing(client_demo, bobs):

@@ -9,7 +9,7 @@ import pytest
 from iocash import errors
 from iocash.db import clock
 from tests.support import bank
-from tests.support.camt import Line, Part, incoming
+from tests.support.camt import Line, Part, incoming, of_day
 from users.models.events import By
 from wallets.bank import decisions, safeguarding
 from wallets.models import BankDecision, BankLine
@@ -50,7 +50,7 @@ def a_transfer(payer: str, target: str, **values: str) -> Line:
 @pytest.fixture
 def stated_twice(notified, iban):
     """A payment that a notification and a statement have with different references."""
-    bank.receive(name="S1", opening="0.00", closing="0.00", day="2026-11-25")
+    bank.receive(name="S1", opening="0.00", closing="0.00", day=of_day(3))
     bank.receive(incoming("10.00", "N-1", target=iban), kind="camt.054", name="N1")
     bank.receive(incoming("10.00", "S-1", target=iban), opening="0.00", closing="10.00", name="S2")
 
@@ -78,7 +78,7 @@ def test_pair_has_the_same_amount_and_is_used_once(stated_twice, iban):
             decide(line_of("S-1"), "SAME", pair=pair)
     decide(line_of("S-1"), "SAME", pair=line_of("N-1"))
     again = incoming("10.00", "S-3", target=iban)
-    bank.receive(again, day="2026-11-27", opening="10.00", closing="20.00", name="S3")
+    bank.receive(again, day=of_day(1), opening="10.00", closing="20.00", name="S3")
     with pytest.raises(errors.InvalidFields, match=r"."):
         decide(line_of("S-3"), "SAME", pair=line_of("N-1"))
 
@@ -134,7 +134,7 @@ def test_entry_without_a_date_waits_and_is_stored_once(client_demo, bobs, iban, 
     bank.an_account(client_demo)
     part = Part(amount="50.00", target=iban)
     line = Line(amount="50.00", reference=reference, day="", parts=(part,))
-    for day in ("2026-11-26", "2026-11-27"):
+    for day in (of_day(2), of_day(1)):
         bank.receive(line, day=day)
     assert bank.states() == {"undated": 1}
     bank.receive(Line(amount="50.00", reference=reference, parts=(part,)))

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connections, transaction
 from iocash import errors
 from iocash.db import clock
 from tests.support import bank, people
-from tests.support.camt import Line, incoming, outgoing
+from tests.support.camt import Line, incoming, of_day, outgoing
 from tests.support.cash_outs import a_cash_out, end
 from users.models.events import By
 from wallets.bank import decisions, safeguarding, safeguarding_reports
@@ -69,7 +69,7 @@ def test_each_term_is_counted(account, bobs, alices):
     assert unmatched == {"CASH_IN": 100_00, "CASH_OUT": -40_00}
     assert (position.held, position.difference) == (41_50, 0)
     debit = outgoing("40.00", "R4", end_to_end=sent.id.hex)
-    bank.receive(debit, name="2", day="2026-11-27", opening="41.50", closing="1.50")
+    bank.receive(debit, name="2", day=of_day(1), opening="41.50", closing="1.50")
     assert {each.type for each in only().unmatched} == {"CASH_IN"}
     assert only().difference == 0
 
@@ -83,11 +83,6 @@ def test_missing_statement_makes_it_wrong(account, bobs):
     missing = {"name": "2", "day": of_day(1), "opening": "1.00", "closing": "6.00"}
     bank.receive(replace(incoming("5.00", "R2"), day=of_day(1)), **missing)
     assert is_right()
-
-
-def of_day(days: int) -> str:
-    """Today, or some days before."""
-    return (clock.today() - timedelta(days=days)).isoformat()
 
 
 def a_credit(days: int, **part: str) -> Line:
@@ -111,6 +106,7 @@ def test_credit_lost_in_suspense_is_late_by_its_booking_date(account):
 
 
 def test_credit_that_was_never_returned_becomes_late(account):
+    """The statements go on until tomorrow."""
     bank.receive(a_credit(1), opening="0.00", closing="1.00", day=of_day(1))
     line = BankLine.objects.select_related("account").get()
     decide(line, "RETURN")
@@ -120,6 +116,7 @@ def test_credit_that_was_never_returned_becomes_late(account):
     debit = replace(outgoing("1.00", "R2"), day=of_day(0))
     bank.receive(debit, name="2", day=of_day(0), opening="1.00", closing="0.00")
     decide(BankLine.objects.select_related("account").get(sign=-1), "RETURN", pair=line)
+    bank.receive(name="3", day=of_day(-1), opening="0.00", closing="0.00")
     assert only().is_right(later)
 
 
@@ -129,7 +126,7 @@ def test_returned_money_is_in_the_bank_until_its_debit(account):
     decide(line, "RETURN")
     assert (only().returned, only().difference) == (1_00, 0)
     debit = Line(amount="1.00", sign="DBIT", reference="R2")
-    bank.receive(debit, name="2", day="2026-11-27", opening="1.00", closing="0.00")
+    bank.receive(debit, name="2", day=of_day(1), opening="1.00", closing="0.00")
     decide(BankLine.objects.select_related("account").get(sign=-1), "RETURN", pair=line)
     assert (only().returned, only().difference) == (0, 0)
 
@@ -137,7 +134,7 @@ def test_returned_money_is_in_the_bank_until_its_debit(account):
 def test_notified_lines_are_in_the_bank_before_their_statement(client_demo, bobs):
     bank.an_account(client_demo, booked_by="NOTIFICATION")
     iban = bank.an_iban(bobs)
-    bank.receive(opening="0.00", closing="0.00", day="2026-11-25")
+    bank.receive(opening="0.00", closing="0.00", day=of_day(3))
     bank.receive(incoming("1.00", "R1", target=iban), kind="camt.054", name="N")
     assert (only().banked, only().difference) == (1_00, 0)
     assert is_right()
@@ -168,7 +165,7 @@ def test_accounts_of_the_same_client_have_one_equation(account, client_demo, bob
 def test_report_is_made_once_a_day_and_never_changed(account, bobs):
     iban = bank.an_iban(bobs)
     bank.receive(incoming("12.50", "R1", target=iban), opening="0.00", closing="12.50")
-    report = safeguarding.make_report()
+    report = safeguarding_reports.make_report()
     assert report is not None
     assert report.is_right
     (position,) = json.loads(report.content)["positions"]
@@ -178,7 +175,7 @@ def test_report_is_made_once_a_day_and_never_changed(account, bobs):
         "0.00",
     )
     assert "EUR,ES9121000418450200051332,wallets,12.50" in safeguarding_reports.as_csv(report)
-    assert safeguarding.make_report() is None
+    assert safeguarding_reports.make_report() is None
     with pytest.raises(DatabaseError), transaction.atomic():
         SafeguardingReport.objects.update(is_right=False)
 
@@ -187,7 +184,7 @@ def test_wallets_without_an_account_make_a_report_wrong(account, bobs):
     bank.receive(opening="0.00", closing="0.00")
     other = people.first_wallet(people.a_user(people.a_client("Another"), people.ALICE))
     people.cash_in(other, 5_00)
-    report = safeguarding.make_report()
+    report = safeguarding_reports.make_report()
     assert report is not None
     assert not report.is_right
     assert json.loads(report.content)["walletsWithoutAccount"] == [
@@ -196,12 +193,12 @@ def test_wallets_without_an_account_make_a_report_wrong(account, bobs):
 
 
 def test_no_report_is_made_without_an_account(bobs):
-    assert safeguarding.make_report() is None
+    assert safeguarding_reports.make_report() is None
 
 
 def test_two_people_sign_a_report(account):
     bank.receive(opening="0.00", closing="0.00")
-    report = safeguarding.make_report()
+    report = safeguarding_reports.make_report()
     assert report is not None
     safeguarding_reports.sign_report(report, By("staff:1"))
     with pytest.raises(errors.InvalidFields):
@@ -226,7 +223,7 @@ def test_opening_balance_covers_earlier_movements(account, alices, opening, miss
 def test_report_is_made_of_one_snapshot(client_demo, bobs, monkeypatch):
     """A cash-in comes between two figures of the report."""
     account = bank.an_account(client_demo)
-    bank.receive(name="S1", day="2026-11-25", opening="0.00", closing="0.00")
+    bank.receive(name="S1", day=of_day(3), opening="0.00", closing="0.00")
     read = safeguarding.fetch_rows
 
     def read_then_pay(statement: str, values: Any = ()) -> Any:
@@ -237,7 +234,7 @@ def test_report_is_made_of_one_snapshot(client_demo, bobs, monkeypatch):
         return rows
 
     monkeypatch.setattr(safeguarding, "fetch_rows", read_then_pay)
-    report = safeguarding.make_report()
+    report = safeguarding_reports.make_report()
     monkeypatch.undo()
     assert report is not None
     assert report.is_right
@@ -258,7 +255,7 @@ def notified(client_demo, bobs):
     """An account whose notification has 5.00 EUR for Bob, and no statement until now."""
     bank.an_account(client_demo, booked_by="NOTIFICATION")
     iban = bank.an_iban(bobs)
-    bank.receive(name="S0", day="2026-11-25", opening="0.00", closing="0.00")
+    bank.receive(name="S0", day=of_day(3), opening="0.00", closing="0.00")
     bank.receive(incoming("5.00", "N1", target=iban), kind="camt.054", name="N1")
 
 
@@ -269,7 +266,7 @@ def test_notified_line_counts_until_the_statement_of_its_day(notified, bobs):
 
 
 def test_notified_line_that_no_statement_has_is_wrong(notified, bobs):
-    bank.receive(name="S1", day="2026-11-26", opening="0.00", closing="0.00")
+    bank.receive(name="S1", day=of_day(2), opening="0.00", closing="0.00")
     assert only().difference == 5_00
     assert not is_right()
     assert bank.balance(bobs) == 5_00
@@ -278,6 +275,6 @@ def test_notified_line_that_no_statement_has_is_wrong(notified, bobs):
 def test_older_statement_can_come_after_a_newer_one(account, bobs):
     iban = bank.an_iban(bobs)
     two, one = incoming("2.00", "R2", target=iban), incoming("1.00", "R1", target=iban)
-    bank.receive(two, day="2026-11-27", name="2", opening="1.00", closing="3.00")
-    bank.receive(one, day="2026-11-26", name="1", opening="0.00", closing="1.00")
+    bank.receive(two, day=of_day(1), name="2", opening="1.00", closing="3.00")
+    bank.receive(one, day=of_day(2), name="1", opening="0.00", closing="1.00")
     assert is_right()

@@ -11,12 +11,12 @@ from django.db import connection, connections, transaction
 
 from iocash.db import clock
 from tests.support import audited, bank, barrier, people
-from tests.support.camt import incoming
+from tests.support.camt import incoming, of_day
 from tests.support.constraints import refused_by
-from users.models import Barrier
+from users.models import Barrier, Client
 from users.models import barrier as barriers
-from wallets.bank import safeguarding, unexplained
-from wallets.models import SafeguardingReport, UnexplainedMovement
+from wallets.bank import safeguarding, safeguarding_reports, unexplained
+from wallets.models import BankAccount, SafeguardingReport, UnexplainedMovement
 
 pytestmark = pytest.mark.django_db
 ON_LIST = "(SELECT min(movement_id::text)::uuid FROM wallets_unexplainedmovement)"
@@ -24,7 +24,14 @@ ON_LIST = "(SELECT min(movement_id::text)::uuid FROM wallets_unexplainedmovement
 
 @pytest.fixture
 def account(client_demo):
-    return bank.an_account(client_demo)
+    return begun(client_demo)
+
+
+def begun(client: Client) -> BankAccount:
+    """An account with a statement of three days ago: movements count since then."""
+    account: BankAccount = bank.an_account(client)
+    bank.receive(name="S0", day=of_day(3), opening="0.00", closing="0.00")
+    return account
 
 
 def sums(swept: Any = None) -> dict[str, tuple[int, int]]:
@@ -38,7 +45,7 @@ def listed() -> list[int]:
 
 
 def report() -> SafeguardingReport:
-    made = safeguarding.make_report()
+    made = safeguarding_reports.make_report()
     assert made is not None
     return made
 
@@ -101,7 +108,7 @@ def test_sweep_has_steps(account, bobs, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_movement_of_an_open_transaction_is_not_missed(client_demo, bobs):
     """It was settled before the report, and is committed after it."""
-    bank.an_account(client_demo)
+    begun(client_demo)
     barrier.put(barrier.NEVER)
     is_paid, is_reported = threading.Event(), threading.Event()
     payer = threading.Thread(target=pay_slowly, args=[bobs, is_paid, is_reported])

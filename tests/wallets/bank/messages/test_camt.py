@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.camt import IBAN, Line, Part, Statement, incoming, outgoing
+from tests.support.camt import DAY, IBAN, Line, Part, Statement, incoming, outgoing
 from wallets.bank.messages import camt
 from wallets.bank.messages.camt_entries import BookedEntry
 from wallets.bank.messages.xml import Unreadable
@@ -36,7 +36,7 @@ def test_each_kind_and_version_is_read(kind, version):
     assert (statement.account, statement.currency, statement.number) == (IBAN, "EUR", "1")
     assert (statement.opening, statement.closing, statement.total) == (100_00, 112_50, 12_50)
     assert (entry.reference, entry.amount, entry.sign) == ("REF-1", 12_50, 1)
-    assert entry.booking_date == date(2026, 11, 26)
+    assert entry.booking_date == date.fromisoformat(DAY)
     detail = entry.details[0]
     assert (detail.name, detail.iban, detail.end_to_end) == ("Alice", "ES123456", "E2E-1")
     assert not statement.warnings
@@ -118,7 +118,7 @@ def test_what_changes_money_refuses_the_file(broken, why):
 
 def test_entry_without_any_date_is_refused():
     content = Statement(lines=(Line(amount="1.00", day=""),)).xml()
-    assert camt.read_statements(content)[0].entries[0].booking_date == date(2026, 11, 26)
+    assert camt.read_statements(content)[0].entries[0].booking_date == date.fromisoformat(DAY)
     with pytest.raises(Unreadable, match="no date"):
         camt.read_statements(content.replace(b"CreDtTm", b"Created"))
 

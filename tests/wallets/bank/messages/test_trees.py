@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from wallets.bank.messages import trees
@@ -63,15 +61,13 @@ def test_latin_1_is_read_when_it_declares_utf_8():
     ids=range(16),
 )
 def test_hostile_or_broken_file_is_refused(content):
-    began = time.monotonic()
     with pytest.raises(Unreadable) as caught:
         trees.read_document(content)
     assert str(caught.value).endswith(".")
-    assert time.monotonic() - began < 2
 
 
-def test_file_of_50_mb_is_refused_unread():
-    began = time.monotonic()
+def test_file_of_50_mb_is_refused_unread(monkeypatch):
+    """The parser is never called."""
+    monkeypatch.setattr(trees, "etree", None)
     with pytest.raises(Unreadable, match="larger than 32 MiB"):
         trees.read_document(b"<a>" + b"<b/>" * 13_000_000 + b"</a>")
-    assert time.monotonic() - began < 1
