@@ -17,9 +17,9 @@ from django.test import Client as Browser
 from django.urls import reverse
 from uuid_utils.compat import uuid7
 
-from tests.support import bank, bank_files, people
+from tests.support import bank_files, people
 from tests.support.approvals import a_request
-from tests.support.camt import Statement, incoming
+from tests.support.bank_rows import bank_rows
 from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import IBAN
 from tests.support.kyc import send_one
@@ -40,10 +40,8 @@ from tests.support.webhooks import a_failed_delivery, an_attempt, an_endpoint
 from users import pages
 from users.actions import WithActions
 from users.kyc import Kind
-from users.models import ApiKey, Case, Client, Event, Review, SigningKey
-from users.models.events import By
-from wallets.bank import decisions, safeguarding, uploads
-from wallets.models import BankLine, Closing, Movement
+from users.models import ApiKey, Case, Event, Review, SigningKey
+from wallets.models import Closing, Movement
 
 pytestmark = pytest.mark.django_db
 
@@ -275,23 +273,6 @@ def rows(alices: Any, bobs: Any, client_demo: Any, api: Any) -> dict[str, Any]:
         "wallets.movement": Movement.objects.get(pk=a_cash_out(alices, 30_00).pk),
         "wallets.scheduledoperation": scheduled(alices, bobs),
         "wallets.wallet": alices,
-    }
-
-
-def bank_rows(client: Client) -> dict[str, Any]:
-    """A line in suspense, a decision about another, and a report of safeguarding."""
-    bank.an_account(client)
-    bank.receive(incoming("1.00", "R1"), incoming("2.00", "R2"), opening="0.00", closing="3.00")
-    first, second = BankLine.objects.select_related("account").order_by("reference")
-    decision = decisions.ask_for_decision(first, "IGNORE", by=By("staff:0"), reason="Fee")
-    report = safeguarding.make_report()
-    content = Statement(lines=(incoming("3.00", "R3"),)).xml()
-    upload = uploads.store_upload(content, kind="STATEMENT", name="a.xml", by=By("staff:0"))
-    return {
-        "wallets.bankupload": upload,
-        "wallets.bankdecision": decision,
-        "wallets.bankline": second,
-        "wallets.safeguardingreport": report,
     }
 
 

@@ -82,7 +82,7 @@ class AnswerForm(LedgerForm):
     """The input of an answer: nothing."""
 
 
-def answering(*, is_approved: bool) -> Any:
+def decided_by(*, is_approved: bool) -> Any:
     def run(request: HttpRequest, decision: BankDecision, values: dict[str, Any]) -> str:
         decisions.answer_decision(decision, by=by(request), is_approved=is_approved)
         return gettext("Approved and carried out.") if is_approved else gettext("Refused.")
@@ -153,7 +153,7 @@ class BankDecisionAdmin(WithActions):
             label=_("Approve"),
             permission=ANSWER,
             form=AnswerForm,
-            do=answering(is_approved=True),
+            do=decided_by(is_approved=True),
             rehearse=rehearse_answer,
             is_available=is_unanswered,
         ),
@@ -162,7 +162,7 @@ class BankDecisionAdmin(WithActions):
             label=_("Refuse"),
             permission=ANSWER,
             form=AnswerForm,
-            do=answering(is_approved=False),
+            do=decided_by(is_approved=False),
             is_available=is_unanswered,
             is_harmful=True,
         ),

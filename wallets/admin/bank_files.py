@@ -43,7 +43,7 @@ APPROVE, SEND_FILE, BUILD_FILE = (
 PAYMENTS_OF_A_PAGE: Final = 200
 
 
-class ApproveForm(LedgerForm):
+class ApproveFileForm(LedgerForm):
     """The hash that the page shows: another file is not approved."""
 
     sha256 = forms.CharField(widget=forms.HiddenInput)
@@ -157,7 +157,7 @@ class BankFileAdmin(Searched, WithActions):
             name="approve",
             label=_("Approve"),
             permission=APPROVE,
-            form=ApproveForm,
+            form=ApproveFileForm,
             do=approve_from_page,
             rehearse=rehearse_approval,
             is_available=lambda file: file.is_built,

@@ -191,7 +191,7 @@ class ReleaseForm(LedgerForm):
         self.fields["sha256"].initial = obj.hash if obj else ""
 
 
-class RefuseForm(LedgerForm):
+class RefuseUploadForm(LedgerForm):
     """The input of a refusal: nothing."""
 
 
@@ -318,7 +318,7 @@ class BankUploadAdmin(WithActions):
             name="refuse",
             label=_("Refuse"),
             permission=RELEASE,
-            form=RefuseForm,
+            form=RefuseUploadForm,
             do=refuse_from_page,
             is_available=is_waiting,
             is_harmful=True,

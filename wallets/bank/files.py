@@ -331,7 +331,7 @@ def take_file(*, file_id: UUID, by: By) -> tuple[BankFile, bytes]:
             words = "This file was put into the folder of the bank. It is not handed over twice."
             raise file_refusal(errors.Message(words))
         content = content_for_bank(file)
-        mark_sent(file, by)
+        mark_file_sent(file, by)
         record_on_file(file, by, TAKEN)
     return file, content
 
@@ -352,7 +352,7 @@ def content_for_bank(file: BankFile) -> bytes:
     return content
 
 
-def mark_sent(file: BankFile, by: By) -> None:
+def mark_file_sent(file: BankFile, by: By) -> None:
     """Note that a locked file went to the bank; a second time changes nothing."""
     if file.state == BankFile.State.APPROVED:
         file.state, file.sent_by, file.sent_at = BankFile.State.SENT, by.actor, clock.now()

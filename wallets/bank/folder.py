@@ -28,7 +28,7 @@ from django.db.models import QuerySet
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
 from users.models.events import By
-from wallets.bank.files import WORKER, content_for_bank, locked, mark_sent
+from wallets.bank.files import WORKER, content_for_bank, locked, mark_file_sent
 from wallets.models import BankFile
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ def send_if_approved(folder: Path, file_id: UUID) -> bool:
         file = locked(file_id)
         if file.state != BankFile.State.APPROVED or not hidden_path(folder, file.name).exists():
             return False
-        mark_sent(file, BY)
+        mark_file_sent(file, BY)
         return True
 
 

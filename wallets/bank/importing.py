@@ -8,7 +8,7 @@ the next import, or the worker, books.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -90,14 +90,24 @@ def store_file(
             actor=actor,
             upload=upload,
         )
-        new, known_lines = 0, 0
-        for row, each in by_day(statements, file, accounts):
-            openings.require_opening_kept(row)
-            store_with_lines(row, each)
-            openings.note_opening(row)
-            new, known_lines = new + row.new_entries, known_lines + row.known_entries
+        new, known_lines = store_statements(by_day(statements, file, accounts))
     ids = frozenset(each.id for each in accounts.values())
     return StoredFile(file=file, is_known=False, accounts=ids, lines=new, known_lines=known_lines)
+
+
+def store_statements(rows: Iterable[tuple[BankStatement, camt.ReadStatement]]) -> tuple[int, int]:
+    """Store statements with their lines; return the numbers of new and known lines.
+
+    Raises:
+        Unreadable: one would rewrite what an account had before its first statement.
+    """
+    new, known = 0, 0
+    for row, each in rows:
+        openings.require_opening_kept(row)
+        store_with_lines(row, each)
+        openings.note_opening(row)
+        new, known = new + row.new_entries, known + row.known_entries
+    return new, known
 
 
 def by_day(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from users.duties.periods import NightlyDuty
-from wallets.bank import safeguarding
+from wallets.bank import safeguarding_reports
 
 
 class ReportSafeguarding(NightlyDuty):
@@ -13,4 +13,4 @@ class ReportSafeguarding(NightlyDuty):
     hour = 6
 
     def perform_period(self) -> int:
-        return 1 if safeguarding.make_report() else 0
+        return 1 if safeguarding_reports.make_report() else 0

@@ -13,7 +13,7 @@ from tests.support.backoffice import Office, list_of, opens, page_of
 from tests.support.camt import Line, Statement, incoming
 from tests.support.staff import OPERATOR, SUPERVISOR, a_member
 from users.models import Client
-from wallets.bank import safeguarding
+from wallets.bank import safeguarding_reports
 from wallets.models import (
     BankDecision,
     BankLine,
@@ -166,7 +166,7 @@ def test_lists_and_rows_open(operator, staff, line, bobs):
     address = act(line, "assign")
     values = {"wallet": str(bobs.id), "reason": "Known", "key": key_of_form(operator, address)}
     sent(operator, address, **values)
-    safeguarding.make_report()
+    safeguarding_reports.make_report()
     uploaded(operator, Statement(name="NEW").xml())
     office = Office(staff)
     for state in ("waiting", "1"):
@@ -178,7 +178,7 @@ def test_lists_and_rows_open(operator, staff, line, bobs):
 
 
 def test_report_is_signed_by_two_and_downloaded(approver, line):
-    report = safeguarding.make_report()
+    report = safeguarding_reports.make_report()
     assert report is not None
     first = Office(a_member(SUPERVISOR, name="other"))
     sign = act(report, "sign")
@@ -192,7 +192,7 @@ def test_report_is_signed_by_two_and_downloaded(approver, line):
 
 
 def test_today_shows_safeguarding_in_green_or_red(approver, line):
-    report = safeguarding.make_report()
+    report = safeguarding_reports.make_report()
     assert report is not None
     page = approver.get("/admin/")
     tile = page.partition("<h3>Safeguarding</h3>")

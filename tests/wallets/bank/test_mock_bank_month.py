@@ -24,7 +24,7 @@ from tests.support import bank_files, credits_of_bank, mock_bank, people, sandbo
 from tests.support import large_statements as large
 from tests.support.mock_bank import ACME, CLOSED, ELSEWHERE, UNKNOWN_BANK, MockBank
 from users.models.events import By
-from wallets.bank import answers, booking, safeguarding
+from wallets.bank import answers, booking, safeguarding, safeguarding_reports
 from wallets.bank.messages.camt import ReadStatement, read_statements
 from wallets.bank.messages.xml import Unreadable
 from wallets.bank.statements import import_statement
@@ -232,7 +232,7 @@ def check_day(month: Month, number: int, taken: int) -> None:
         assert position.difference == taken, number
     else:
         assert position.difference != 0, number
-    report = safeguarding.make_report()
+    report = safeguarding_reports.make_report()
     assert report is not None
     assert {each.type for each in position.unmatched} <= {"CASH_OUT"}
 

@@ -12,7 +12,7 @@ from iocash.db import clock
 from tests.support import bank, people
 from tests.support.camt import Line, Part, Statement
 from users.models.events import By
-from wallets.bank import decisions, importing, previews, safeguarding
+from wallets.bank import decisions, importing, previews, safeguarding, safeguarding_reports
 from wallets.bank.messages.xml import Unreadable
 from wallets.models import BankAccount, BankLine, BankStatement, BankStatementFile
 
@@ -210,7 +210,7 @@ def own(account, alices):
 def test_own_funds_at_the_beginning_are_a_figure_of_their_own(own):
     position = only()
     assert (position.own_at_beginning, position.shortfall, position.difference) == (30_00, 0, 0)
-    shown = safeguarding.position_as_json(position, clock.now())
+    shown = safeguarding_reports.position_as_json(position, clock.now())
     assert (shown["ownFundsAtBeginning"], shown["walletsAtBeginning"]) == ("30.00", "100.00")
     assert shown["mustBeInBank"] == "130.00"
     assert is_right()
@@ -268,7 +268,7 @@ def test_fake_account_is_never_contradicted(account, client_demo, forged, bobs):
     assert not only().is_right(later(6))
     (shown,) = [
         each
-        for each in safeguarding.position_as_json(only(), later(6))["accounts"]
+        for each in safeguarding_reports.position_as_json(only(), later(6))["accounts"]
         if each["withoutStatementSince"]
     ]
     assert (shown["iban"], shown["withoutStatementSince"]) == (fake, ago(0))

@@ -14,7 +14,7 @@ from tests.support.camt import Statement, incoming
 from tests.support.staff import ADMINISTRATOR, SUPERVISOR, a_member, browser_of
 from users.menu import MENU
 from users.models.events import By
-from wallets.bank import decisions, files, safeguarding, safeguarding_reports, uploads
+from wallets.bank import decisions, files, safeguarding_reports, uploads
 from wallets.models import BankDecision, BankFile, BankLine, BankUpload, SafeguardingReport
 
 
@@ -85,7 +85,7 @@ class Signing:
 
     def __init__(self, client: Any, wallet: Any, first: By) -> None:
         bank.an_account(client)
-        report = safeguarding.make_report()
+        report = safeguarding_reports.make_report()
         assert report
         self.report: SafeguardingReport = report
         safeguarding_reports.sign_report(report, first)
@@ -159,7 +159,7 @@ def test_queue_and_first_page_count_all_kinds(client_demo, alices):
     line = BankLine.objects.select_related("account").get()
     decisions.ask_for_decision(line, "IGNORE", by=actor(first), reason="Own money")
     Building(client_demo, alices, actor(first))
-    safeguarding.make_report()
+    safeguarding_reports.make_report()
     approvals.a_request(alices, 1_00, first, kind="UP")
     browser = browser_of(second)
     page = browser.get(reverse("admin:approvals")).content.decode()

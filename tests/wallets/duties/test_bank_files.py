@@ -83,7 +83,8 @@ def test_without_a_folder_nothing_is_put_anywhere(approved):
 
 
 @pytest.mark.parametrize(
-    "place", ["write_hidden", "send_if_approved", "mark_sent", "move_into_place", "hidden_path"]
+    "place",
+    ["write_hidden", "send_if_approved", "mark_file_sent", "move_into_place", "hidden_path"],
 )
 def test_killed_process_puts_the_file_there_once(approved, there, monkeypatch, place):
     kill_at(monkeypatch, place)

@@ -37,7 +37,7 @@ STEPS = [
     ("write_hidden", 0, False),
     ("write_hidden", 0, True),
     ("prepare_file", 0, True),
-    ("mark_sent", 0, True),
+    ("mark_file_sent", 0, True),
     ("send_if_approved", 0, True),
     ("flush_folder", 1, False),
     ("move_into_place", 0, True),
