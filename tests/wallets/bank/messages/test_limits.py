@@ -37,10 +37,20 @@ REFUSED = {
         "A statement is inside another one.",
     ),
 }
+LARGE = ("entries", "payments")
+"""They are read up to their limit, which takes some seconds."""
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", [name for name in REFUSED if name not in LARGE])
 def test_hostile_file_is_refused_in_words(name):
+    content, words = REFUSED[name]
+    assert words_of(content) == words
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("name", LARGE)
+def test_file_with_too_much_is_refused_in_words(name):
+    """Takes 15 s."""
     content, words = REFUSED[name]
     assert words_of(content) == words
 
