@@ -122,7 +122,7 @@ class BankDecisionAdmin(WithActions):
     list_display = ("asked_at", "kind_shown", "line", "reason", "asker", "answer_shown", "short")
     list_filter = (AnswerFilter,)
     list_select_related = ("line__account",)
-    ordering = ("-asked_at", "-id")
+    ordering = ("-id",)
     csv_columns = (
         ("id", "id"),
         ("line", "line_id"),

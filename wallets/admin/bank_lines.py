@@ -225,7 +225,7 @@ class BankLineAdmin(WithActions):
     )
     list_filter = (SuspenseFilter, "sign")
     list_select_related = ("account",)
-    ordering = ("-booking_date", "-id")
+    ordering = ("-id",)
     search_fields = ("reference", "end_to_end", "name", "iban")
     search_help_text = _("A reference of the bank or of the payment, a name or an IBAN.")
     csv_columns = (
