@@ -70,7 +70,7 @@ class BankStatementAdmin(ReadOnly):
     )
     list_filter = ("kind",)
     list_select_related = ("account", "file")
-    ordering = ("-created_at", "-id")
+    ordering = ("-id",)
     csv_columns = (
         ("id", "id"),
         ("day", "day"),

@@ -282,7 +282,7 @@ class ReleasedFilter(admin.SimpleListFilter):
 class BankUploadAdmin(WithActions):
     list_display = ("uploaded_at", "name", "kind_shown", "uploader", "answer_shown", "short")
     list_filter = (ReleasedFilter, "kind")
-    ordering = ("-uploaded_at", "-id")
+    ordering = ("-id",)
     csv_columns = (
         ("id", "id"),
         ("name", "name"),

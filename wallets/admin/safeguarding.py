@@ -122,7 +122,7 @@ def figures_of(position: dict[str, Any]) -> Facts:
 class SafeguardingReportAdmin(WithActions):
     list_display = ("day", "result", "signed_by", "created_at")
     list_filter = ("is_right",)
-    ordering = ("-day",)
+    ordering = ("-id",)
     csv_columns = (("day", "day"), ("is_right", "is_right"), ("sha256", "digest"))
     fields = ("day", "result", "figures", "digest", "signed_by", "created_at")
     page_actions = (
