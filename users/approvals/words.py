@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from django.db.models import Q
 from django.utils.translation import gettext
@@ -27,24 +26,21 @@ from users.models import Approval
 from users.templatetags.office import grouped
 from users.templatetags.words import code_in_words
 
-AMOUNT: Final = re.compile(r"(-?\d+)(?:\.(\d+))? ([A-Z]{3})")
-"""What `amount_text` writes."""
-
 Labelled = list[tuple[Any, str]]
 
 
-def value_in_words(name: str, value: str) -> str:
+def value_in_words(act: Approvable, name: str, value: str) -> str:
     """The value of a fact in the language of the reader: amounts are grouped, codes are words."""
-    if found := AMOUNT.fullmatch(value):
-        units, cents, currency = found.groups()
-        return f"{grouped(int(units + (cents or '')), currency)} {currency}"
+    if value and act.is_amount(name):
+        figures, _space, currency = value.partition(" ")
+        return f"{grouped(int(figures.replace('.', '')), currency)} {currency}"
     if name.endswith("status"):
         return str(code_in_words(value))
     return value or "-"
 
 
 def facts_in_words(act: Approvable, facts: list[ActFact]) -> Labelled:
-    return [(act.labels.get(name, name), value_in_words(name, value)) for name, value in facts]
+    return [(act.labels.get(name, name), value_in_words(act, name, value)) for name, value in facts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ def shown_approval(asked: Approval) -> ShownApproval:
     except errors.Refused as refusal:
         return ShownApproval(asked, act, details, [], "", "", names, str(refusal.words))
     changed = [
-        (act.labels.get(name, name), value_in_words(name, old), value_in_words(name, new))
+        (act.labels.get(name, name), value_in_words(act, name, old), value_in_words(act, name, new))
         for name, old, new in differences(before, facts)
         if name not in others
     ]
@@ -130,6 +126,13 @@ def requests_shown_to(member: Any, approvals: Any) -> Any:
         if member.has_perm(act.view) or member.has_perm(act.permission)
     ]
     return approvals.filter(Q(kind__in=kinds) | Q(asked_by=member.pk))
+
+
+def is_shown_to(member: Any, asked: Approval) -> bool:
+    """Whether `requests_shown_to` has it; without a statement."""
+    act = act_of_approval(asked)
+    is_own = bool(asked.asked_by_id == member.pk)
+    return is_own or bool(member.has_perm(act.view) or member.has_perm(act.permission))
 
 
 def waiting_for_member(member: Any) -> Any:
