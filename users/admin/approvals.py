@@ -377,7 +377,8 @@ def decide_approvals(request: HttpRequest) -> HttpResponse:
     seen = {as_id(text): digest for text, _colon, digest in pairs}
     if None in seen or len(seen) > MOST:
         raise BadRequest("These are no approvals of the page.")
-    found = Approval.objects.in_bulk([each for each in seen if each])
+    shown = requests_shown_to(request.user, Approval.objects.all())
+    found = shown.in_bulk([each for each in seen if each])
     done: list[tuple[ShownApproval, str]] = []
     others: list[tuple[ShownApproval, str]] = []
     for asked in found.values():
