@@ -28,12 +28,14 @@ from users.approvals.deciding import (
 from users.approvals.pages import answering
 from users.approvals.words import (
     ShownApproval,
+    facts_changed,
     kinds_to_decide,
     listed_approvals,
     may_decide,
     problem_in_words,
     requests_shown_to,
     shown_approval,
+    shown_once,
     waiting_for_member,
 )
 from users.change_lists.exports import amount
@@ -64,14 +66,14 @@ class ApproveForm(ActionForm):
 
     def offer(self, obj: Any) -> None:
         self.asked = obj
-        self.fields["seen"].initial = shown_approval(obj).digest if obj else ""
+        self.fields["seen"].initial = shown_once(obj).digest if obj else ""
 
     def show(self, refused: errors.Refused) -> None:
         """Show the refusal; sent again, the form has seen the facts that are shown with it."""
         super().show(refused)
         sent: Any = self.data
         data = sent.copy()
-        data["seen"] = shown_approval(self.asked).digest
+        data["seen"] = shown_once(self.asked).digest
         self.data = data
 
 
@@ -80,15 +82,6 @@ class RefuseForm(ActionForm):
         label=_("Reason"),
         max_length=Approval.MOST_CHARACTERS,
         help_text=_("For the colleague who asked."),
-    )
-
-
-def facts_changed(asked: Approval) -> errors.InvalidFields:
-    """What is said if the facts are others than those on the page: nothing was done."""
-    changes = [f"{label}: {old} → {new}" for label, old, new in shown_approval(asked).changed]
-    text = gettext("The facts have changed. Nothing was done. Check them, and decide again.")
-    return errors.InvalidFields(
-        errors.FieldError("approval", "facts_changed", " ".join([text, *changes]))
     )
 
 
@@ -245,7 +238,7 @@ class ApprovalAdmin(WithActions):
         return str(act_of_approval(obj).label)
 
     def facts(self, obj: Any) -> Any:
-        return shown_approval(obj).facts
+        return shown_once(obj).facts
 
     def last_change(self, obj: Any) -> str:
         return str(State(obj.state).label)
@@ -255,7 +248,7 @@ class ApprovalAdmin(WithActions):
         return {
             "title": act.label,
             "page_actions": self.available_actions(request, obj),
-            "shown": shown_approval(obj),
+            "shown": shown_once(obj),
             "why_not": why_not_second(act, obj, request.user) if obj.is_waiting else "",
             "failure": failure_in_words(obj) if obj.code else "",
         }

@@ -20,7 +20,7 @@ from users.approvals.acts import (
     facts_when_asked,
 )
 from users.approvals.deciding import why_not_second
-from users.approvals.influence import dependent_on
+from users.approvals.influence import ABOUT_STAFF, dependent_on
 from users.history import names_of
 from users.models import Approval
 from users.templatetags.office import grouped
@@ -56,6 +56,8 @@ class ShownApproval:
     digest: str
     names: dict[str, str]
     problem: str = ""
+    about_others: tuple[str, ...] = ()
+    """The facts about other customers as they are now, which are not stored."""
 
     @property
     def label(self) -> Any:
@@ -92,7 +94,38 @@ def shown_approval(asked: Approval) -> ShownApproval:
         if name not in others
     ]
     shown = [*details, *facts_in_words(act, facts)]
-    return ShownApproval(asked, act, shown, changed, effect, digest_of_facts(facts), names)
+    now = tuple(
+        f"{act.labels.get(name, name)}: → {value_in_words(act, name, value)}"
+        for name, value in facts
+        if name in others
+    )
+    digest = digest_of_facts(facts)
+    return ShownApproval(asked, act, shown, changed, effect, digest, names, about_others=now)
+
+
+def shown_once(asked: Approval) -> ShownApproval:
+    """As `shown_approval`, read once for a page: its form carries the digest of what it shows."""
+    if "shown" not in vars(asked):
+        vars(asked)["shown"] = shown_approval(asked)
+    found: ShownApproval = vars(asked)["shown"]
+    return found
+
+
+def facts_changed(asked: Approval) -> errors.InvalidFields:
+    """What is said if the facts are others than those on the page: nothing was done.
+
+    Facts about others are not stored, so only their present values are named, and only if nothing
+    else has changed.
+    """
+    vars(asked).pop("shown", None)
+    shown = shown_once(asked)
+    changes = [f"{label}: {old} → {new}" for label, old, new in shown.changed]
+    text = gettext("The facts have changed. Nothing was done. Check them, and decide again.")
+    return errors.InvalidFields(
+        errors.FieldError(
+            "approval", "facts_changed", " ".join([text, *(changes or shown.about_others)])
+        )
+    )
 
 
 def listed_approvals(approvals: list[Approval]) -> list[ShownApproval]:
@@ -141,6 +174,7 @@ def waiting_for_member(member: Any) -> Any:
     if not kinds:
         return Approval.objects.none()
     waiting = Approval.objects.waiting().exclude(asked_by__in=dependent_on(member.pk))
+    waiting = waiting.exclude(kind__in=ABOUT_STAFF, subject_id=str(member.pk))
     return waiting.filter(kind__in=kinds)
 
 

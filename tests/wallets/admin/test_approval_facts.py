@@ -7,9 +7,14 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from iocash import errors
 from tests.support import people, staff
-from tests.support.approvals import a_request, ask
+from tests.support.approval_pages import action_address
+from tests.support.approvals import a_request, approve, ask
 from tests.support.payments_out import words_of
+from users.admin.approved_staff import about_member
+from users.approvals import words
+from users.models import User
 from users.models.approvals import ApprovalKind
 from wallets.admin.approvals.money import asked_about
 from wallets.models import Movement
@@ -41,3 +46,36 @@ def test_page_groups_the_amounts_of_facts(asker, second, alices):
     asked = a_request(alices, 4321_00, asker)
     page = staff.browser_of(second).get(reverse("admin:users_approval_change", args=[asked.pk]))
     assert "4,421.00 EUR" in words_of(page)
+
+
+def test_page_reads_the_facts_once_for_the_form_and_the_reader(asker, second, alices, monkeypatch):
+    asked, calls, read = a_request(alices, 5_00, asker), [], words.shown_approval
+
+    def noting(each: Any) -> Any:
+        calls.append(each)
+        return read(each)
+
+    monkeypatch.setattr(words, "shown_approval", noting)
+    page = staff.browser_of(second).get(action_address(asked, "approve"))
+    assert page.context["form"]["seen"].initial == read(asked).digest
+    assert len(calls) == 1
+
+
+def test_changed_name_of_the_other_party_is_named(asker, second, alices, bobs):
+    asked = reversal_with_reference(alices, bobs, asker, "Rent")
+    browser = staff.browser_of(second)
+    address = action_address(asked, "approve")
+    form = browser.get(address).context["form"]
+    sent = {"key": form["key"].initial, "seen": form["seen"].initial}
+    User.objects.filter(pk=bobs.user_id).update(last_name="Mallory")
+    text = words_of(browser.post(address, sent, follow=True))
+    assert "The facts have changed" in text
+    assert "Mallory" in text.partition("The facts have changed")[2][:200]
+    assert ": → " in text
+
+
+def test_queue_leaves_out_requests_about_oneself(asker, second):
+    asked = ask(about_member(ApprovalKind.RESET_PASSWORD)(second, {}), asker)
+    with pytest.raises(errors.PermissionDenied):
+        approve(asked, second)
+    assert not words.waiting_for_member(second).exists()
