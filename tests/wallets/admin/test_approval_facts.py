@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
 
 from iocash import errors
 from tests.support import people, staff
-from tests.support.approval_pages import action_address
+from tests.support.approval_pages import REASON, action_address
 from tests.support.approvals import a_request, approve, ask
 from tests.support.payments_out import words_of
 from users.admin.approved_staff import about_member
 from users.approvals import words
-from users.models import User
+from users.models import Approval, User
 from users.models.approvals import ApprovalKind
 from wallets.admin.approvals.money import asked_about
 from wallets.models import Movement
@@ -79,3 +80,15 @@ def test_queue_leaves_out_requests_about_oneself(asker, second):
     with pytest.raises(errors.PermissionDenied):
         approve(asked, second)
     assert not words.waiting_for_member(second).exists()
+
+
+def test_form_that_is_sent_again_after_the_decision_says_so(asker, alices):
+    browser, form = staff.browser_of(asker), {"key": str(uuid4()), "kind": "UP", "amount": "5"}
+    address = action_address(alices, "add-movement")
+    sent = form | {"concept": "Card"} | REASON
+    assert "must approve this now" in words_of(browser.post(address, sent, follow=True))
+    asked = Approval.objects.get()
+    browser.post(action_address(asked, "withdraw"), {"key": str(uuid4())}, follow=True)
+    text = words_of(browser.post(address, sent, follow=True))
+    assert "This was decided already." in text
+    assert "must approve this now" not in text
