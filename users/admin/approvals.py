@@ -28,6 +28,7 @@ from users.approvals.deciding import (
 from users.approvals.pages import answering
 from users.approvals.words import (
     ShownApproval,
+    effect_in_words,
     kinds_to_decide,
     listed_approvals,
     may_decide,
@@ -57,9 +58,9 @@ def is_mine(asked: Approval, request: HttpRequest) -> bool:
 
 
 class ApproveForm(ActionForm):
-    """`seen` is the digest of the facts that the page has shown."""
+    """`seen` is the digest of the facts that the page has shown; empty: they can't be read."""
 
-    seen = forms.CharField(widget=forms.HiddenInput)
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
     decision = forms.CharField(label=_("Note"), max_length=Approval.MOST_CHARACTERS, required=False)
 
     def offer(self, obj: Any) -> None:
@@ -208,7 +209,7 @@ class ApprovalAdmin(WithActions):
             form=ApproveForm,
             do=approve_one,
             is_available=lambda asked: asked.is_waiting,
-            effect=lambda asked: act_of_approval(asked).effect(asked),
+            effect=effect_in_words,
         ),
         Action(
             name="refuse",

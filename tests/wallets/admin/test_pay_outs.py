@@ -18,12 +18,14 @@ from tests.support.payments_out import words_of
 from users.approvals.deciding import FactsChanged, approve_request
 from users.models import Approval
 from users.models.events import By
-from wallets import posting
+from wallets import erasure, posting
 from wallets.admin.approvals import pay_again
 from wallets.admin.approvals.pay_again import ORDER_LIFETIME, order_again
 from wallets.admin.approvals.pay_outs import ask_to_pay_again, ask_to_pay_out
 from wallets.models import Closing, Movement
 from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashOut
+from wallets.orders.payments import Adjust
+from wallets.orders.users import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 
@@ -192,3 +194,22 @@ def test_failed_pay_out_says_why(asked, second, alices, monkeypatch):
     assert (asked.state, asked.code) == ("FAILED", "user_not_active")
     assert "User not active" in page
     assert not Closing.objects.exists()
+
+
+def test_pay_out_of_an_erased_user_is_refused_in_words(asked, second, alices):
+    about: dict[str, Any] = {"client_id": alices.client_id, "by": people.BY}
+    amount = people.decimal(100_00)
+    posting.submit(Adjust(**about, wallet_id=alices.id, is_debit=True, amount=amount))
+    posting.submit(UnsubscribeUser(**about, user_id=alices.user_id))
+    erasure.erase(user_id=alices.user_id, by=people.BY, reason="USER_REQUEST")
+    browser = staff.browser_of(second)
+    text = "The personal data of this user was erased"
+    for page in (
+        browser.get(page_of(asked)),
+        browser.get(action_address(asked, "approve")),
+        decide_on_page(browser, asked),
+    ):
+        assert page.status_code == 200
+        assert text in words_of(page)
+    asked.refresh_from_db()
+    assert asked.is_waiting
