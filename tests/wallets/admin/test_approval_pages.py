@@ -6,14 +6,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import Client as Browser
 from django.urls import reverse
 
 from tests.support import people, staff
 from tests.support.approval_pages import REASON, action_address, ask_on_page, decide_on_page
-from tests.support.approvals import a_request, balance_of, raise_threshold, seen_now
+from tests.support.approvals import a_request, ask, balance_of, raise_threshold, seen_now
 from tests.support.cash_outs import a_cash_out
 from tests.support.payments_out import bulk, words_of
+from users.admin.approved_staff import about_member
 from users.models import Approval, User
 from users.models.approvals import ApprovalKind
 from wallets import posting
@@ -199,3 +201,29 @@ def test_first_page_counts_requests_waiting_for_the_member(
     a_request(alices, 5_00, asker)
     assert "Waiting for my approval 1 request" in words_of(bob_at_work.get("/admin/"))
     assert "Waiting for my approval None" in words_of(alice_at_work.get("/admin/"))
+
+
+@pytest.mark.parametrize("name", ["approve", "refuse", "withdraw"])
+@pytest.mark.parametrize("kind", [ApprovalKind.RESET_PASSWORD, ApprovalKind.ACTIVATE_MEMBER])
+def test_request_about_a_deleted_member_has_pages(name, kind, asker, second):
+    carol = staff.a_member(staff.VIEWER, name="carol")
+    asked = ask(about_member(kind)(carol, {}), asker)
+    get_user_model().objects.filter(pk=carol.pk).delete()
+    browser = staff.browser_of(asker if name == "withdraw" else second)
+    pages = (
+        reverse("admin:users_approval_change", args=[asked.pk]),
+        reverse("admin:approvals"),
+        action_address(asked, name),
+    )
+    assert [browser.get(each).status_code for each in pages] == [200, 200, 200]
+
+
+def test_request_about_a_deleted_member_is_not_approved(asker, second):
+    carol = staff.a_member(staff.VIEWER, name="carol")
+    asked = ask(about_member(ApprovalKind.RESET_PASSWORD)(carol, {}), asker)
+    get_user_model().objects.filter(pk=carol.pk).delete()
+    page = decide_on_page(staff.browser_of(second), asked)
+    assert page.status_code == 200
+    assert "does not exist" in words_of(page)
+    asked.refresh_from_db()
+    assert asked.is_waiting
