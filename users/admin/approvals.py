@@ -121,6 +121,8 @@ def outcome_in_words(asked: Approval) -> str:
     if asked.state == State.FAILED:
         text = gettext("Approved, but a rule did not allow it: %(reason)s. Nothing was changed.")
         return text % {"reason": failure_in_words(asked)}
+    if asked.is_unfinished:
+        return gettext("Approved, but not finished yet. The server repeats it by itself.")
     return gettext("Approved and done.")
 
 
@@ -387,7 +389,7 @@ def decide_approvals(request: HttpRequest) -> HttpResponse:
         except errors.Refused as refused:
             others.append((shown_approval(asked), problem_in_words(refused)))
             continue
-        kind = others if answer.state == State.FAILED else done
+        kind = others if answer.state == State.FAILED or answer.is_unfinished else done
         kind.append((shown_approval(answer), outcome_in_words(answer)))
     text = ngettext("%d request approved and done.", "%d requests approved and done.", len(done))
     if not others:

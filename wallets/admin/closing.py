@@ -327,7 +327,7 @@ def end(closing: Closing, state: Closing.State, by: By) -> None:
 def finish_paid(user_ids: Iterable[UUID], by: By) -> list[Closing]:
     """Finish the closings of these users whose wallets are empty; return those that are done.
 
-    What is refused stays under way; its page shows why.
+    What is refused stays under way; its page shows why. The duty `finish-closings` repeats it.
     """
     done = []
     for closing in Closing.objects.of_users({*user_ids}).select_related("user"):
