@@ -205,7 +205,8 @@ def test_process_killed_between_two_payments_leaves_nothing_and_is_approved_agai
     expected = sum(each.balance for each in closing.open_wallets(alices.user))
     body = confirmation(browser, alices.user)
 
-    submit, ordered = posting.submit, []
+    submit = posting.submit
+    ordered: list[Any] = []
 
     def one_then_killed(order: Any) -> Outcome:
         if ordered:

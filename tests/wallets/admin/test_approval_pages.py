@@ -17,6 +17,7 @@ from tests.support.approvals import a_request, ask, balance_of, raise_threshold,
 from tests.support.cash_outs import a_cash_out
 from tests.support.payments_out import bulk, choose, form_on, words_of
 from users.admin.approved_staff import about_member
+from users.approvals.asking import ask_for_approval
 from users.models import Approval, User
 from users.models.approvals import ApprovalKind
 from wallets import posting
@@ -248,7 +249,7 @@ def sent(asker: Any, second: Any, alices: Wallet) -> list[Any]:
 def test_bulk_tells_what_is_done_and_asked_for_if_the_database_is_busy(
     alice_at_work, sent, monkeypatch
 ):
-    ask_for_approval, calls = payments.ask_for_approval, []
+    calls: list[Any] = []
 
     def busy(*values: Any, **more: Any) -> Any:
         calls.append(values)
