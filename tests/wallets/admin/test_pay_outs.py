@@ -15,6 +15,7 @@ from tests.support.approvals import approve, ask, seen_now
 from tests.support.backoffice import page_of
 from tests.support.ibans import IBAN
 from tests.support.payments_out import words_of
+from tests.support.threads import at_once
 from users.approvals.deciding import FactsChanged, approve_request
 from users.models import Approval
 from users.models.events import By
@@ -129,6 +130,22 @@ def test_later_money_is_paid_with_an_approval_of_its_own(asker, second, third, a
     order_again(paying, by(third))
     assert pending() == [9_100_00]
     assert Closing.objects.get() == paying
+
+
+def test_approval_counts_only_its_own_cash_outs(asker, second, third, alices, paying):
+    settle(alices)
+    people.cash_in(alices, 50_00)
+    assert approve(ask(ask_to_pay_again(paying, {}), asker), second).state == "APPROVED"
+    reject(alices, third)
+    order_again(paying, by(third))
+    assert pending() == [50_00]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_pay_again_at_once_pay_once(third, alices, paying):
+    reject(alices, third)
+    at_once(*[lambda: order_again(paying, by(third))] * 2)
+    assert pending() == [100_00]
 
 
 def test_stopped_closing_is_paid_no_more(asker, second, third, alices, paying):
