@@ -28,6 +28,7 @@ from users.approvals.deciding import (
 from users.approvals.pages import answering
 from users.approvals.words import (
     ShownApproval,
+    effect_in_words,
     facts_changed,
     kinds_to_decide,
     listed_approvals,
@@ -59,9 +60,9 @@ def is_mine(asked: Approval, request: HttpRequest) -> bool:
 
 
 class ApproveForm(ActionForm):
-    """`seen` is the digest of the facts that the page has shown."""
+    """`seen` is the digest of the facts that the page has shown; empty: they can't be read."""
 
-    seen = forms.CharField(widget=forms.HiddenInput)
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
     decision = forms.CharField(label=_("Note"), max_length=Approval.MOST_CHARACTERS, required=False)
 
     def offer(self, obj: Any) -> None:
@@ -113,6 +114,8 @@ def outcome_in_words(asked: Approval) -> str:
     if asked.state == State.FAILED:
         text = gettext("Approved, but a rule did not allow it: %(reason)s. Nothing was changed.")
         return text % {"reason": failure_in_words(asked)}
+    if asked.is_unfinished:
+        return gettext("Approved, but not finished yet. The server repeats it by itself.")
     return gettext("Approved and done.")
 
 
@@ -201,7 +204,7 @@ class ApprovalAdmin(WithActions):
             form=ApproveForm,
             do=approve_one,
             is_available=lambda asked: asked.is_waiting,
-            effect=lambda asked: act_of_approval(asked).effect(asked),
+            effect=effect_in_words,
         ),
         Action(
             name="refuse",
@@ -380,7 +383,7 @@ def decide_approvals(request: HttpRequest) -> HttpResponse:
         except errors.Refused as refused:
             others.append((shown_approval(asked), problem_in_words(refused)))
             continue
-        kind = others if answer.state == State.FAILED else done
+        kind = others if answer.state == State.FAILED or answer.is_unfinished else done
         kind.append((shown_approval(answer), outcome_in_words(answer)))
     text = ngettext("%d request approved and done.", "%d requests approved and done.", len(done))
     if not others:

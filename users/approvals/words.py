@@ -87,7 +87,7 @@ def shown_approval(asked: Approval) -> ShownApproval:
         facts, effect = [*act.facts(asked)], act.effect(asked)
         others = act.about_others(asked)
     except errors.Refused as refusal:
-        return ShownApproval(asked, act, details, [], "", "", names, str(refusal.words))
+        return ShownApproval(asked, act, details, [], "", "", names, problem_in_words(refusal))
     changed = [
         (act.labels.get(name, name), value_in_words(act, name, old), value_in_words(act, name, new))
         for name, old, new in differences(before, facts)
@@ -126,6 +126,16 @@ def facts_changed(asked: Approval) -> errors.InvalidFields:
             "approval", "facts_changed", " ".join([text, *(changes or shown.about_others)])
         )
     )
+
+
+def effect_in_words(asked: Approval) -> str:
+    """What will happen, or why the facts can't be read."""
+    act = act_of_approval(asked)
+    try:
+        act.facts(asked)
+        return act.effect(asked)
+    except errors.Refused as refusal:
+        return problem_in_words(refusal)
 
 
 def listed_approvals(approvals: list[Approval]) -> list[ShownApproval]:

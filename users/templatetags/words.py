@@ -78,6 +78,7 @@ WORDS: Final[Mapping[str, Any]] = {
     "drop-statement-files": _("Drop files of statements after a week"),
     "end-levels": _("End KYC levels whose identity document has expired"),
     "erase-users": _("Erase personal data when the retention period has ended"),
+    "finish-closings": _("Close users who are paid out"),
     "expire-approvals": _("End requests that nobody has decided in time"),
     "expire-holds": _("Expire holds"),
     "mail-about-webhooks": _("Tell clients that an endpoint was disabled"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iocash.worker import add_duties
 from wallets.duties.audits import AuditLedger, WriteAnchor
+from wallets.duties.closings import FinishClosings
 from wallets.duties.erasure import EraseUsers
 from wallets.duties.holds import ExpireOverdueHolds
 from wallets.duties.schedules import RunSchedules, RunTriggers
@@ -15,6 +16,7 @@ add_duties(
     RunSchedules(),
     RunTriggers(),
     EraseUsers(),
+    FinishClosings(),
     AuditLedger(),
     WriteAnchor(),
     SendAnchors(),

@@ -1,0 +1,42 @@
+"""The duty that finishes closings that are paid out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from iocash.worker import Duty
+from users.models.events import CLOCK
+from wallets.admin.closing import finish_paid
+from wallets.models import Closing, Movement, Wallet
+
+BATCH: Final = 100
+
+
+def paid_closings() -> QuerySet[Closing]:
+    """The closings under way whose wallets are empty, with no payment out that is pending."""
+    own = Wallet.objects.filter(user=OuterRef("user"), client=OuterRef("client"))
+    pending = Movement.objects.filter(
+        wallet__user=OuterRef("user"), client=OuterRef("client"), status=Movement.Status.PENDING
+    )
+    empty = Closing.objects.under_way().filter(~Exists(own.exclude(balance=0)), ~Exists(pending))
+    return empty.order_by("id")
+
+
+class FinishClosings(Duty):
+    """Close the users that are paid out, as the page of the last payment does.
+
+    It repeats what was interrupted there, and finishes what was settled through the API.
+    """
+
+    name = "finish-closings"
+    every = 60.0
+
+    def perform(self) -> int:
+        """Finish a batch; return how many are done. What is refused stays under way.
+
+        Raises:
+            DatabaseError: one could not be finished; those before it are.
+        """
+        return len(finish_paid(paid_closings().values_list("user", flat=True)[:BATCH], CLOCK))
