@@ -11,10 +11,13 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.support import chromium, identity, people, sandbox
+from tests.support.approvals import a_colleague, approve, let_one_person_act
 from tests.support.browsing import log_in
 from tests.support.cash_outs import a_cash_out
+from tests.support.log_ins import PASSWORD
+from tests.support.staff import SUPERVISOR, a_member
 from users import demo_documents, kyc
-from users.models import Client, User
+from users.models import Approval, Client, User
 from wallets.models import Movement, Wallet
 
 pytestmark = [
@@ -74,6 +77,7 @@ def test_issued_key_is_shown_once_and_works_with_curl(page, supervisor, client_d
 
 
 def test_cash_in_is_posted_and_confirmed_on_the_page(page, supervisor, alices):
+    let_one_person_act()
     log_in(page)
     open_thing(page, alices)
     act(page, "Add movement")
@@ -83,6 +87,38 @@ def test_cash_in_is_posted_and_confirmed_on_the_page(page, supervisor, alices):
     expect(page.locator(".facts")).to_contain_text("twelve euros and thirty-four cents")
     confirm(page)
     expect(page.locator(".messagelist .success")).to_contain_text("12.34 EUR")
+    assert money_of(alices) == (112_34, 0)
+
+
+def ask_for_approval(page: Page, reason: str) -> None:
+    page.fill("#id_approval_reason", reason)
+    page.click("button[name=ask]")
+    expect(page.locator(".messagelist .success")).to_contain_text("Somebody else must approve")
+
+
+def test_cash_in_is_asked_for_and_approved_by_a_colleague(
+    page, browser, live_server, supervisor, alices
+):
+    second_person = a_member(SUPERVISOR, name="second")
+    second_person.set_password(PASSWORD)
+    second_person.save()
+    log_in(page)
+    open_thing(page, alices)
+    act(page, "Add movement")
+    page.fill("#id_amount", "12.34")
+    page.fill("#id_concept", "Card top-up")
+    confirm(page)
+    ask_for_approval(page, "Letter of today")
+    assert money_of(alices) == (100_00, 0)
+    with browser.new_context(base_url=live_server.url) as context:
+        second = context.new_page()
+        log_in(second, "second")
+        second.click("a[href='/admin/approvals/'] >> nth=0")
+        second.click("#content a[href*='/users/approval/'] >> nth=0")
+        act(second, "Approve")
+        expect(second.locator("#content")).to_contain_text("12.34 EUR")
+        confirm(second)
+        expect(second.locator(".messagelist .success")).to_contain_text("Approved and done.")
     assert money_of(alices) == (112_34, 0)
 
 
@@ -113,10 +149,14 @@ def test_blocked_user_neither_pays_nor_receives(page, supervisor, alices, bobs, 
     act(page, "Unblock")
     page.select_option("#id_reason", "RESOLVED")
     confirm(page)
+    ask_for_approval(page, "The police have found nothing")
+    assert api.post(f"wallets/{alices.id}/movements", body).code == "user_not_active"
+    approve(Approval.objects.get(), a_colleague())
     assert api.post(f"wallets/{alices.id}/movements", body).status == 201
 
 
 def test_cash_out_is_sent_and_settled_from_the_first_page(page, supervisor, alices):
+    let_one_person_act()
     movement = a_cash_out(alices, 30_00)
     log_in(page)
     page.click("a[href='/admin/payments-out/?state=to-send'] >> nth=0")
@@ -141,21 +181,21 @@ def test_rejected_cash_out_returns_the_money_and_the_reason(page, supervisor, al
     assert money_of(alices) == (100_00, 0)
 
 
-def test_staff_post_a_transfer_in_the_browsable_api(page, supervisor, alices, bobs):
+def test_staff_post_a_cash_in_in_the_browsable_api(page, supervisor, alices):
+    let_one_person_act()
     log_in(page)
     page.goto(f"/api/v1/wallets/{alices.id}")
     page.click(f"a[href$='/wallets/{alices.id}/movements']")
-    body = {"type": "TRANSFER", "targetWalletId": str(bobs.id), "amount": "2.00"}
-    page.fill("textarea[name=_content]", json.dumps(body))
+    page.fill("textarea[name=_content]", json.dumps({"type": "CASH_IN", "amount": "2.00"}))
     page.click("button:has-text('POST')")
     expect(page.locator(".response-info")).to_contain_text("201 Created")
-    assert Movement.objects.filter(wallet=bobs.id, amount=2_00).exists()
+    assert Movement.objects.filter(wallet=alices.id, amount=2_00).exists()
 
 
-def fill_transfer(page: Page, source: Wallet, target: Wallet, amount: str) -> str:
+def fill_cash_in(page: Page, wallet: Wallet, amount: str, **more: str) -> str:
     """Open the form of a movement and fill it in; return its idempotency key."""
-    page.goto(f"/api/v1/wallets/{source.id}/movements")
-    body = {"type": "TRANSFER", "targetWalletId": str(target.id), "amount": amount}
+    page.goto(f"/api/v1/wallets/{wallet.id}/movements")
+    body = {"type": "CASH_IN", "amount": amount, **more}
     page.fill("textarea[name=_content]", json.dumps(body))
     return page.inner_text(".key")
 
@@ -166,14 +206,13 @@ def lose(route: Route) -> None:
     route.abort()
 
 
-def test_form_sent_again_after_a_lost_answer_is_one_order(
-    browser, live_server, supervisor, alices, bobs
-):
+def test_form_sent_again_after_a_lost_answer_is_one_order(browser, live_server, supervisor, alices):
     """The page isn't watched: the browser reports the lost answer as an error."""
+    let_one_person_act()
     with browser.new_context(base_url=live_server.url) as context:
         page = context.new_page()
         log_in(page)
-        key = fill_transfer(page, alices, bobs, "2.00")
+        key = fill_cash_in(page, alices, "2.00")
         page.route("**/movements", lose, times=1)
         page.click("button:has-text('POST')")
         expect(page.locator(".no-answer:visible")).to_contain_text("Send this form again")
@@ -181,25 +220,27 @@ def test_form_sent_again_after_a_lost_answer_is_one_order(
         page.click("button:has-text('POST')")
         expect(page.locator(".response-info")).to_contain_text("Idempotent-Replayed")
         assert page.inner_text(".key") != key
-    assert Movement.objects.filter(wallet=bobs.id, amount=2_00).count() == 1
+    assert Movement.objects.filter(wallet=alices.id, amount=2_00).count() == 1
 
 
-def test_form_sent_by_a_double_click_is_one_order(page, supervisor, alices, bobs):
+def test_form_sent_by_a_double_click_is_one_order(page, supervisor, alices):
+    let_one_person_act()
     log_in(page)
-    fill_transfer(page, alices, bobs, "2.00")
+    fill_cash_in(page, alices, "2.00")
     page.dblclick("button:has-text('POST')")
     expect(page.locator(".response-info")).to_contain_text("201 Created")
-    assert Movement.objects.filter(wallet=bobs.id, amount=2_00).count() == 1
+    assert Movement.objects.filter(wallet=alices.id, amount=2_00).count() == 1
 
 
-def test_refused_body_stays_in_the_form_and_may_be_changed(page, supervisor, alices, bobs):
+def test_refused_body_stays_in_the_form_and_may_be_changed(page, supervisor, alices):
+    let_one_person_act()
     log_in(page)
-    key = fill_transfer(page, alices, bobs, "200.00")
+    key = fill_cash_in(page, alices, "20.00", currency="USD")
     page.click("button:has-text('POST')")
-    expect(page.locator(".response-info")).to_contain_text("insufficient_funds")
-    assert "200.00" in page.input_value("textarea[name=_content]")
+    expect(page.locator(".response-info")).to_contain_text("currency_mismatch")
+    assert "20.00" in page.input_value("textarea[name=_content]")
     assert page.inner_text(".key") != key
-    fill_transfer(page, alices, bobs, "3.00")
+    fill_cash_in(page, alices, "3.00")
     page.click("button:has-text('POST')")
     expect(page.locator(".response-info")).to_contain_text("201 Created")
 

@@ -16,6 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import Browser
 
 from tests.support import chromium, kyc, people
+from tests.support.approvals import a_colleague, approve, let_one_person_act
 from tests.support.backoffice import page_of
 from tests.support.browsing import log_in
 from tests.support.cash_outs import a_cash_out, end
@@ -25,7 +26,7 @@ from tests.support.log_ins import PASSWORD
 from tests.support.payments_out import states
 from tests.support.staff import OPERATOR, a_member
 from users.kyc import NEEDED, Kind
-from users.models import Note, RejectionReason, ReviewAssignment, User
+from users.models import Approval, Note, RejectionReason, ReviewAssignment, User
 from wallets.models import Movement, Wallet
 from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent
 
@@ -36,14 +37,14 @@ MOST: Final = {
     "mark 60 payments as sent": Effort(clicks=4),
     "settle the day's payments": Effort(clicks=5),
     "reject a payment with a reason": Effort(clicks=4, fields=1),
-    "add a large cash-in": Effort(clicks=4, fields=2),
+    "ask for a large cash-in": Effort(clicks=4, fields=3),
     "block a user": Effort(clicks=2, fields=1),
-    "unblock a user": Effort(clicks=2, fields=1),
+    "ask to unblock a user": Effort(clicks=3, fields=2),
     "approve a review and open the next": Effort(keys=5),
     "reject a review with a prepared reason": Effort(fields=1, clicks=1, keys=2),
     "read the status and the timeline of a user": Effort(clicks=1),
     "export a filtered list": Effort(clicks=3),
-    "reset the second factor of a colleague": Effort(clicks=4),
+    "ask to reset the second factor of a colleague": Effort(clicks=5, fields=1),
     "set up a second factor": Effort(clicks=3, fields=1),
     "write a note on a user": Effort(clicks=2, fields=1),
     "assign a review to me": Effort(clicks=1),
@@ -179,6 +180,7 @@ def test_sixty_payments_are_marked_as_sent(staff, sixty):
 
 
 def test_sent_payments_are_settled_in_bulk(staff, sixty):
+    let_one_person_act()
     for each in sixty[:5]:
         end(MarkCashOutSent, each)
     with staff.task("settle the day's payments", at="/admin/"):
@@ -206,16 +208,22 @@ def test_payment_is_rejected_with_a_reason(staff, avila):
     assert (movement.status, movement.reason) == ("ERROR", "The account is closed")
 
 
+def ask_for_approval(staff: AtWork, reason: str) -> None:
+    staff.fill("#id_approval_reason", reason)
+    staff.click("button[name=ask]")
+    staff.sees(".messagelist .success", "Somebody else must approve this now.")
+
+
 def test_large_cash_in_is_confirmed_in_words_and_figures(staff, avila):
-    with staff.task("add a large cash-in", at=page_of(avila)):
+    with staff.task("ask for a large cash-in", at=page_of(avila)):
         staff.click(".tab a[href*='/wallets/wallet/']")
         staff.click(".object-tools a:has-text('Add movement')")
         staff.fill("#id_amount", "500000")
         staff.fill("#id_concept", "Transfer received")
         staff.click(".submit-row .default")
         staff.sees(".facts", "Alice Ávila", "500,000.00", "five hundred thousand euros")
-        staff.click(".submit-row .default")
-        staff.sees(".messagelist .success", "500,000.00 EUR")
+        ask_for_approval(staff, "Letter of the bank")
+    approve(Approval.objects.get(), a_colleague())
     assert Movement.objects.filter(type="CASH_IN", amount=500_000_00).count() == 1
 
 
@@ -230,12 +238,14 @@ def test_user_is_blocked_and_unblocked(staff, avila):
         staff.click(".submit-row .default")
         staff.sees(".messagelist .success", "User blocked.")
     assert status(avila) == "BLOCKED"
-    with staff.task("unblock a user", at=page_of(avila)):
+    with staff.task("ask to unblock a user", at=page_of(avila)):
         staff.click(".object-tools a:text-is('Unblock')")
         staff.sees(".action-form", "Alice Ávila", "can pay and receive again")
         staff.choose("#id_reason", "RESOLVED")
         staff.click(".submit-row .default")
-        staff.sees(".messagelist .success", "User unblocked.")
+        ask_for_approval(staff, "The police have found nothing")
+    assert status(avila) == "BLOCKED"
+    approve(Approval.objects.get(), a_colleague())
     assert status(avila) == "ACTIVATED"
 
 
@@ -294,7 +304,7 @@ def test_review_is_assigned_to_me(staff, waiting, supervisor):
 
 def test_second_factor_of_a_colleague_is_reset_and_never_shown(staff):
     device = TOTPDevice.objects.create(user=a_member(OPERATOR, name="bob"), name="App")
-    with staff.task("reset the second factor of a colleague", at="/admin/"):
+    with staff.task("ask to reset the second factor of a colleague", at="/admin/"):
         staff.click("#office-menu a:has-text('Staff')")
         staff.click("#result_list a:has-text('bob')")
         for secret in (device.key, device.config_url):
@@ -302,7 +312,8 @@ def test_second_factor_of_a_colleague_is_reset_and_never_shown(staff):
         staff.click(".object-tools a:has-text('second factor')")
         staff.sees("#content", "bob")
         staff.click(".submit-row .default")
-        staff.sees(".messagelist .success", "econd factor")
+        ask_for_approval(staff, "The phone was stolen")
+    approve(Approval.objects.get(), a_colleague())
     assert not TOTPDevice.objects.exists()
 
 

@@ -44,7 +44,7 @@ def test_story_compiles_with_the_client(compiled: Folder, client: Client):
 def test_story_plays(compiled: Folder, client: Client, postgres: Scratch, server: Served):
     folder = compiled(client)
     key = postgres.manage("issue_key", client.name).strip()
-    postgres.tell("UPDATE users_apikey SET scopes = scopes || '{cash-in:write}'")
+    postgres.tell("UPDATE users_apikey SET scopes = scopes || '{cash-in:write,movements:write}'")
     status, said = play(client.command(folder), folder, server, key)
     assert status == 0, said
 

@@ -222,6 +222,20 @@ def test_member_with_more_rights_is_not_changed(is_active):
     assert names_of(boss) == {SUPERVISOR}
 
 
+def test_role_that_a_colleague_has_just_removed_is_not_given_back_by_one_person(
+    chief, colleague, monkeypatch
+):
+    def late(member: Any, names: list[str], **more: Any) -> None:
+        """The page has read the roles; then a colleague removes them."""
+        give_roles(colleague, [], by=a_member(ADMINISTRATOR, name="other"))
+        give_roles(member, names, **more)
+
+    monkeypatch.setattr(roles, "give_roles", late)
+    browser = browser_of(chief)
+    assert "Somebody else must approve this" in post_roles(browser, colleague, VIEWER)
+    assert names_of(colleague) == set()
+
+
 def test_rights_of_the_giver_are_read_anew(chief, colleague):
     chief.has_perm(roles.GIVE_ROLES)  # remembered by the object
     Group.objects.get(name=ADMINISTRATOR).user_set.remove(chief)

@@ -28,12 +28,15 @@ from users.approvals.deciding import (
 from users.approvals.pages import answering
 from users.approvals.words import (
     ShownApproval,
+    effect_in_words,
+    facts_changed,
     kinds_to_decide,
     listed_approvals,
     may_decide,
     problem_in_words,
     requests_shown_to,
     shown_approval,
+    shown_once,
     waiting_for_member,
 )
 from users.change_lists.exports import amount
@@ -57,21 +60,21 @@ def is_mine(asked: Approval, request: HttpRequest) -> bool:
 
 
 class ApproveForm(ActionForm):
-    """`seen` is the digest of the facts that the page has shown."""
+    """`seen` is the digest of the facts that the page has shown; empty: they can't be read."""
 
-    seen = forms.CharField(widget=forms.HiddenInput)
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
     decision = forms.CharField(label=_("Note"), max_length=Approval.MOST_CHARACTERS, required=False)
 
     def offer(self, obj: Any) -> None:
         self.asked = obj
-        self.fields["seen"].initial = shown_approval(obj).digest if obj else ""
+        self.fields["seen"].initial = shown_once(obj).digest if obj else ""
 
     def show(self, refused: errors.Refused) -> None:
         """Show the refusal; sent again, the form has seen the facts that are shown with it."""
         super().show(refused)
         sent: Any = self.data
         data = sent.copy()
-        data["seen"] = shown_approval(self.asked).digest
+        data["seen"] = shown_once(self.asked).digest
         self.data = data
 
 
@@ -80,15 +83,6 @@ class RefuseForm(ActionForm):
         label=_("Reason"),
         max_length=Approval.MOST_CHARACTERS,
         help_text=_("For the colleague who asked."),
-    )
-
-
-def facts_changed(asked: Approval) -> errors.InvalidFields:
-    """What is said if the facts are others than those on the page: nothing was done."""
-    changes = [f"{label}: {old} → {new}" for label, old, new in shown_approval(asked).changed]
-    text = gettext("The facts have changed. Nothing was done. Check them, and decide again.")
-    return errors.InvalidFields(
-        errors.FieldError("approval", "facts_changed", " ".join([text, *changes]))
     )
 
 
@@ -120,6 +114,8 @@ def outcome_in_words(asked: Approval) -> str:
     if asked.state == State.FAILED:
         text = gettext("Approved, but a rule did not allow it: %(reason)s. Nothing was changed.")
         return text % {"reason": failure_in_words(asked)}
+    if asked.is_unfinished:
+        return gettext("Approved, but not finished yet. The server repeats it by itself.")
     return gettext("Approved and done.")
 
 
@@ -208,7 +204,7 @@ class ApprovalAdmin(WithActions):
             form=ApproveForm,
             do=approve_one,
             is_available=lambda asked: asked.is_waiting,
-            effect=lambda asked: act_of_approval(asked).effect(asked),
+            effect=effect_in_words,
         ),
         Action(
             name="refuse",
@@ -245,7 +241,7 @@ class ApprovalAdmin(WithActions):
         return str(act_of_approval(obj).label)
 
     def facts(self, obj: Any) -> Any:
-        return shown_approval(obj).facts
+        return shown_once(obj).facts
 
     def last_change(self, obj: Any) -> str:
         return str(State(obj.state).label)
@@ -255,7 +251,7 @@ class ApprovalAdmin(WithActions):
         return {
             "title": act.label,
             "page_actions": self.available_actions(request, obj),
-            "shown": shown_approval(obj),
+            "shown": shown_once(obj),
             "why_not": why_not_second(act, obj, request.user) if obj.is_waiting else "",
             "failure": failure_in_words(obj) if obj.code else "",
         }
@@ -378,7 +374,8 @@ def decide_approvals(request: HttpRequest) -> HttpResponse:
     seen = {as_id(text): digest for text, _colon, digest in pairs}
     if None in seen or len(seen) > MOST:
         raise BadRequest("These are no approvals of the page.")
-    found = Approval.objects.in_bulk([each for each in seen if each])
+    shown = requests_shown_to(request.user, Approval.objects.all())
+    found = shown.in_bulk([each for each in seen if each])
     done: list[tuple[ShownApproval, str]] = []
     others: list[tuple[ShownApproval, str]] = []
     for asked in found.values():
@@ -387,7 +384,7 @@ def decide_approvals(request: HttpRequest) -> HttpResponse:
         except errors.Refused as refused:
             others.append((shown_approval(asked), problem_in_words(refused)))
             continue
-        kind = others if answer.state == State.FAILED else done
+        kind = others if answer.state == State.FAILED or answer.is_unfinished else done
         kind.append((shown_approval(answer), outcome_in_words(answer)))
     text = ngettext("%d request approved and done.", "%d requests approved and done.", len(done))
     if not others:

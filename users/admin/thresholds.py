@@ -18,6 +18,7 @@ from iocash import errors, money
 from users import menu, pages
 from users.approvals.acts import APPROVABLES
 from users.approvals.asking import ask_for_approval
+from users.approvals.pages import tell_asked
 from users.approvals.thresholds import (
     CHANGE_THRESHOLD,
     asked_threshold,
@@ -85,7 +86,7 @@ def set_threshold(request: HttpRequest, form: ThresholdForm) -> str:
         reason=values["reason"],
         key=values["key"],
     )
-    messages.success(request, gettext("Somebody else must approve this now."))
+    tell_asked(request, asked)
     return reverse("admin:users_approval_change", args=[asked.pk])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
@@ -21,7 +22,8 @@ APPROVE: Final = "users.change_approval"
 class ActFact(NamedTuple):
     """What is shown of an act, in no language: its name, and its value.
 
-    `label_of` names it. Money is the text of `amount_text`, which pages group and translate.
+    The act labels it, and says whether it is an amount. An amount is the text of `amount_text`,
+    which pages group and translate.
     """
 
     name: str
@@ -31,6 +33,10 @@ class ActFact(NamedTuple):
 def amount_text(minor: int, currency: str) -> str:
     """An amount as facts have it, without a language: 1250.00 EUR."""
     return f"{money.to_text(minor, currency)} {currency}"
+
+
+WALLET_NAME: Final = re.compile(r"[A-Z]{3} …?[0-9a-f-]{8,36}")
+"""The name of a fact that is the money of one wallet: the currency, and the id or its end."""
 
 
 class Approvable:
@@ -50,6 +56,8 @@ class Approvable:
     """Who has it sees what was asked for, as who has `permission` does."""
     labels: ClassVar[Mapping[str, Any]] = {}
     """The labels of its facts, by their names."""
+    amounts: ClassVar[Collection[str]] = ()
+    """The names of the facts that are amounts, beside those that name a wallet."""
     lifetime: ClassVar[timedelta] = timedelta(days=7)
     is_exclusive: ClassVar[bool] = False
     """Whether only one approval can wait for each subject."""
@@ -71,6 +79,10 @@ class Approvable:
         What is stored is erased with `asked.user` only.
         """
         return ()
+
+    def is_amount(self, name: str) -> bool:
+        """Whether a fact is an amount: its name says so, never its value, which may be a text."""
+        return name in self.amounts or bool(WALLET_NAME.fullmatch(name))
 
     def details(self, asked: Approval) -> Sequence[tuple[Any, str]]:
         """What is asked for, with labels, in the language of the reader. It never changes."""

@@ -43,7 +43,8 @@ def approve_request(
 ) -> Approval:
     """Approve what somebody else asked for, and run it. `seen` is the digest of the shown facts.
 
-    If a rule refuses it now, the approval has failed, with the code of the refusal.
+    If a rule refuses it now, the approval has failed, with the code of the refusal. If only what
+    follows the commit fails, it is approved and `is_unfinished`.
 
     Raises:
         PermissionDenied: `by` may not decide, or the act is not allowed to the asker any more.
@@ -75,13 +76,14 @@ def approve_request(
 
 
 def finish_approved(act: Approvable, asked: Approval) -> None:
-    """Do what follows the commit. It is approved anyway, so a failure is only logged.
+    """Do what follows the commit. It is approved anyway, so a failure is logged and noted.
 
-    A duty or the page of the subject repeats it.
+    The duties `erase-users` and `finish-closings` repeat it.
     """
     try:
         act.finish(asked)
     except (OSError, DatabaseError, errors.Refused) as error:
+        asked.is_unfinished = True
         log.warning("approval %s was not finished: %s", asked.id, type(error).__name__)
 
 

@@ -46,6 +46,14 @@ def answering(request: HttpRequest) -> Iterator[None]:
         raise problems.refusal(error, request) from error
 
 
+def tell_asked(request: HttpRequest, asked: Approval) -> None:
+    """Say what comes next; of a form that is sent again after the decision, that it was decided."""
+    if asked.is_waiting:
+        messages.success(request, gettext("Somebody else must approve this now."))
+    else:
+        messages.warning(request, gettext("This was decided already."))
+
+
 class AskPages:
     """Adds to pages with actions how an action is asked for; `action.asks` says what."""
 
@@ -68,7 +76,7 @@ class AskPages:
                 key=form.cleaned_data["key"],
                 request_id=request.request_id,  # type: ignore[attr-defined]
             )
-        messages.success(request, gettext("Somebody else must approve this now."))
+        tell_asked(request, asked)
         return HttpResponseRedirect(reverse("admin:users_approval_change", args=[asked.pk]))
 
     def ask_page(

@@ -113,6 +113,7 @@ class RaiseThresholdAct(Approvable):
     permission = CHANGE_THRESHOLD
     view = "users.view_threshold"
     labels: ClassVar[Mapping[str, Any]] = {"threshold": _("Threshold"), "after": _("Afterwards")}
+    amounts = ("threshold", "after")
 
     def lock(self, asked: Approval) -> None:
         lock_threshold(asked.payload["kind"], asked.currency)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from django.db.models import Q
 from django.utils.translation import gettext
@@ -21,6 +20,7 @@ from users.approvals.acts import (
     facts_when_asked,
 )
 from users.approvals.deciding import why_not_second
+from users.approvals.influence import ABOUT_STAFF
 from users.approvals.second import actors_dependent_on
 from users.history import names_of
 from users.models import Approval
@@ -28,24 +28,21 @@ from users.models.events import STAFF
 from users.templatetags.office import grouped
 from users.templatetags.words import code_in_words
 
-AMOUNT: Final = re.compile(r"(-?\d+)(?:\.(\d+))? ([A-Z]{3})")
-"""What `amount_text` writes."""
-
 Labelled = list[tuple[Any, str]]
 
 
-def value_in_words(name: str, value: str) -> str:
+def value_in_words(act: Approvable, name: str, value: str) -> str:
     """The value of a fact in the language of the reader: amounts are grouped, codes are words."""
-    if found := AMOUNT.fullmatch(value):
-        units, cents, currency = found.groups()
-        return f"{grouped(int(units + (cents or '')), currency)} {currency}"
+    if value and act.is_amount(name):
+        figures, _space, currency = value.partition(" ")
+        return f"{grouped(int(figures.replace('.', '')), currency)} {currency}"
     if name.endswith(("status", "code")):
         return str(code_in_words(value))
     return value or "-"
 
 
 def facts_in_words(act: Approvable, facts: list[ActFact]) -> Labelled:
-    return [(act.labels.get(name, name), value_in_words(name, value)) for name, value in facts]
+    return [(act.labels.get(name, name), value_in_words(act, name, value)) for name, value in facts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +58,8 @@ class ShownApproval:
     digest: str
     names: dict[str, str]
     problem: str = ""
+    about_others: tuple[str, ...] = ()
+    """The facts about other customers as they are now, which are not stored."""
 
     @property
     def label(self) -> Any:
@@ -90,14 +89,55 @@ def shown_approval(asked: Approval) -> ShownApproval:
         facts, effect = [*act.facts(asked)], act.effect(asked)
         others = act.about_others(asked)
     except errors.Refused as refusal:
-        return ShownApproval(asked, act, details, [], "", "", names, str(refusal.words))
+        return ShownApproval(asked, act, details, [], "", "", names, problem_in_words(refusal))
     changed = [
-        (act.labels.get(name, name), value_in_words(name, old), value_in_words(name, new))
+        (act.labels.get(name, name), value_in_words(act, name, old), value_in_words(act, name, new))
         for name, old, new in differences(before, facts)
         if name not in others
     ]
     shown = [*details, *facts_in_words(act, facts)]
-    return ShownApproval(asked, act, shown, changed, effect, digest_of_facts(facts), names)
+    now = tuple(
+        f"{act.labels.get(name, name)}: → {value_in_words(act, name, value)}"
+        for name, value in facts
+        if name in others
+    )
+    digest = digest_of_facts(facts)
+    return ShownApproval(asked, act, shown, changed, effect, digest, names, about_others=now)
+
+
+def shown_once(asked: Approval) -> ShownApproval:
+    """As `shown_approval`, read once for a page: its form carries the digest of what it shows."""
+    if "shown" not in vars(asked):
+        vars(asked)["shown"] = shown_approval(asked)
+    found: ShownApproval = vars(asked)["shown"]
+    return found
+
+
+def facts_changed(asked: Approval) -> errors.InvalidFields:
+    """What is said if the facts are others than those on the page: nothing was done.
+
+    Facts about others are not stored, so only their present values are named, and only if nothing
+    else has changed.
+    """
+    vars(asked).pop("shown", None)
+    shown = shown_once(asked)
+    changes = [f"{label}: {old} → {new}" for label, old, new in shown.changed]
+    text = gettext("The facts have changed. Nothing was done. Check them, and decide again.")
+    return errors.InvalidFields(
+        errors.FieldError(
+            "approval", "facts_changed", " ".join([text, *(changes or shown.about_others)])
+        )
+    )
+
+
+def effect_in_words(asked: Approval) -> str:
+    """What will happen, or why the facts can't be read."""
+    act = act_of_approval(asked)
+    try:
+        act.facts(asked)
+        return act.effect(asked)
+    except errors.Refused as refusal:
+        return problem_in_words(refusal)
 
 
 def listed_approvals(approvals: list[Approval]) -> list[ShownApproval]:
@@ -133,6 +173,13 @@ def requests_shown_to(member: Any, approvals: Any) -> Any:
     return approvals.filter(Q(kind__in=kinds) | Q(asked_by=member.pk))
 
 
+def is_shown_to(member: Any, asked: Approval) -> bool:
+    """Whether `requests_shown_to` has it; without a statement."""
+    act = act_of_approval(asked)
+    is_own = bool(asked.asked_by_id == member.pk)
+    return is_own or bool(member.has_perm(act.view) or member.has_perm(act.permission))
+
+
 def waiting_for_member(member: Any) -> Any:
     """What others asked for that a member of staff may decide about."""
     kinds = kinds_to_decide(member)
@@ -140,6 +187,7 @@ def waiting_for_member(member: Any) -> Any:
         return Approval.objects.none()
     others = [int(actor.removeprefix(STAFF)) for actor in actors_dependent_on(member)]
     waiting = Approval.objects.waiting().exclude(asked_by__in=others)
+    waiting = waiting.exclude(kind__in=ABOUT_STAFF, subject_id=str(member.pk))
     return waiting.filter(kind__in=kinds)
 
 

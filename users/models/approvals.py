@@ -134,6 +134,9 @@ class Approval(models.Model):
 
     objects = ApprovalQuerySet.as_manager()
 
+    is_unfinished = False
+    """Whether what follows the commit has failed; known to the decision only, and not stored."""
+
     class Meta:
         verbose_name = _("approval")
         verbose_name_plural = _("approvals")

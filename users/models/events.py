@@ -25,8 +25,8 @@ class By:
 
     A command that a person runs adds the person's log-in: `system:<command>:<log-in>`.
 
-    `approval` is the approval that is run: the actor asked for it, and another member of staff
-    approved it. Only `users.approvals` sets it.
+    `approval` is the approval that covers it: one member of staff asked for it, and another one
+    approved it. What a closing pays again within its approval can be ordered by a third one.
     """
 
     actor: str

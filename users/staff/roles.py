@@ -120,12 +120,13 @@ def roles_to_give(by: Any) -> list[Role]:
     return [role for role in every_role() if may_give(by, role)]
 
 
-def give_roles(member: Any, names: Sequence[str], *, by: Any) -> None:
-    """Replace the roles of a member of staff, and record it.
+def give_roles(member: Any, names: Sequence[str], *, by: Any, is_alone: bool = False) -> None:
+    """Replace the roles of a member of staff, and record it. Who is alone only takes roles away.
 
-    Rights are read anew under the lock of the member.
+    Rights and roles are read anew under the lock of the member.
 
     Raises:
+        ApprovalRequired: `by` is alone, and there is a role that the member does not have.
         PermissionDenied: they are one's own roles, or those of somebody with more rights, or a
             role would give more rights than `by` has.
     """
@@ -134,6 +135,8 @@ def give_roles(member: Any, names: Sequence[str], *, by: Any) -> None:
         by = get_user_model().objects.get(pk=by.pk)
         require_may_manage(by, member)
         before = set(member.groups.values_list("name", flat=True))
+        if is_alone and not before.issuperset(names):
+            raise errors.ApprovalRequired("Somebody else must approve this.")
         if before == set(names):
             return
         member.groups.set(groups_to_give(by, names))

@@ -86,6 +86,7 @@ WORDS: Final[Mapping[str, Any]] = {
     "end-levels": _("End KYC levels whose identity document has expired"),
     "erase-bank-texts": _("Erase what banks have sent when the retention period has ended"),
     "erase-users": _("Erase personal data when the retention period has ended"),
+    "finish-closings": _("Close users who are paid out"),
     "expire-approvals": _("End requests that nobody has decided in time"),
     "expire-holds": _("Expire holds"),
     "finish-closings": _("Close users whose last payment out was settled"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from iocash import errors
 from users.actions import by
 from users.approvals.asking import ask_for_approval
+from users.approvals.pages import answering
 from users.approvals.words import problem_in_words
 from users.history import last_changes
 from users.models import Approval, idempotency
@@ -95,6 +97,10 @@ ACTS: Final = {
     )
 }
 """The acts, by name."""
+
+
+LONGEST_TO_ASK: Final = 5.0
+"""Seconds after which no more approvals are asked for; `submit_each` has taken its time before."""
 
 
 class TooMany(Exception):
@@ -256,30 +262,52 @@ def execute(
     ]
     report = BulkReport(unknown=len(items) - len(movements))
     refusals: list[tuple[Movement, errors.Refused]] = []
-    for movement, answer in zip(movements, posting.submit_each(orders), strict=True):
+    answers = posting.submit_each(orders)
+    until = time.monotonic() + LONGEST_TO_ASK
+    for movement, answer in zip(movements, answers, strict=True):
         if isinstance(answer, Outcome):
             report.done.append(movement)
         elif isinstance(answer, errors.ApprovalRequired) and act.asks and reason:
             asked = asked_about(movement, act.asks, **values)
-            report.ask(movement, ask_for_each(request, asked, reason, key), refusals)
+            refused = ask_for_each(request, asked, reason=reason, key=key, until=until)
+            report.ask(movement, refused, refusals)
         else:
             refusals.append((movement, answer))
     explain(report, refusals, items)
     if act.order is SettleCashOut:
-        report.closed = finish_paid((each.wallet.user_id for each in report.done), actor)
+        report.closed = finish_settled(request, report.done)
     return report
 
 
+def finish_settled(request: HttpRequest, settled: Sequence[Movement]) -> list[Closing]:
+    """Finish the closings whose last payments these are.
+
+    The payments are settled anyway. If the database does not answer, that is logged, and the duty
+    `finish-closings` does it.
+    """
+    try:
+        with answering(request):
+            return finish_paid((each.wallet.user_id for each in settled), by(request))
+    except errors.Refused:
+        return []
+
+
 def ask_for_each(
-    request: HttpRequest, asked: Approval, reason: str, key: UUID
+    request: HttpRequest, asked: Approval, *, reason: str, key: UUID, until: float
 ) -> errors.Refused | None:
     """Ask for the approval of one item; return why it could not be asked for, or None.
 
-    `key` is that of the form.
+    `key` is that of the form. After `until`, of `time.monotonic`, nothing is asked for. What is
+    refused because of the database or the time can be sent again.
     """
+    if time.monotonic() > until:
+        return errors.Overloaded()
     own_key, request_id = uuid5(key, asked.subject_id), by(request).request_id
     try:
-        ask_for_approval(asked, by=request.user, reason=reason, key=own_key, request_id=request_id)
+        with answering(request):
+            ask_for_approval(
+                asked, by=request.user, reason=reason, key=own_key, request_id=request_id
+            )
     except errors.Refused as refused:
         return refused
     return None

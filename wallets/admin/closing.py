@@ -1,21 +1,20 @@
 """Pay out a user with money, and then close it.
 
 Two people agree to it: see `wallets.admin.approvals.pay_outs`. The approval has the id of the
-closing, and all of its cash-outs name it.
+closing, and its cash-outs name it.
 
-1. `start` stores the closing and the cash-outs that it will order, in one transaction.
-2. `order_payments` orders those that have no movement yet. Each has its own idempotency key, which
-   is derived from the closing, so a repetition pays nothing twice.
+1. `start` stores the closing and the cash-outs that it will order.
+2. `order_payment` orders each of them. It has its own idempotency key, which is derived from the
+   closing, so a repetition pays nothing twice.
 3. When the bank has paid, the wallets are empty, and `finish` closes the user and its wallets.
 
 The wallets are not blocked meanwhile: a cash-out can't be ordered from a blocked wallet. If money
-comes in, or a cash-out was rejected, `order_again` orders another one.
+comes in, or a cash-out was rejected, `wallets.admin.approvals.pay_again` orders another one.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -29,20 +28,17 @@ from iocash.db import clock
 from iocash.db.outcome import Witness
 from iocash.db.transactions import note_witness, single_transaction
 from users.history import names_of
-from users.models import Approval, Key, User
-from users.models.approvals import ApprovalKind
+from users.models import Key, User
 from users.models.events import By
 from users.models.idempotency import staff_key
 from users.users import ACTIVATED
 from wallets import posting
 from wallets.admin.refusals import explain_refusal
 from wallets.models import Closing, ClosingPayment, Hold, Movement, Wallet
-from wallets.orders.base import Outcome
 from wallets.orders.cash_outs import CashOut
 from wallets.orders.users import UnsubscribeUser
 
 FIND_CLOSING: Final = "SELECT FROM wallets_closing WHERE id = %s AND state = %s"
-FIND_PAYMENT: Final = "SELECT FROM wallets_closingpayment WHERE id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +67,15 @@ def open_wallets(user: User) -> list[Wallet]:
     return list(found.exclude(status=Wallet.Status.UNSUBSCRIBED).order_by("id"))
 
 
-def fingerprint_of(wallets: Iterable[Wallet]) -> str:
-    """A digest of the balances that a member of staff confirms."""
-    text = ",".join(f"{each.id}:{each.balance}:{each.held_now}" for each in wallets)
-    return hashlib.sha256(text.encode()).hexdigest()
+def amounts_to_pay(user: User) -> dict[UUID, int]:
+    """What the open wallets have to pay out now, by their ids, in minor units."""
+    return {each.id: each.available for each in open_wallets(user) if each.available}
+
+
+def covered_amounts(user: User, amounts: Mapping[UUID, int]) -> list[tuple[Wallet, int]]:
+    """What is paid of these amounts now: of each wallet at most what it has, by id."""
+    pairs = [(each, min(each.available, amounts.get(each.id, 0))) for each in open_wallets(user)]
+    return [(wallet, amount) for wallet, amount in pairs if amount]
 
 
 def steps_of_closing(closing: Closing) -> list[ClosingStep]:
@@ -157,48 +158,55 @@ def cash_out_of(closing: Closing, payment: ClosingPayment, by: By) -> CashOut:
 # --- The acts -------------------------------------------------------------------------------------
 
 
-def rehearse(user: User, *, iban: str, holder_name: str, by: By) -> list[Wallet]:
-    """Return the wallets that a closing would pay out now, and change nothing.
+def rehearse(
+    user: User, *, iban: str, holder_name: str, amounts: Mapping[UUID, int], by: By
+) -> None:
+    """Refuse what would stand in the way of a closing now, and change nothing.
 
     Raises:
         InvalidFields: something stands in the way; each error is a sentence.
     """
     require_none_under_way(user)
-    wallets = open_wallets(user)
-    found = list(obstacles(user, wallets))
+    found = list(obstacles(user, open_wallets(user)))
     if not found:
         closing = Closing(client_id=user.client_id, user=user, iban=iban, holder_name=holder_name)
-        for wallet in wallets:
-            if wallet.available:
-                try:
-                    posting.dry_run(cash_out_of(closing, payment_from(closing, wallet, 1, by), by))
-                except errors.Refused as refused:
-                    found.append(f"{wallet.currency}: {explain_refusal(refused)[1]}")
+        found = [*refusals_of(closing, covered_amounts(user, amounts), by)]
     if found:
         raise refuse(*found)
-    return wallets
 
 
-def payment_from(closing: Closing, wallet: Wallet, attempt: int, by: By) -> ClosingPayment:
+def refusals_of(closing: Closing, paid: Iterable[tuple[Wallet, int]], by: By) -> Iterator[str]:
+    """Why these cash-outs would be refused now, in sentences."""
+    for wallet, amount in paid:
+        try:
+            posting.dry_run(cash_out_of(closing, payment_from(closing, wallet, amount, by), by))
+        except errors.Refused as refused:
+            yield f"{wallet.currency}: {explain_refusal(refused)[1]}"
+
+
+def payment_from(
+    closing: Closing, wallet: Wallet, amount: int, by: By, attempt: int = 1
+) -> ClosingPayment:
     return ClosingPayment(
         closing=closing,
         wallet=wallet,
         attempt=attempt,
-        amount=wallet.available,
+        amount=amount,
         currency=wallet.currency,
         actor=by.actor,
     )
 
 
-def start(user: User, *, iban: str, holder_name: str, seen: str, by: By, key: UUID) -> Closing:
+def start(
+    user: User, *, iban: str, holder_name: str, amounts: Mapping[UUID, int], by: By, key: UUID
+) -> Closing:
     """Store a closing and its first cash-outs. `key` becomes its id: a repetition returns it.
 
-    The user is locked. `seen` is the fingerprint of the balances that were confirmed.
+    The user is locked. `amounts` has the most that is paid of each wallet.
 
     Raises:
         IdempotencyKeyReused: the key made another closing.
-        InvalidFields: another closing is under way, the balances have changed, or something
-            stands in the way.
+        InvalidFields: another closing is under way, or something stands in the way.
     """
     with single_transaction():
         owner = User.objects.filter(client=user.client_id).locked().get(id=user.id)
@@ -207,11 +215,8 @@ def start(user: User, *, iban: str, holder_name: str, seen: str, by: By, key: UU
             require_same_order(closing, user, iban, holder_name)
             return closing
         require_none_under_way(owner)
-        wallets = open_wallets(owner)
-        if found := [*obstacles(owner, wallets)]:
+        if found := [*obstacles(owner, open_wallets(owner))]:
             raise refuse(*found)
-        if fingerprint_of(wallets) != seen:
-            raise refuse(gettext("The balances have changed. Check them again."))
         closing = Closing.objects.create(
             id=key,
             client_id=owner.client_id,
@@ -220,9 +225,8 @@ def start(user: User, *, iban: str, holder_name: str, seen: str, by: By, key: UU
             holder_name=holder_name,
             actor=by.actor,
         )
-        for wallet in wallets:
-            if wallet.available:
-                payment_from(closing, wallet, 1, by).save(force_insert=True)
+        for wallet, amount in covered_amounts(owner, amounts):
+            payment_from(closing, wallet, amount, by).save(force_insert=True)
         note_witness(Witness(FIND_CLOSING, [closing.id, closing.state]))
     return closing
 
@@ -248,55 +252,26 @@ def require_same_order(closing: Closing, user: User, iban: str, holder_name: str
         raise errors.IdempotencyKeyReused(idempotency_key=made, resource="closing", id=made)
 
 
-def order_payments(closing: Closing, by: By) -> list[str]:
-    """Order the last cash-out of each wallet that has no movement yet; return the refusals.
-
-    They name the approval of the closing. Without one, those of a member of staff are refused.
-    """
-    if not closing.is_under_way:
-        return []
-    by = approved_to_pay(closing, by)
-    steps = [each for each in last_steps(closing).values() if each.movement is None]
-    answers = posting.submit_each([cash_out_of(closing, each.payment, by) for each in steps])
-    return [
-        f"{step.payment.currency}: {explain_refusal(answer)[1]}"
-        for step, answer in zip(steps, answers, strict=True)
-        if not isinstance(answer, Outcome)
-    ]
-
-
-def approved_to_pay(closing: Closing, by: By) -> By:
-    """Who orders the cash-outs, with the approval of the closing if it has one."""
-    approved = Approval.objects.filter(
-        id=closing.id, kind=ApprovalKind.PAY_OUT, state=Approval.State.APPROVED
-    )
-    if by.is_staff and not by.approval and approved.exists():
-        return By(by.actor, by.request_id, closing.id)
-    return by
-
-
-def order_again(closing: Closing, by: By) -> list[str]:
-    """Order cash-outs of what the wallets have, where none is pending; return the refusals.
-
-    A cash-out without a movement keeps its key if its amount still fits: it may have been ordered.
+def order_payment(closing: Closing, payment: ClosingPayment, by: By) -> None:
+    """Order a cash-out of a closing.
 
     Raises:
-        InvalidFields: the closing has ended.
+        Refused: a rule does not allow it, or `by` is a member of staff without an approval.
+        DatabaseError: nothing was changed.
     """
-    with single_transaction():
-        closing = locked_closing(closing)
-        last = last_steps(closing)
-        for wallet in open_wallets(closing.user):
-            step = last.get(wallet.id)
-            if not wallet.available or (step and step.is_pending):
-                continue
-            if step and not step.movement and step.payment.amount == wallet.available:
-                continue
-            attempt = step.payment.attempt + 1 if step else 1
-            new = payment_from(closing, wallet, attempt, by)
-            new.save(force_insert=True)
-            note_witness(Witness(FIND_PAYMENT, [new.id]))
-    return order_payments(closing, by)
+    posting.submit(cash_out_of(closing, payment, by))
+
+
+def order_payments(closing: Closing, by: By) -> None:
+    """Order the last cash-out of each wallet that has no movement yet.
+
+    Raises:
+        Refused: as `order_payment`; those before it were ordered.
+        DatabaseError: as `order_payment`.
+    """
+    for step in last_steps(closing).values():
+        if closing.is_under_way and step.movement is None:
+            order_payment(closing, step.payment, by)
 
 
 def locked_closing(closing: Closing) -> Closing:
@@ -363,7 +338,7 @@ def finish_all_paid(by: By) -> list[Closing]:
 def finish_paid(user_ids: Iterable[UUID], by: By) -> list[Closing]:
     """Finish the closings of these users whose wallets are empty; return those that are done.
 
-    What is refused stays under way; its page shows why.
+    What is refused stays under way; its page shows why. The duty `finish-closings` repeats it.
     """
     done = []
     for closing in Closing.objects.of_users({*user_ids}).select_related("user"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django import forms
-from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
@@ -14,14 +14,16 @@ from rest_framework.exceptions import ValidationError
 from iocash import errors
 from iocash.http import fields
 from users import menu
-from users.actions import Action, Facts, Searched, WithActions, address_of, by
+from users.actions import Action, Facts, Searched, WithActions, by
+from users.approvals.pages import answering
 from users.change_lists.columns import NAMES
 from users.history import actor_name, name_actors
 from users.models import User
 from users.models.ids import as_id
 from wallets.admin import closing
 from wallets.admin.amounts import refused_texts
-from wallets.admin.approvals.pay_outs import ask_to_pay_out
+from wallets.admin.approvals.pay_again import amounts_to_order, order_again
+from wallets.admin.approvals.pay_outs import ask_to_pay_again, ask_to_pay_out
 from wallets.admin.facts import named_user, user_facts
 from wallets.admin.forms import LedgerForm
 from wallets.admin.queue import totals_of
@@ -127,13 +129,14 @@ def finish_now(request: HttpRequest, found: Closing, values: dict[str, Any]) -> 
     return gettext("The user and its wallets are closed.")
 
 
-def pay_again(request: HttpRequest, found: Closing, values: dict[str, Any]) -> HttpResponse:
-    refusals = closing.order_again(found, by(request))
-    for text in refusals:
-        messages.error(request, text)
-    if not refusals:
-        messages.success(request, gettext("What the wallets have is ordered to be paid out."))
-    return HttpResponseRedirect(address_of(found))
+def pay_again(request: HttpRequest, found: Closing, values: dict[str, Any]) -> str:
+    """
+    Raises:
+        Refused: as `order_again`.
+    """
+    with answering(request):
+        order_again(found, by(request))
+    return gettext("What the wallets have is ordered to be paid out.")
 
 
 def stop_now(request: HttpRequest, found: Closing, values: dict[str, Any]) -> str:
@@ -147,13 +150,7 @@ def has_money(found: Closing) -> bool:
 
 def can_be_ordered(found: Closing) -> bool:
     """Whether a wallet has money, and none of the closing's cash-outs of it is pending."""
-    if not found.is_under_way:
-        return False
-    last = closing.last_steps(found)
-    return any(
-        each.available and not (each.id in last and last[each.id].is_pending)
-        for each in closing.open_wallets(found.user)
-    )
+    return found.is_under_way and bool(amounts_to_order(found))
 
 
 @admin.register(Closing)
@@ -203,6 +200,7 @@ class ClosingAdmin(Searched, WithActions):
             permission="wallets.change_closing",
             form=LedgerForm,
             do=pay_again,
+            asks=ask_to_pay_again,
             is_available=can_be_ordered,
             effect=lambda found: (
                 gettext("What the wallets of %(name)s have is paid out to %(iban)s.")

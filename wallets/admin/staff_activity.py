@@ -27,6 +27,7 @@ from django.utils.translation import gettext_lazy as _
 from iocash.db import clock
 from users import pages
 from users.approvals.acts import act_of_approval
+from users.approvals.words import is_shown_to
 from users.models import Access, Approval, CaseEntry, Client, Event, TaskChange, User
 from users.models.events import STAFF, EventKind
 from users.staff.records import recorded_words
@@ -260,8 +261,10 @@ def of_decision(request: HttpRequest, asked: Approval) -> Deed:
 def of_approval(request: HttpRequest, asked: Approval, at: datetime, words: str) -> Deed:
     may = request.user.has_perm("users.view_approval")
     name = str(act_of_approval(asked).label) if may else ""
-    amount = asked.amount if may else None
-    return Deed(at, words, name, page_of(request, "approval", asked.pk), amount, asked.currency)
+    if not may or not is_shown_to(request.user, asked):
+        return Deed(at, words, name)
+    page = page_of(request, "approval", asked.pk)
+    return Deed(at, words, name, page, asked.amount, asked.currency)
 
 
 def of_notice(request: HttpRequest, notice: DormancyNotice) -> Deed:

@@ -1,24 +1,42 @@
-"""The duty that closes users whose last payment out was settled by a statement of the bank."""
+"""The duty that finishes closings that are paid out."""
 
 from __future__ import annotations
 
-from iocash.worker import Duty
-from users.models.events import By
-from wallets.admin.closing import finish_all_paid
+from typing import Final
 
-WORK = By("system:work")
+from django.db.models import Exists, OuterRef, QuerySet
+
+from iocash.worker import Duty
+from users.models.events import CLOCK
+from wallets.admin.closing import finish_paid
+from wallets.models import Closing, Movement, Wallet
+
+BATCH: Final = 100
+
+
+def paid_closings() -> QuerySet[Closing]:
+    """The closings under way whose wallets are empty, with no payment out that is pending."""
+    own = Wallet.objects.filter(user=OuterRef("user"), client=OuterRef("client"))
+    pending = Movement.objects.filter(
+        wallet__user=OuterRef("user"), client=OuterRef("client"), status=Movement.Status.PENDING
+    )
+    empty = Closing.objects.under_way().filter(~Exists(own.exclude(balance=0)), ~Exists(pending))
+    return empty.order_by("id")
 
 
 class FinishClosings(Duty):
-    """Close users who were to be paid out, and have no money left.
+    """Close the users that are paid out, as the page of the last payment does.
 
-    The orders that settle payments end before it looks, so it closes a user after their commit. If
-    it is killed, or the ledger refuses it, the closing is under way, and it looks at it again.
+    It repeats what was interrupted there, and finishes what was settled through the API.
     """
 
     name = "finish-closings"
-    every = 2.0
+    every = 60.0
 
     def perform(self) -> int:
-        """Finish all that are paid; return how many."""
-        return len(finish_all_paid(WORK))
+        """Finish a batch; return how many are done. What is refused stays under way.
+
+        Raises:
+            DatabaseError: one could not be finished; those before it are.
+        """
+        return len(finish_paid(paid_closings().values_list("user", flat=True)[:BATCH], CLOCK))

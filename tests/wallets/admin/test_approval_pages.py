@@ -6,17 +6,22 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.db import OperationalError
 from django.test import Client as Browser
 from django.urls import reverse
 
 from tests.support import people, staff
 from tests.support.approval_pages import REASON, action_address, ask_on_page, decide_on_page
-from tests.support.approvals import a_request, balance_of, raise_threshold, seen_now
+from tests.support.approvals import a_request, ask, balance_of, raise_threshold, seen_now
 from tests.support.cash_outs import a_cash_out
-from tests.support.payments_out import bulk, words_of
+from tests.support.payments_out import bulk, choose, form_on, words_of
+from users.admin.approved_staff import about_member
+from users.approvals.asking import ask_for_approval
 from users.models import Approval, User
 from users.models.approvals import ApprovalKind
 from wallets import posting
+from wallets.admin import bulk as payments
 from wallets.models import Movement, Wallet
 from wallets.orders.cash_outs import MarkCashOutSent
 
@@ -199,3 +204,100 @@ def test_first_page_counts_requests_waiting_for_the_member(
     a_request(alices, 5_00, asker)
     assert "Waiting for my approval 1 request" in words_of(bob_at_work.get("/admin/"))
     assert "Waiting for my approval None" in words_of(alice_at_work.get("/admin/"))
+
+
+@pytest.mark.parametrize("name", ["approve", "refuse", "withdraw"])
+@pytest.mark.parametrize("kind", [ApprovalKind.RESET_PASSWORD, ApprovalKind.ACTIVATE_MEMBER])
+def test_request_about_a_deleted_member_has_pages(name, kind, asker, second):
+    carol = staff.a_member(staff.VIEWER, name="carol")
+    asked = ask(about_member(kind)(carol, {}), asker)
+    get_user_model().objects.filter(pk=carol.pk).delete()
+    browser = staff.browser_of(asker if name == "withdraw" else second)
+    pages = (
+        reverse("admin:users_approval_change", args=[asked.pk]),
+        reverse("admin:approvals"),
+        action_address(asked, name),
+    )
+    assert [browser.get(each).status_code for each in pages] == [200, 200, 200]
+
+
+def test_request_about_a_deleted_member_is_not_approved(asker, second):
+    carol = staff.a_member(staff.VIEWER, name="carol")
+    asked = ask(about_member(ApprovalKind.RESET_PASSWORD)(carol, {}), asker)
+    get_user_model().objects.filter(pk=carol.pk).delete()
+    page = decide_on_page(staff.browser_of(second), asked)
+    assert page.status_code == 200
+    assert "does not exist" in words_of(page)
+    asked.refresh_from_db()
+    assert asked.is_waiting
+
+
+ACT = "admin:payments-out-act"
+REASON_OF_BULK = {"approval_reason": "The bank's statement"}
+
+
+@pytest.fixture
+def sent(asker: Any, second: Any, alices: Wallet) -> list[Any]:
+    """Payments out that were sent to the bank; one person may settle the first one alone."""
+    raise_threshold(ApprovalKind.SETTLE_CASH_OUT, 5_00, asker, second)
+    found = [a_cash_out(alices, minor) for minor in (4_00, 20_00, 30_00)]
+    for each in found:
+        posting.submit(MarkCashOutSent(**people.about(alices), movement_id=each.id))
+    return found
+
+
+def test_bulk_tells_what_is_done_and_asked_for_if_the_database_is_busy(
+    alice_at_work, sent, monkeypatch
+):
+    calls: list[Any] = []
+
+    def busy(*values: Any, **more: Any) -> Any:
+        calls.append(values)
+        if len(calls) == 2:
+            raise OperationalError("canceling statement due to lock timeout")
+        return ask_for_approval(*values, **more)
+
+    form = form_on(choose(alice_at_work, "settle", sent)) | REASON_OF_BULK
+    with monkeypatch.context() as patched:
+        patched.setattr(payments, "ask_for_approval", busy)
+        page = alice_at_work.post(reverse(ACT), form)
+    assert page.status_code == 200
+    text = words_of(page)
+    assert "1 payment settled. 1 payment waits for an approval." in text
+    assert "30.00" in text
+    assert "Try 1 again" in text
+    assert Movement.objects.filter(type="CASH_OUT", status="SUCCESS").count() == 1
+    assert Approval.objects.waiting().count() == 1
+    again = alice_at_work.post(reverse(ACT), form_on(page), follow=True)
+    assert "1 payment waits for an approval" in words_of(again)
+    assert Approval.objects.waiting().count() == 2
+
+
+def test_bulk_stops_asking_after_its_time_and_tells_the_rest(alice_at_work, sent, monkeypatch):
+    form = form_on(choose(alice_at_work, "settle", sent)) | REASON_OF_BULK
+    with monkeypatch.context() as patched:
+        patched.setattr(payments, "LONGEST_TO_ASK", -1.0)
+        page = alice_at_work.post(reverse(ACT), form)
+    text = words_of(page)
+    assert "1 payment settled. 2 of 3 could not be changed." in text
+    assert "Try 2 again" in text
+    assert not Approval.objects.waiting().exists()
+    alice_at_work.post(reverse(ACT), form_on(page))
+    assert Approval.objects.waiting().count() == 2
+
+
+def test_bulk_tells_what_is_settled_if_a_closing_is_not_finished(
+    alice_at_work, asker, second, alices, monkeypatch
+):
+    raise_threshold(ApprovalKind.SETTLE_CASH_OUT, 5_00, asker, second)
+    payment = a_cash_out(alices, 4_00)
+    posting.submit(MarkCashOutSent(**people.about(alices), movement_id=payment.id))
+
+    def broken(*values: Any) -> Any:
+        raise OperationalError("the connection is lost")
+
+    form = form_on(choose(alice_at_work, "settle", [payment]))
+    monkeypatch.setattr(payments, "finish_paid", broken)
+    page = alice_at_work.post(reverse(ACT), form, follow=True)
+    assert page.status_code == 200
+    assert "1 payment settled." in words_of(page)

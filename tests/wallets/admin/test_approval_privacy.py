@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from tests.support import people, staff
@@ -94,3 +95,28 @@ def test_reason_of_an_unblocking_is_a_fact(asker, alices):
     posting.submit(BlockWallet(**about, wallet_id=alices.id, reason="SUSPECTED_FRAUD"))
     asked = ask(ask_to_unblock_wallet(alices, {"reason": "OTHER"}), asker)
     assert ["reason_of_act", "OTHER"] in (asked.facts or [])
+
+
+def test_administrator_reads_no_amount_by_deciding_many(asker, alices):
+    asked = a_request(alices, 4321_00, asker)
+    browser = staff.browser_of(staff.a_member(staff.ADMINISTRATOR, name="root"))
+    page = browser.post(reverse("admin:approvals-decide"), {"item": [f"{asked.pk}:x"]}, follow=True)
+    assert page.status_code == 200
+    assert "4,321.00" not in words_of(page)
+    asked.refresh_from_db()
+    assert asked.is_waiting
+
+
+@pytest.mark.parametrize(
+    ("role", "is_shown"), [(staff.ADMINISTRATOR, False), (staff.SUPERVISOR, True)]
+)
+def test_activity_of_staff_shows_amounts_to_roles_that_see_wallets(role, is_shown, asker, alices):
+    a_request(alices, 4321_00, asker)
+    reader = staff.a_member(role, name="root")
+    reader.user_permissions.add(
+        Permission.objects.get(codename="view_user", content_type__app_label="auth")
+    )
+    page = staff.browser_of(reader).get(reverse("admin:staff-activity", args=[asker.pk]))
+    assert page.status_code == 200
+    assert "Asked for an approval." in words_of(page)
+    assert ("4,321.00" in words_of(page)) is is_shown

@@ -7,9 +7,12 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
-from tests.support import people, threads
+from tests.support import people, staff, threads
+from tests.support.approval_pages import decide_on_page
 from tests.support.approvals import approve, ask, seen_now
+from tests.support.payments_out import words_of
 from users import users
 from users.approvals.deciding import approve_request
 from users.models import User
@@ -25,6 +28,34 @@ def gone(alice: User) -> User:
     posting.submit(UnsubscribeUser(**about, user_id=alice.id))
     alice.refresh_from_db()
     return alice
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(user: User) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(erasure, "erase_files", broken)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("full_disk")
+def test_interrupted_erasure_is_not_shown_as_done(asker, second, gone):
+    asked = ask(ask_to_erase(gone, {"reason": "USER_REQUEST"}), asker)
+    page = words_of(decide_on_page(staff.browser_of(second), asked))
+    assert "Approved, but not finished yet" in page
+    assert "Approved and done" not in page
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("full_disk")
+def test_interrupted_erasure_of_many_is_listed_as_not_done(asker, second, gone):
+    asked = ask(ask_to_erase(gone, {"reason": "USER_REQUEST"}), asker)
+    item = f"{asked.pk}:{seen_now(asked)}"
+    browser = staff.browser_of(second)
+    page = words_of(browser.post(reverse("admin:approvals-decide"), {"item": [item]}))
+    assert "0 requests approved and done" in page
+    assert "Approved, but not finished yet" in page
 
 
 @pytest.mark.django_db(transaction=True)

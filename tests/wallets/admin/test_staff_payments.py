@@ -13,15 +13,13 @@ from iocash import errors
 from iocash.db.pipeline import Pipeline
 from tests.support import people, staff
 from tests.support.approval_pages import ask_on_page, decide_on_page
-from tests.support.approvals import approve, ask, balance_of, let_one_person_act, raise_threshold
+from tests.support.approvals import ask, balance_of, let_one_person_act, raise_threshold
 from tests.support.ibans import IBAN, OTHER_IBAN
 from tests.support.payments_out import words_of
 from users.approvals.asking import ask_for_approval
-from users.models import Approval
 from users.models.approvals import NEVER_ALONE
 from users.models.events import By
 from wallets import posting
-from wallets.admin import closing
 from wallets.admin.approvals.pay_outs import ask_to_pay_out
 from wallets.models import Closing, Movement
 from wallets.orders.batch import Batch
@@ -147,24 +145,3 @@ def test_used_form_with_another_account_asks_for_nothing(asker, alices):
     other = ask_to_pay_out(alices.user, form | {"iban": OTHER_IBAN})
     with pytest.raises(errors.IdempotencyKeyReused):
         ask_for_approval(other, by=asker, reason="Letter", key=asked.id)
-
-
-def test_closing_without_an_approval_orders_nothing(asker, second, alices):
-    asked = ask(ask_to_pay_out(alices.user, {"iban": IBAN, "holder_name": ""}), asker)
-    done = approve(asked, second)
-    assert done.state == Approval.State.APPROVED
-    found = Closing.objects.get()
-    alone = Closing(client_id=found.client_id, user=found.user, iban=OTHER_IBAN, actor=found.actor)
-    by = By(f"staff:{asker.pk}")
-    assert closing.approved_to_pay(found, by).approval == found.id
-    assert closing.approved_to_pay(alone, by) == by
-
-
-def test_refused_cash_out_fails_the_pay_out_and_starts_no_closing(
-    asker, second, alices, monkeypatch
-):
-    asked = ask(ask_to_pay_out(alices.user, {"iban": IBAN, "holder_name": ""}), asker)
-    refused = [errors.UserNotActive(user_id=alices.user_id, status="BLOCKED")]
-    monkeypatch.setattr(posting, "submit_each", lambda orders: refused)
-    assert approve(asked, second).state == Approval.State.FAILED
-    assert not Closing.objects.exists()

@@ -150,7 +150,7 @@ MARKING = {
     "users/approvals/asking.py",
     "users/approvals/deciding.py",
     "users/approvals/pages.py",
-    "wallets/admin/closing.py",
+    "wallets/admin/approvals/pay_again.py",
     "wallets/erasure.py",
 }
 """Where an act is marked as approved: it is rehearsed, run, or repeated by the duty."""

@@ -20,7 +20,7 @@ from users.models.approvals import ApprovalKind
 from users.models.events import By, EventKind
 from users.models.idempotency import approval_key
 from wallets import erasure, posting
-from wallets.admin.approvals.money import LABELS, lock_wallets_of, wallet_now
+from wallets.admin.approvals.money import AMOUNTS, LABELS, lock_wallets_of, wallet_now
 from wallets.admin.facts import read_again
 from wallets.admin.submit import Submission
 from wallets.models import Wallet
@@ -72,6 +72,7 @@ def unblocks(submission: Submission) -> Any:
 class UnblockAct(Approvable):
     view = "users.view_user"
     is_exclusive = True
+    amounts = AMOUNTS
     labels: ClassVar[Any] = LABELS | {
         "blocked": _("Reason of the block"),
         "user": _("Id of the user"),

@@ -65,6 +65,15 @@ def wallet_now(wallet: Wallet) -> list[ActFact]:
     ]
 
 
+AMOUNTS: Final = frozenset(
+    {
+        *("balance", "held", "available", "balance_after", "left"),
+        *("payer_balance", "payer_after"),
+    }
+)
+"""The facts about wallets and movements that are amounts."""
+
+
 def which_movement(movement: Movement) -> list[ActFact]:
     """Which movement it is: its type and id, its time, and the reference of its client."""
     return [
@@ -84,6 +93,7 @@ class MoneyAct(Approvable):
     """An order of the ledger about the wallet that the payload names."""
 
     labels = LABELS
+    amounts = AMOUNTS
     view = "wallets.view_wallet"
 
     def order(self, asked: Approval, **envelope: Any) -> Order:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -18,15 +18,17 @@ from users.models.events import By
 from wallets.admin import closing
 from wallets.admin.approvals.customers import locked_owner
 from wallets.admin.approvals.money import LABELS
+from wallets.admin.approvals.pay_again import amounts_of, amounts_to_order, order_approved
 from wallets.models import Closing
 
 
 @register_act
 class PayOutAct(Approvable):
-    """A payment out of all money of a user, to the account that the texts name.
+    """A payment out of the money of a user, to the account that the texts name.
 
-    The closing, its cash-outs and the approval are one transaction. The closing has the id of the
-    approval.
+    `amounts` of the payload has the most that is paid of each wallet: what it had when it was
+    asked for. The closing, its cash-outs and the approval are one transaction. The closing has the
+    id of the approval; if the payload names one, more is paid in that one.
     """
 
     kind = ApprovalKind.PAY_OUT
@@ -41,53 +43,57 @@ class PayOutAct(Approvable):
         locked_owner(asked.user_id)
 
     def facts(self, asked: Approval) -> Sequence[ActFact]:
-        user, texts = user_to_pay(asked), asked.texts or {}
-        paid = [
-            ActFact(f"{each.currency} {each.id}", amount_text(each.available, each.currency))
-            for each in closing.open_wallets(user)
-        ]
+        """The amounts are those that will be paid: money that comes in does not change them.
+
+        Raises:
+            InvalidFields: the account was erased.
+        """
+        user, texts = user_to_pay(asked), account_of(asked)
+        paid = closing.covered_amounts(user, amounts_of(asked))
         return [
             ActFact("client", user.client.name),
             ActFact("owner", user.display_name),
             ActFact("user", str(user.id)),
             ActFact("owner_status", user.status),
-            ActFact("iban", texts.get("iban", "")),
-            ActFact("holder", texts.get("holder_name", "")),
-            *paid,
+            ActFact("iban", texts["iban"]),
+            ActFact("holder", texts["holder_name"]),
+            *(
+                ActFact(f"{each.currency} {each.id}", amount_text(amount, each.currency))
+                for each, amount in paid
+            ),
         ]
 
     def effect(self, asked: Approval) -> str:
         text = gettext(
             "A payment out is ordered for each amount. When the bank has paid all of them, "
-            "%(name)s and the wallets are closed for good. Until then money can come in; it is "
-            "paid out too."
+            "%(name)s and the wallets are closed for good. What is rejected can be paid out again "
+            "for 24 hours, up to these amounts. Money that comes in needs another approval."
         )
         return text % {"name": user_to_pay(asked).display_name}
 
     def rehearse(self, asked: Approval, by: By) -> None:
-        texts = asked.texts or {}
-        closing.rehearse(
-            user_to_pay(asked), iban=texts["iban"], holder_name=texts["holder_name"], by=by
-        )
+        user, texts, amounts = user_to_pay(asked), account_of(asked), amounts_of(asked)
+        if "closing" not in asked.payload:
+            closing.rehearse(user, **texts, amounts=amounts, by=by)
+            return
+        found = Closing(client_id=user.client_id, user=user, **texts)  # its keys are not used yet
+        paid = closing.covered_amounts(user, amounts)
+        if refusals := [*closing.refusals_of(found, paid, by)]:
+            raise closing.refuse(*refusals)
 
     def perform(self, asked: Approval, by: By) -> None:
-        """Start the closing, and order its cash-outs.
+        """Start the closing, or go on with one, and order cash-outs: all of them or none.
 
         Raises:
-            InvalidFields: something stands in the way, or a cash-out was refused.
+            InvalidFields: something stands in the way.
+            Refused: a rule does not allow a cash-out.
         """
-        user, texts = user_to_pay(asked), asked.texts or {}
-        seen = closing.fingerprint_of(closing.open_wallets(user))
-        found = closing.start(
-            user,
-            iban=texts["iban"],
-            holder_name=texts["holder_name"],
-            seen=seen,
-            by=by,
-            key=asked.id,
-        )
-        if refusals := closing.order_payments(found, by):
-            raise closing.refuse(*refusals)
+        if "closing" in asked.payload:
+            order_approved(asked, by)
+            return
+        user, texts = user_to_pay(asked), account_of(asked)
+        found = closing.start(user, **texts, amounts=amounts_of(asked), by=by, key=asked.id)
+        closing.order_payments(found, by)
 
     def finish(self, asked: Approval) -> None:
         """Without money there was nothing to pay: close the user."""
@@ -95,8 +101,9 @@ class PayOutAct(Approvable):
         closing.finish_paid([asked.user_id], By(f"staff:{asked.asked_by_id}"))
 
     def address(self, asked: Approval) -> str:
-        if Closing.objects.filter(id=asked.id).exists():
-            return reverse("admin:wallets_closing_change", args=[asked.id])
+        closing_id = asked.payload.get("closing", asked.id)
+        if Closing.objects.filter(id=closing_id).exists():
+            return reverse("admin:wallets_closing_change", args=[closing_id])
         return reverse("admin:users_user_change", args=[asked.subject_id])
 
 
@@ -112,14 +119,39 @@ def user_to_pay(asked: Approval) -> User:
     return user
 
 
+def account_of(asked: Approval) -> dict[str, str]:
+    """The account that the money goes to: `iban` and `holder_name`.
+
+    Raises:
+        InvalidFields: it was erased with the user.
+    """
+    if not asked.texts:
+        raise closing.refuse(
+            gettext("The personal data of this user was erased, and the bank account with it.")
+        )
+    return {"iban": asked.texts["iban"], "holder_name": asked.texts["holder_name"]}
+
+
 def ask_to_pay_out(user: User, values: dict[str, Any]) -> Approval:
     """The request to pay out a user; the account is a text, which is erased with the user."""
+    return pay_out_of(user, values["iban"], values["holder_name"], closing.amounts_to_pay(user))
+
+
+def ask_to_pay_again(found: Closing, values: dict[str, Any]) -> Approval:
+    """The request to pay out what the wallets have now, in a closing that is under way."""
+    amounts = amounts_to_order(found)
+    asked = pay_out_of(found.user, found.iban, found.holder_name, amounts)
+    asked.payload["closing"] = str(found.id)
+    return asked
+
+
+def pay_out_of(user: User, iban: str, holder_name: str, amounts: Mapping[UUID, int]) -> Approval:
     return Approval(
         kind=ApprovalKind.PAY_OUT,
         client_id=user.client_id,
         user_id=user.id,
         subject="user",
         subject_id=str(user.id),
-        payload={},
-        texts={"iban": values["iban"], "holder_name": values["holder_name"]},
+        payload={"amounts": {str(wallet_id): amount for wallet_id, amount in amounts.items()}},
+        texts={"iban": iban, "holder_name": holder_name},
     )

@@ -30,7 +30,7 @@ def pay_out_and_close(member: Member, *, is_answered: bool) -> Act:
                 member.user,
                 iban=member.iban,
                 holder_name=member.name,
-                seen=closing.fingerprint_of(closing.open_wallets(member.user)),
+                amounts=closing.amounts_to_pay(member.user),
                 by=by,
                 key=uuid7(),
             )

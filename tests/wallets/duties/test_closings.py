@@ -1,0 +1,73 @@
+"""Users who are paid out are closed without a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from tests.support import people, staff
+from tests.support.approval_pages import decide_on_page
+from tests.support.approvals import approve, ask
+from tests.support.cash_outs import end
+from tests.support.ibans import IBAN
+from tests.support.payments_out import words_of
+from users.models import Approval
+from users.models.approvals import ApprovalKind
+from wallets.admin import closing
+from wallets.admin.approvals.money import asked_about
+from wallets.admin.approvals.pay_outs import ask_to_pay_out
+from wallets.duties.closings import FinishClosings
+from wallets.models import Closing, Movement
+from wallets.orders.cash_outs import MarkCashOutSent, SettleCashOut
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def payment(asker: Any, second: Any, alices: Any) -> Movement:
+    """The only payment of a closing, sent to the bank."""
+    approve(ask(ask_to_pay_out(alices.user, {"iban": IBAN, "holder_name": ""}), asker), second)
+    found = Movement.objects.get(type="CASH_OUT")
+    end(MarkCashOutSent, found)
+    return found
+
+
+def states(alices: Any) -> tuple[str, str]:
+    alices.user.refresh_from_db()
+    return Closing.objects.get().state, alices.user.status
+
+
+def test_closing_settled_over_the_api_is_finished(payment, alices):
+    assert FinishClosings().perform() == 0
+    assert states(alices) == ("UNDER_WAY", "ACTIVATED")
+    end(SettleCashOut, payment)
+    assert FinishClosings().perform() == 1
+    assert states(alices) == ("DONE", "UNSUBSCRIBED")
+    assert FinishClosings().perform() == 0
+
+
+def test_closing_with_later_money_stays_under_way(payment, alices):
+    end(SettleCashOut, payment)
+    people.cash_in(alices, 1)
+    assert FinishClosings().perform() == 0
+    assert states(alices) == ("UNDER_WAY", "ACTIVATED")
+
+
+def test_closing_interrupted_after_an_approval_is_told_and_finished(
+    payment, asker, second, alices, monkeypatch
+):
+    asked = ask(asked_about(payment, ApprovalKind.SETTLE_CASH_OUT), asker)
+
+    def broken(found: Closing, by: Any) -> None:
+        raise OperationalError("the connection is lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(closing, "finish", broken)
+        page = words_of(decide_on_page(staff.browser_of(second), asked))
+    assert "Approved, but not finished yet" in page
+    assert Approval.objects.get(pk=asked.pk).state == Approval.State.APPROVED
+    assert states(alices) == ("UNDER_WAY", "ACTIVATED")
+    assert FinishClosings().perform() == 1
+    assert states(alices) == ("DONE", "UNSUBSCRIBED")
