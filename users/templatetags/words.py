@@ -89,7 +89,6 @@ WORDS: Final[Mapping[str, Any]] = {
     "finish-closings": _("Close users who are paid out"),
     "expire-approvals": _("End requests that nobody has decided in time"),
     "expire-holds": _("Expire holds"),
-    "finish-closings": _("Close users whose last payment out was settled"),
     "mail-about-webhooks": _("Tell clients that an endpoint was disabled"),
     "place-bank-files": _("Put approved files into the folder of the bank"),
     "report-safeguarding": _("Make the daily report of safeguarding"),
