@@ -22,7 +22,7 @@ from users.history import names_of
 from users.models import ApiKey, Approval, Event, SigningKey
 from users.models.approvals import ApprovalKind
 from users.models.clients import MONEY_SCOPES
-from users.models.events import By, EventKind
+from users.models.events import STAFF, By, EventKind
 
 CASH_IN: Final = MONEY_SCOPES[0]
 ADD_CASH_IN: Final = "wallets.add_cash_in"
@@ -121,7 +121,7 @@ class GrantScopesAct(Approvable):
 def issuer_of(key: ApiKey | SigningKey) -> int | None:
     """The member of staff who issued a key; None: the shell or the system did."""
     actor = issue_event(key)
-    return int(actor.removeprefix("staff:")) if actor.startswith("staff:") else None
+    return int(actor.removeprefix(STAFF)) if actor.startswith(STAFF) else None
 
 
 def issue_event(key: ApiKey | SigningKey) -> str:

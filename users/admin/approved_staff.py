@@ -21,7 +21,7 @@ from users.admin.staff_forms import TAKEN
 from users.approvals.acts import ActFact, Approvable, register_act
 from users.models import Approval
 from users.models.approvals import ApprovalKind
-from users.models.events import By
+from users.models.events import STAFF, By
 from users.staff import members, roles, second_factor
 
 LINK_LIFETIME: Final = timedelta(days=1)
@@ -38,6 +38,11 @@ def member_of_act(asked: Approval) -> Any:
     if member is None:
         raise errors.NotFound()
     return member
+
+
+def member_behind(by: By) -> Any:
+    """The member of staff who is the actor."""
+    return get_user_model().objects.get(pk=by.actor.removeprefix(STAFF))
 
 
 def asker_of(asked: Approval) -> Any:
@@ -84,8 +89,7 @@ class MemberAct(Approvable):
             PermissionDenied: the asker may not change this member.
         """
         member = member_of_act(asked)
-        asker = get_user_model().objects.get(pk=by.actor.removeprefix("staff:"))
-        roles.require_may_manage(asker, member)
+        roles.require_may_manage(member_behind(by), member)
         return member
 
     def rehearse(self, asked: Approval, by: By) -> None:
@@ -159,10 +163,7 @@ class ChangeRolesAct(MemberAct):
 
     def rehearse(self, asked: Approval, by: By) -> None:
         self.require_may(asked, by)
-        roles.groups_to_give(
-            get_user_model().objects.get(pk=by.actor.removeprefix("staff:")),
-            asked.payload["roles"],
-        )
+        roles.groups_to_give(member_behind(by), asked.payload["roles"])
 
     def perform(self, asked: Approval, by: By) -> None:
         roles.give_roles(member_of_act(asked), asked.payload["roles"], by=asker_of(asked))
@@ -192,8 +193,7 @@ class AddMemberAct(MemberAct):
         return text % {"person": asked.payload["username"]}
 
     def rehearse(self, asked: Approval, by: By) -> None:
-        asker = get_user_model().objects.get(pk=by.actor.removeprefix("staff:"))
-        roles.groups_to_give(asker, asked.payload["roles"])
+        roles.groups_to_give(member_behind(by), asked.payload["roles"])
 
     def perform(self, asked: Approval, by: By) -> None:
         """Add the member, without a password.

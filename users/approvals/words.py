@@ -130,12 +130,8 @@ def facts_changed(asked: Approval) -> errors.InvalidFields:
 
 def effect_in_words(asked: Approval) -> str:
     """What will happen, or why the facts can't be read."""
-    act = act_of_approval(asked)
-    try:
-        act.facts(asked)
-        return act.effect(asked)
-    except errors.Refused as refusal:
-        return problem_in_words(refusal)
+    shown = shown_once(asked)
+    return shown.effect or shown.problem
 
 
 def listed_approvals(approvals: list[Approval]) -> list[ShownApproval]:
@@ -161,21 +157,20 @@ def kinds_to_decide(member: Any) -> list[str]:
     ]
 
 
+def may_see(member: Any, act: Approvable) -> bool:
+    """Whether a member of staff sees what others ask for of this kind."""
+    return bool(member.has_perm(act.view) or member.has_perm(act.permission))
+
+
 def requests_shown_to(member: Any, approvals: Any) -> Any:
     """Of these approvals, those about what a member of staff may see, and the member's own."""
-    kinds = [
-        kind
-        for kind, act in APPROVABLES.items()
-        if member.has_perm(act.view) or member.has_perm(act.permission)
-    ]
+    kinds = [kind for kind, act in APPROVABLES.items() if may_see(member, act)]
     return approvals.filter(Q(kind__in=kinds) | Q(asked_by=member.pk))
 
 
 def is_shown_to(member: Any, asked: Approval) -> bool:
     """Whether `requests_shown_to` has it; without a statement."""
-    act = act_of_approval(asked)
-    is_own = bool(asked.asked_by_id == member.pk)
-    return is_own or bool(member.has_perm(act.view) or member.has_perm(act.permission))
+    return bool(asked.asked_by_id == member.pk) or may_see(member, act_of_approval(asked))
 
 
 def waiting_for_member(member: Any) -> Any:

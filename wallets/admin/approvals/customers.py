@@ -18,9 +18,14 @@ from users.approvals.acts import ActFact, Approvable, amount_text, register_act
 from users.models import Approval, Event, User
 from users.models.approvals import ApprovalKind
 from users.models.events import By, EventKind
-from users.models.idempotency import approval_key
 from wallets import erasure, posting
-from wallets.admin.approvals.money import AMOUNTS, LABELS, lock_wallets_of, wallet_now
+from wallets.admin.approvals.money import (
+    AMOUNTS,
+    LABELS,
+    OrderAct,
+    lock_wallets_of,
+    wallet_now,
+)
 from wallets.admin.facts import read_again
 from wallets.admin.submit import Submission
 from wallets.models import Wallet
@@ -69,7 +74,7 @@ def unblocks(submission: Submission) -> Any:
     return run
 
 
-class UnblockAct(Approvable):
+class UnblockAct(OrderAct):
     view = "users.view_user"
     is_exclusive = True
     amounts = AMOUNTS
@@ -79,21 +84,9 @@ class UnblockAct(Approvable):
         "reason_of_act": _("Reason"),
     }
 
-    def order(self, asked: Approval, **envelope: Any) -> Order:
-        raise NotImplementedError
-
-    def make(self, asked: Approval, by: By) -> Order:
-        assert asked.client_id
-        key = approval_key(by.approval) if by.approval else None
-        envelope: dict[str, Any] = {"client_id": asked.client_id, "by": by, "key": key}
-        return self.order(asked, **envelope, reason=asked.payload["reason"])
-
     def lock(self, asked: Approval) -> None:
         assert asked.user_id
         locked_owner(asked.user_id)
-
-    def rehearse(self, asked: Approval, by: By) -> None:
-        posting.dry_run(self.make(asked, by))
 
     def perform(self, asked: Approval, by: By) -> None:
         posting.submit(self.make(asked, by))
@@ -106,7 +99,9 @@ class UnblockUserAct(UnblockAct):
     permission = "users.block_user"
 
     def order(self, asked: Approval, **envelope: Any) -> Order:
-        return UnblockUser(**envelope, user_id=UUID(asked.subject_id))
+        return UnblockUser(
+            **envelope, user_id=UUID(asked.subject_id), reason=asked.payload["reason"]
+        )
 
     def facts(self, asked: Approval) -> Sequence[ActFact]:
         return [*user_now(asked), ActFact("blocked", block_reason(UUID(asked.subject_id)))]
@@ -126,7 +121,9 @@ class UnblockWalletAct(UnblockAct):
     permission = "wallets.block_wallet"
 
     def order(self, asked: Approval, **envelope: Any) -> Order:
-        return UnblockWallet(**envelope, wallet_id=UUID(asked.subject_id))
+        return UnblockWallet(
+            **envelope, wallet_id=UUID(asked.subject_id), reason=asked.payload["reason"]
+        )
 
     def facts(self, asked: Approval) -> Sequence[ActFact]:
         wallet = read_again(asked.subject_id)
