@@ -82,6 +82,7 @@ WRITTEN = (
     *ASKED_FIELDS,
     "client",
     "user",
+    "counterparty",
     "facts",
     "asked_by",
     "reason",

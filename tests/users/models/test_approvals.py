@@ -41,6 +41,7 @@ BROKEN = [
     ("approval_is_never_edited", "currency = 'USD'"),
     ("approval_is_never_edited", "payload = '{}'"),
     ("approval_is_never_edited", "kind = 'ADJUSTMENT'"),
+    ("approval_is_never_edited", "counterparty_id = user_id"),
     ("approval_is_never_edited", f"asked_by_id = {BOB}"),
     ("approval_is_never_edited", "expires_at = expires_at + interval '1 day'"),
     ("approval_texts_are_only_erased", "reason = 'Other'"),
@@ -101,6 +102,12 @@ def test_database_refuses_a_new_approval(asked, constraint, changes):
 def test_approval_is_of_the_client_of_its_user(asked):
     other = json.dumps({"client_id": str(people.a_client("Another").id)})
     assert refused_by(COPY, [other]) == "approval_is_of_the_users_client"
+
+
+def test_approval_is_of_the_client_of_its_counterparty(asked):
+    other = {"client_id": str(people.a_client("Another").id), "user_id": None}
+    other["counterparty_id"] = str(asked.user_id)
+    assert refused_by(COPY, [json.dumps(other)]) == "approval_is_of_the_counterpartys_client"
 
 
 @pytest.mark.parametrize("name", ["alice", "bob"])

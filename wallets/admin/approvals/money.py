@@ -375,10 +375,12 @@ def asked_about(
     movement: Movement, kind: ApprovalKind, amount: int | None = None, **texts: str
 ) -> Approval:
     """The request for a reversal of a movement, or for the end of a cash-out."""
+    other = Wallet.objects.filter(client=movement.client_id, id=movement.counterparty_id).first()
     return Approval(
         kind=kind,
         client_id=movement.client_id,
         user_id=movement.wallet.user_id,
+        counterparty_id=other.user_id if other else None,
         subject="movement",
         subject_id=str(movement.id),
         currency=movement.currency,
