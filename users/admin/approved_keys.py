@@ -5,10 +5,13 @@ Who issued the key may have its secret, so the issuer is neither of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, Final
 
 from django import forms
+from django.db.models import Case, Exists, OuterRef, Q, UUIDField, When
+from django.db.models.functions import Cast
+from django.db.models.lookups import Exact
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -17,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from iocash import errors
 from users.actions import Action, ActionForm
 from users.approvals.acts import ActFact, Approvable, register_act
-from users.approvals.influence import are_independent
+from users.approvals.influence import are_independent, influences_for
 from users.history import names_of
 from users.models import ApiKey, Approval, Event, SigningKey
 from users.models.approvals import ApprovalKind
@@ -26,6 +29,8 @@ from users.models.events import STAFF, By, EventKind
 
 CASH_IN: Final = MONEY_SCOPES[0]
 ADD_CASH_IN: Final = "wallets.add_cash_in"
+BEGINNINGS: Final = (EventKind.API_KEY_ISSUED, EventKind.PUBLIC_KEY_REGISTERED)
+ID: Final = UUIDField()
 KEYS: Final[dict[str, type[ApiKey] | type[SigningKey]]] = {
     "api_key": ApiKey,
     "public_key": SigningKey,
@@ -92,12 +97,19 @@ class GrantScopesAct(Approvable):
     def why_not(self, asked: Approval, member: Any) -> str:
         """Who issued the key, or depends on the issuer, does not grant it money."""
         issuer = issuer_of(self.key(asked))
-        if issuer is None or are_independent(issuer, member.pk):
+        if issuer is None or are_independent(issuer, member.pk, influences_for(member)):
             return ""
         return gettext(
             "You have issued this key, or depend on the person who has. Somebody else must grant "
             "its scopes."
         )
+
+    def undecidable(self, member: Any, dependent: Collection[int]) -> Q:
+        key = Case(
+            When(Exact(OuterRef("kind"), self.kind.value), then=Cast(OuterRef("subject_id"), ID))
+        )
+        began = Event.objects.filter(client=OuterRef("client"), subject_id=key, kind__in=BEGINNINGS)
+        return Q(Exists(began.filter(actor__in=[f"{STAFF}{pk}" for pk in dependent])))
 
     def rehearse(self, asked: Approval, by: By) -> None:
         key = self.key(asked)
@@ -126,8 +138,7 @@ def issuer_of(key: ApiKey | SigningKey) -> int | None:
 
 def issue_event(key: ApiKey | SigningKey) -> str:
     """The actor of the event with which a key began."""
-    kinds = (EventKind.API_KEY_ISSUED, EventKind.PUBLIC_KEY_REGISTERED)
-    first = Event.objects.about(key.pk).filter(kind__in=kinds).first()
+    first = Event.objects.about(key.pk).filter(kind__in=BEGINNINGS).first()
     return str(first.actor) if first else ""
 
 

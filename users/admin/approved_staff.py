@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
@@ -145,8 +145,28 @@ class ResetPasswordAct(MemberAct):
         members.new_link(self.require_may(asked, by), by=asker_of(asked))
 
 
+class RolesAct(MemberAct):
+    """An act that gives roles: who asks and who decides may give each of them alone."""
+
+    def why_not(self, asked: Approval, member: Any) -> str:
+        try:
+            roles.groups_to_give(member, asked.payload["roles"])
+        except errors.PermissionDenied as refused:
+            return errors.translated(refused.words, gettext)
+        return ""
+
+    def undecidable(self, member: Any, dependent: Collection[int]) -> Q | None:
+        if roles.may_give_all(member):
+            return None
+        given = [role.name for role in roles.roles_to_give(member)]
+        return ~Q(payload__roles__contained_by=given)
+
+    def rehearse(self, asked: Approval, by: By) -> None:
+        roles.groups_to_give(member_behind(by), asked.payload["roles"])
+
+
 @register_act
-class ChangeRolesAct(MemberAct):
+class ChangeRolesAct(RolesAct):
     kind = ApprovalKind.CHANGE_ROLES
     label = _("More roles of a member of staff")
 
@@ -163,18 +183,19 @@ class ChangeRolesAct(MemberAct):
 
     def rehearse(self, asked: Approval, by: By) -> None:
         self.require_may(asked, by)
-        roles.groups_to_give(member_behind(by), asked.payload["roles"])
+        super().rehearse(asked, by)
 
     def perform(self, asked: Approval, by: By) -> None:
         roles.give_roles(member_of_act(asked), asked.payload["roles"], by=asker_of(asked))
 
 
 @register_act
-class AddMemberAct(MemberAct):
+class AddMemberAct(RolesAct):
     kind = ApprovalKind.ADD_MEMBER
     label = _("New member of staff")
     permission = "auth.add_user"
     is_exclusive = False
+    forgets = frozenset({"name", "first_name", "last_name", "email"})
 
     def lock(self, asked: Approval) -> None:
         """There is nothing yet: the unique name decides."""
@@ -191,9 +212,6 @@ class AddMemberAct(MemberAct):
     def effect(self, asked: Approval) -> str:
         text = gettext("%(person)s becomes a member of staff. Who asked can make the first link.")
         return text % {"person": asked.payload["username"]}
-
-    def rehearse(self, asked: Approval, by: By) -> None:
-        roles.groups_to_give(member_behind(by), asked.payload["roles"])
 
     def perform(self, asked: Approval, by: By) -> None:
         """Add the member, without a password.

@@ -174,12 +174,17 @@ def is_shown_to(member: Any, asked: Approval) -> bool:
 
 
 def waiting_for_member(member: Any) -> Any:
-    """What others asked for that a member of staff may decide about."""
+    """What others asked for that a member of staff may decide about: as `why_not_second`."""
     kinds = kinds_to_decide(member)
     if not kinds:
         return Approval.objects.none()
-    waiting = Approval.objects.waiting().exclude(asked_by__in=dependent_on(member.pk))
+    dependent = dependent_on(member)
+    waiting = Approval.objects.waiting().exclude(asked_by__in=dependent)
     waiting = waiting.exclude(kind__in=ABOUT_STAFF, subject_id=str(member.pk))
+    for kind in kinds:
+        undecidable = APPROVABLES[kind].undecidable(member, dependent)
+        if undecidable is not None:
+            waiting = waiting.exclude(Q(kind=kind) & undecidable)
     return waiting.filter(kind__in=kinds)
 
 
