@@ -37,6 +37,11 @@ class By:
     def is_staff(self) -> bool:
         return self.actor.startswith(STAFF)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is one member of staff, without an approval."""
+        return self.is_staff and not self.approval
+
 
 CLOCK: Final = By("system:clock")
 """The actor of what happens by time, as the end of a hold."""

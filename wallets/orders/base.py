@@ -49,6 +49,8 @@ class Needs(NamedTuple):
     """The tables, wallets and unique values of the resources to add."""
     labels: tuple[UUID, ...] = ()
     """The wallets whose alias, DLT address and metadata to read after they are locked."""
+    blocks: tuple[UUID, ...] = ()
+    """The users and wallets of which to read why they were blocked, after they are locked."""
     staff: tuple[str, ...] = ()
     """The actors whose acts of the last 24 hours count; they are locked before all rows."""
     numbers: int = 0
@@ -131,7 +133,7 @@ class Order:
 
     def __post_init__(self) -> None:
         needs = self.needed()
-        if self.is_watched and self.by.is_staff and not self.by.approval:
+        if self.is_watched and self.by.is_alone:
             needs = needs._replace(staff=(self.by.actor,))
         object.__setattr__(self, "needs", needs)
 

@@ -12,7 +12,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
-from iocash.db.transactions import single_transaction
 from users.actions import by as actor_of
 from users.approvals.acts import ActFact, Approvable, amount_text, register_act
 from users.models import Approval, Event, User
@@ -27,13 +26,11 @@ from wallets.admin.approvals.money import (
     wallet_now,
 )
 from wallets.admin.facts import read_again
-from wallets.admin.submit import Submission
 from wallets.models import Wallet
 from wallets.orders.base import Order
 from wallets.orders.users import UnblockUser
 from wallets.orders.wallets import UnblockWallet
 
-FRAUD: Final = "SUSPECTED_FRAUD"
 BLOCKS: Final = (EventKind.USER_BLOCKED, EventKind.WALLET_BLOCKED)
 
 
@@ -44,34 +41,11 @@ def block_reason(subject_id: UUID) -> str:
     return str(last.data.get("reason", "")) if last else ""
 
 
-def require_no_fraud(subject_id: UUID) -> None:
-    """
-    Raises:
-        ApprovalRequired: it was blocked because of suspected fraud.
-    """
-    if block_reason(subject_id) == FRAUD:
-        raise errors.ApprovalRequired(
-            "It was blocked because of suspected fraud. Somebody else must approve this."
-        )
-
-
 def locked_owner(user_id: UUID) -> User:
     """The user, locked, and all wallets of the user after it."""
     user = User.objects.select_for_update(no_key=True).get(id=user_id)
     lock_wallets_of([user_id])
     return user
-
-
-def unblocks(submission: Submission) -> Any:
-    """Submit an order that unblocks, unless somebody else must approve it."""
-
-    def run(request: HttpRequest, obj: Any, values: dict[str, Any]) -> str:
-        with single_transaction():
-            locked_owner(obj.user_id if isinstance(obj, Wallet) else obj.id)
-            require_no_fraud(obj.id)
-            return submission(request, obj, values)
-
-    return run
 
 
 class UnblockAct(OrderAct):
