@@ -22,7 +22,7 @@ from users.actions import Action, ActionForm
 from users.approvals.acts import ActFact, Approvable, register_act
 from users.approvals.influence import are_independent, influences_for
 from users.history import names_of
-from users.models import ApiKey, Approval, Event, SigningKey
+from users.models import ApiKey, Approval, Event, SigningKey, events
 from users.models.approvals import ApprovalKind
 from users.models.clients import MONEY_SCOPES
 from users.models.events import STAFF, By, EventKind
@@ -30,6 +30,10 @@ from users.models.events import STAFF, By, EventKind
 CASH_IN: Final = MONEY_SCOPES[0]
 ADD_CASH_IN: Final = "wallets.add_cash_in"
 BEGINNINGS: Final = (EventKind.API_KEY_ISSUED, EventKind.PUBLIC_KEY_REGISTERED)
+CHANGES: Final = {
+    "api_key": EventKind.API_KEY_CHANGED,
+    "public_key": EventKind.PUBLIC_KEY_CHANGED,
+}
 ID: Final = UUIDField()
 KEYS: Final[dict[str, type[ApiKey] | type[SigningKey]]] = {
     "api_key": ApiKey,
@@ -123,8 +127,10 @@ class GrantScopesAct(Approvable):
     def perform(self, asked: Approval, by: By) -> None:
         self.rehearse(asked, by)
         key = self.key(asked)
-        key.scopes = sorted({*key.scopes, *asked.payload["scopes"]})
+        added = [scope for scope in asked.payload["scopes"] if scope not in key.scopes]
+        key.scopes = sorted({*key.scopes, *added})
         key.save(update_fields=["scopes"])
+        events.record_about_client(key, CHANGES[asked.subject], by, scopes=added)
 
     def address(self, asked: Approval) -> str:
         return reverse(f"admin:{page_of_key(asked.subject)}_change", args=[asked.subject_id])

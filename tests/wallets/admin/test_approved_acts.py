@@ -23,7 +23,7 @@ from users.approvals.asking import ask_for_approval
 from users.approvals.deciding import expire_requests, refuse_request, withdraw_request
 from users.approvals.thresholds import threshold_of
 from users.approvals.words import waiting_for_member
-from users.models import ApiKey, Approval, User
+from users.models import ApiKey, Approval, Event, User
 from users.models.approvals import ApprovalKind
 from users.models.clients import MONEY_SCOPES
 from wallets import erasure, posting
@@ -265,6 +265,11 @@ def test_scopes_about_money_are_granted_by_two_people(
     decide_on_page(bob_at_work, asked)
     key.refresh_from_db()
     assert key.scopes == ["cash-in:write", "movements:write", "users:read"]
+    event = Event.objects.about(key.pk).get()
+    assert (event.kind, event.actor) == ("api_key.changed", f"staff:{asked.asked_by_id}")
+    assert event.data == {"approval": str(asked.pk), "scopes": [*MONEY_SCOPES]}
+    page = bob_at_work.get(reverse("admin:users_apikey_change", args=[key.pk]))
+    assert "Scopes granted to the API key" in words_of(page)
     assert api.post(f"wallets/{alices.pk}/movements", body, key=str(uuid4())).status == 201
 
 

@@ -8,13 +8,15 @@ import pytest
 
 from iocash import errors
 from tests.support import people
+from tests.support.books import about, open_books
 from users.models.events import By
 from users.models.ids import new_id
 from wallets import posting
 from wallets.models import Wallet
-from wallets.orders.base import Order, Outcome
+from wallets.orders.base import Order
 from wallets.orders.users import BlockUser, UnblockUser
 from wallets.orders.wallets import BlockWallet, UnblockWallet
+from wallets.posting.group import run
 
 pytestmark = pytest.mark.django_db
 
@@ -30,8 +32,8 @@ def orders(kind: str, wallet: Wallet, reason: str, by: By = STAFF) -> tuple[Orde
     """The order that blocks for a reason, and the one that unblocks."""
     block, unblock = ORDERS[kind]
     named = {"user_id": wallet.user_id} if kind == "user" else {"wallet_id": wallet.id}
-    about: dict[str, Any] = {"client_id": wallet.client_id, "by": by, **named}
-    return block(**about, reason=reason), unblock(**about, reason="RESOLVED")
+    values: dict[str, Any] = {"client_id": wallet.client_id, "by": by, **named}
+    return block(**values, reason=reason), unblock(**values, reason="RESOLVED")
 
 
 def status_of(kind: str, wallet: Wallet) -> str:
@@ -78,10 +80,14 @@ def test_unblocking_of_what_is_not_blocked_needs_no_approval(kind, alices):
         posting.submit(orders(kind, alices, "")[1])
 
 
-def test_block_for_fraud_counts_for_orders_of_its_group(alices):
-    blocked, unblocked = posting.submit_each([*orders("wallet", alices, "SUSPECTED_FRAUD")])
-    assert isinstance(blocked, Outcome)
-    assert isinstance(unblocked, errors.ApprovalRequired)
+def test_block_for_fraud_counts_for_orders_of_its_group():
+    books = open_books()
+    block, unblock = (
+        kind(**about(by=STAFF, reason="SUSPECTED_FRAUD")) for kind in ORDERS["wallet"]
+    )
+    run(books, block)
+    with pytest.raises(errors.ApprovalRequired):
+        run(books, unblock)
 
 
 @either
