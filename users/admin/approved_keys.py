@@ -12,7 +12,6 @@ from django import forms
 from django.db.models import Case, Exists, OuterRef, Q, UUIDField, When
 from django.db.models.functions import Cast
 from django.db.models.lookups import Exact
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +20,7 @@ from iocash import errors
 from users.actions import Action, ActionForm
 from users.approvals.acts import ActFact, Approvable, register_act
 from users.approvals.influence import are_independent, influences_for
+from users.approvals.pages import require_approval
 from users.history import names_of
 from users.models import ApiKey, Approval, Event, SigningKey, events
 from users.models.approvals import ApprovalKind
@@ -169,14 +169,6 @@ def ask_for_scope(key: ApiKey | SigningKey, values: dict[str, Any]) -> Approval:
     )
 
 
-def grant_scope(request: HttpRequest, key: Any, values: dict[str, Any]) -> str:
-    """
-    Raises:
-        ApprovalRequired: always.
-    """
-    raise errors.ApprovalRequired("Somebody else must approve this.")
-
-
 class ScopesForm(ActionForm):
     scopes = forms.MultipleChoiceField(label=_("Scopes"), widget=forms.CheckboxSelectMultiple)
 
@@ -196,7 +188,7 @@ GRANT_SCOPES: Final = Action(
     label=_("Grant scopes about money"),
     permission=ADD_CASH_IN,
     form=ScopesForm,
-    do=grant_scope,
+    do=require_approval,
     asks=ask_for_scope,
     is_available=lambda key: not (key.is_revoked or key.is_expired) and bool(missing_scopes(key)),
     warning=_("The key can then create or move money. Somebody else must approve it."),

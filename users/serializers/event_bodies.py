@@ -27,7 +27,7 @@ class EmptyBody(fields.Serializer):
 class FieldNames(fields.Field):
     """Names of fields, as answers have them."""
 
-    example = ("email", "lastName")
+    example: tuple[str, ...] = ("email", "lastName")
 
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "items": {"type": "string"}}

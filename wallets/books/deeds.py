@@ -77,3 +77,13 @@ def require_no_fraud(books: Opened, by: By, blocked_id: UUID) -> None:
         raise errors.ApprovalRequired(
             "It was blocked because of suspected fraud. Somebody else must approve this."
         )
+
+
+def require_two_to_lift(by: By) -> None:
+    """Require that no member of staff lifts a freeze alone: an authority has asked for it.
+
+    Raises:
+        ApprovalRequired: `by` is alone.
+    """
+    if by.is_alone:
+        raise errors.ApprovalRequired("A freeze is lifted by two people.")

@@ -17,13 +17,14 @@ from tests.support.approval_pages import REASON, action_address, ask_on_page, de
 from tests.support.approvals import approve, ask
 from tests.support.payments_out import words_of
 from tests.support.people import Api
+from users.admin.approved_activations import ask_to_activate
 from users.admin.approved_keys import ask_for_scope
 from users.admin.approved_staff import about_member, ask_for_member
 from users.approvals.asking import ask_for_approval
 from users.approvals.deciding import expire_requests, refuse_request, withdraw_request
 from users.approvals.thresholds import threshold_of
 from users.approvals.words import waiting_for_member
-from users.models import ApiKey, Approval, Event, User
+from users.models import ApiKey, Approval, Client, Event, User
 from users.models.approvals import ApprovalKind
 from users.models.clients import MONEY_SCOPES
 from wallets import erasure, posting
@@ -271,6 +272,31 @@ def test_scopes_about_money_are_granted_by_two_people(
     page = bob_at_work.get(reverse("admin:users_apikey_change", args=[key.pk]))
     assert "Scopes granted to the API key" in words_of(page)
     assert api.post(f"wallets/{alices.pk}/movements", body, key=str(uuid4())).status == 201
+
+
+def test_suspended_client_is_activated_by_two_people(alice_at_work, bob_at_work, client_demo):
+    _key, secret = ApiKey.issue(client=client_demo, label="Server", scopes=["users:read"])
+    bob_at_work.post(action_address(client_demo, "suspend"), {"key": str(uuid4())})
+    assert Api(secret).get("users").code == "client_suspended"
+    asked = ask_on_page(alice_at_work, client_demo, "activate")
+    assert Api(secret).get("users").code == "client_suspended"
+    page = bob_at_work.get(action_address(asked, "approve"))
+    assert "Suspended by bob" in words_of(page)
+    assert "Approved and done." in words_of(decide_on_page(bob_at_work, asked))
+    assert Api(secret).get("users").status == 200
+    event = Event.objects.about(client_demo.pk).last()
+    assert event
+    assert (event.kind, event.data) == ("client.activated", {"approval": str(asked.pk)})
+
+
+def test_active_client_is_not_activated(asker, second, client_demo):
+    with pytest.raises(errors.InvalidFields, match="wrong"):
+        ask(ask_to_activate(client_demo, {}), asker)
+    Client.objects.update(status="SUSPENDED")
+    asked = ask(ask_to_activate(client_demo, {}), asker)
+    Client.objects.update(status="ACTIVE")
+    assert approve(asked, second).state == State.FAILED
+    assert not Event.objects.about(client_demo.pk).exists()
 
 
 @pytest.mark.parametrize("scope", MONEY_SCOPES)

@@ -375,7 +375,7 @@ def asked_about(
     movement: Movement, kind: ApprovalKind, amount: int | None = None, **texts: str
 ) -> Approval:
     """The request for a reversal of a movement, or for the end of a cash-out."""
-    other = Wallet.objects.filter(client=movement.client_id, id=movement.counterparty_id).first()
+    other = movement.counterparty
     return Approval(
         kind=kind,
         client_id=movement.client_id,
