@@ -76,14 +76,18 @@ def test_issued_key_is_shown_once_and_works_with_curl(page, supervisor, client_d
     expect(page.locator("body")).to_contain_text("API key issued")
 
 
-def test_cash_in_is_posted_and_confirmed_on_the_page(page, supervisor, alices):
-    let_one_person_act()
-    log_in(page)
-    open_thing(page, alices)
+def send_cash_in(page: Page, wallet: Wallet) -> None:
+    open_thing(page, wallet)
     act(page, "Add movement")
     page.fill("#id_amount", "12.34")
     page.fill("#id_concept", "Card top-up")
     confirm(page)
+
+
+def test_cash_in_is_posted_and_confirmed_on_the_page(page, supervisor, alices):
+    let_one_person_act()
+    log_in(page)
+    send_cash_in(page, alices)
     expect(page.locator(".facts")).to_contain_text("twelve euros and thirty-four cents")
     confirm(page)
     expect(page.locator(".messagelist .success")).to_contain_text("12.34 EUR")
@@ -103,11 +107,7 @@ def test_cash_in_is_asked_for_and_approved_by_a_colleague(
     second_person.set_password(PASSWORD)
     second_person.save()
     log_in(page)
-    open_thing(page, alices)
-    act(page, "Add movement")
-    page.fill("#id_amount", "12.34")
-    page.fill("#id_concept", "Card top-up")
-    confirm(page)
+    send_cash_in(page, alices)
     ask_for_approval(page, "Letter of today")
     assert money_of(alices) == (100_00, 0)
     with browser.new_context(base_url=live_server.url) as context:

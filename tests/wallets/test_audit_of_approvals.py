@@ -118,7 +118,7 @@ def test_payments_of_staff_before_approvals_count_towards_nothing(kind, pair, al
     assert "deeds" in audited.violated()
 
 
-def test_audit_allows_what_an_instance_did_before_its_restart(pair, alices):
+def test_audit_accepts_acts_of_a_former_version(pair, alices):
     made = people.cash_in(alices, 10_00)
     make_older(made.id, pair[0], timedelta(seconds=30))
     upgrade(timedelta(minutes=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +55,10 @@ State = Approval.State
 
 def is_mine(asked: Approval, request: HttpRequest) -> bool:
     return bool(asked.asked_by_id == request.user.pk)
+
+
+def is_waiting(asked: Approval) -> bool:
+    return asked.is_waiting
 
 
 # --- Deciding about one ---------------------------------------------------------------------------
@@ -203,7 +208,7 @@ class ApprovalAdmin(WithActions):
             permission=APPROVE,
             form=ApproveForm,
             do=approve_one,
-            is_available=lambda asked: asked.is_waiting,
+            is_available=is_waiting,
             effect=effect_in_words,
         ),
         Action(
@@ -212,7 +217,7 @@ class ApprovalAdmin(WithActions):
             permission=APPROVE,
             form=RefuseForm,
             do=refuse_one,
-            is_available=lambda asked: asked.is_waiting,
+            is_available=is_waiting,
             is_harmful=True,
         ),
         Action(
@@ -220,7 +225,7 @@ class ApprovalAdmin(WithActions):
             label=_("Withdraw"),
             permission=VIEW,
             do=withdraw_one,
-            is_available=lambda asked: asked.is_waiting,
+            is_available=is_waiting,
         ),
     )
 
@@ -334,13 +339,13 @@ def approvals_waiting(request: HttpRequest) -> HttpResponse:
     )
 
 
-def ticked_ids(request: HttpRequest) -> list[UUID]:
-    """The ids of the ticked approvals, without duplicates.
+def ids_of_page(texts: Iterable[str]) -> list[UUID]:
+    """The ids of approvals that a page has sent, without duplicates.
 
     Raises:
         BadRequest: one is no id, or there are too many.
     """
-    ids = [as_id(text) for text in dict.fromkeys(request.POST.getlist("item"))]
+    ids = [as_id(text) for text in dict.fromkeys(texts)]
     if None in ids or len(ids) > MOST:
         raise BadRequest("These are no approvals of the page.")
     return [each for each in ids if each]
@@ -349,7 +354,7 @@ def ticked_ids(request: HttpRequest) -> list[UUID]:
 @pages.page("approvals/confirm/", name="approvals-confirm", permission=APPROVE)
 def confirm_approvals(request: HttpRequest) -> HttpResponse:
     """Everything that will be done, with the facts of now: it changes nothing."""
-    ids = ticked_ids(request)
+    ids = ids_of_page(request.POST.getlist("item"))
     if request.method != "POST" or not ids:
         if request.method == "POST":
             messages.error(request, gettext("Select at least one request."))
@@ -371,11 +376,9 @@ def decide_approvals(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseRedirect(reverse("admin:approvals"))
     pairs = [text.partition(":") for text in request.POST.getlist("item")]
-    seen = {as_id(text): digest for text, _colon, digest in pairs}
-    if None in seen or len(seen) > MOST:
-        raise BadRequest("These are no approvals of the page.")
-    shown = requests_shown_to(request.user, Approval.objects.all())
-    found = shown.in_bulk([each for each in seen if each])
+    digests = {text: digest for text, _colon, digest in pairs}
+    seen = dict(zip(ids_of_page(digests), digests.values(), strict=True))
+    found = requests_shown_to(request.user, Approval.objects.all()).in_bulk([*seen])
     done: list[tuple[ShownApproval, str]] = []
     others: list[tuple[ShownApproval, str]] = []
     for asked in found.values():

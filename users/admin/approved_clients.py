@@ -1,4 +1,4 @@
-"""The source of a client's cash-ins is changed by two people."""
+"""What two people change about a client."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from django import forms
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +14,7 @@ from iocash import errors
 from users.actions import Action, ActionForm
 from users.approvals.acts import ActFact, Approvable, register_act
 from users.approvals.asking import approval_refusal
+from users.approvals.pages import require_approval
 from users.models import Approval, Client, events
 from users.models.approvals import ApprovalKind
 from users.models.events import By, EventKind
@@ -23,8 +23,25 @@ from users.templatetags.words import code_in_words
 CHANGE_CLIENT: Final = "users.change_client"
 
 
+class ClientAct(Approvable):
+    """It is about a client, and locks it."""
+
+    permission = CHANGE_CLIENT
+    view = "users.view_client"
+    is_exclusive = True
+
+    def lock(self, asked: Approval) -> None:
+        list(Client.objects.select_for_update(no_key=True).filter(pk=asked.subject_id))
+
+    def client(self, asked: Approval) -> Client:
+        return Client.objects.get(pk=asked.subject_id)
+
+    def address(self, asked: Approval) -> str:
+        return reverse("admin:users_client_change", args=[asked.subject_id])
+
+
 @register_act
-class CashInsSourceAct(Approvable):
+class CashInsSourceAct(ClientAct):
     """Another source of a client's cash-ins. The payload has it.
 
     The database notes the time: it decides which cash-ins can be credits of later statements.
@@ -32,21 +49,12 @@ class CashInsSourceAct(Approvable):
 
     kind = ApprovalKind.CASH_INS_SOURCE
     label = _("Source of cash-ins")
-    permission = CHANGE_CLIENT
-    view = "users.view_client"
-    is_exclusive = True
     labels: ClassVar[Any] = {
         "client": _("Client"),
         "client_status": _("Status of the client"),
         "source_code": _("Source of cash-ins"),
         "source_after_code": _("Source afterwards"),
     }
-
-    def lock(self, asked: Approval) -> None:
-        list(Client.objects.select_for_update(no_key=True).filter(pk=asked.subject_id))
-
-    def client(self, asked: Approval) -> Client:
-        return Client.objects.get(pk=asked.subject_id)
 
     def facts(self, asked: Approval) -> Sequence[ActFact]:
         client = self.client(asked)
@@ -83,9 +91,6 @@ class CashInsSourceAct(Approvable):
         client.save(update_fields=["cash_ins"])
         events.record_about_client(client, EventKind.CLIENT_CHANGED, by)
 
-    def address(self, asked: Approval) -> str:
-        return reverse("admin:users_client_change", args=[asked.subject_id])
-
 
 class CashInsForm(ActionForm):
     cash_ins = forms.ChoiceField(
@@ -109,20 +114,12 @@ def asked_source(client: Client, values: dict[str, Any]) -> Approval:
     )
 
 
-def change_source(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
-    """
-    Raises:
-        ApprovalRequired: always.
-    """
-    raise errors.ApprovalRequired()
-
-
 CHANGE_SOURCE: Final = Action(
     name="cash-ins",
     label=_("Change source of cash-ins"),
     permission=CHANGE_CLIENT,
     form=CashInsForm,
-    do=change_source,
+    do=require_approval,
     asks=asked_source,
     warning=_("With the bank as source, all other cash-ins are refused."),
 )

@@ -5,11 +5,13 @@ Who issued the key may have its secret, so the issuer is neither of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, Final
 
 from django import forms
-from django.http import HttpRequest
+from django.db.models import Case, Exists, OuterRef, Q, UUIDField, When
+from django.db.models.functions import Cast
+from django.db.models.lookups import Exact
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -17,15 +19,22 @@ from django.utils.translation import gettext_lazy as _
 from iocash import errors
 from users.actions import Action, ActionForm
 from users.approvals.acts import ActFact, Approvable, register_act
-from users.approvals.influence import are_independent
+from users.approvals.influence import are_independent, influences_for
+from users.approvals.pages import require_approval
 from users.history import names_of
-from users.models import ApiKey, Approval, Event, SigningKey
+from users.models import ApiKey, Approval, Event, SigningKey, events
 from users.models.approvals import ApprovalKind
 from users.models.clients import MONEY_SCOPES
-from users.models.events import By, EventKind
+from users.models.events import STAFF, By, EventKind
 
 CASH_IN: Final = MONEY_SCOPES[0]
 ADD_CASH_IN: Final = "wallets.add_cash_in"
+BEGINNINGS: Final = (EventKind.API_KEY_ISSUED, EventKind.PUBLIC_KEY_REGISTERED)
+CHANGES: Final = {
+    "api_key": EventKind.API_KEY_CHANGED,
+    "public_key": EventKind.PUBLIC_KEY_CHANGED,
+}
+ID: Final = UUIDField()
 KEYS: Final[dict[str, type[ApiKey] | type[SigningKey]]] = {
     "api_key": ApiKey,
     "public_key": SigningKey,
@@ -92,12 +101,19 @@ class GrantScopesAct(Approvable):
     def why_not(self, asked: Approval, member: Any) -> str:
         """Who issued the key, or depends on the issuer, does not grant it money."""
         issuer = issuer_of(self.key(asked))
-        if issuer is None or are_independent(issuer, member.pk):
+        if issuer is None or are_independent(issuer, member.pk, influences_for(member)):
             return ""
         return gettext(
             "You have issued this key, or depend on the person who has. Somebody else must grant "
             "its scopes."
         )
+
+    def undecidable(self, member: Any, dependent: Collection[int]) -> Q:
+        key = Case(
+            When(Exact(OuterRef("kind"), self.kind.value), then=Cast(OuterRef("subject_id"), ID))
+        )
+        began = Event.objects.filter(client=OuterRef("client"), subject_id=key, kind__in=BEGINNINGS)
+        return Q(Exists(began.filter(actor__in=[f"{STAFF}{pk}" for pk in dependent])))
 
     def rehearse(self, asked: Approval, by: By) -> None:
         key = self.key(asked)
@@ -111,8 +127,10 @@ class GrantScopesAct(Approvable):
     def perform(self, asked: Approval, by: By) -> None:
         self.rehearse(asked, by)
         key = self.key(asked)
-        key.scopes = sorted({*key.scopes, *asked.payload["scopes"]})
+        added = [scope for scope in asked.payload["scopes"] if scope not in key.scopes]
+        key.scopes = sorted({*key.scopes, *added})
         key.save(update_fields=["scopes"])
+        events.record_about_client(key, CHANGES[asked.subject], by, scopes=added)
 
     def address(self, asked: Approval) -> str:
         return reverse(f"admin:{page_of_key(asked.subject)}_change", args=[asked.subject_id])
@@ -121,13 +139,12 @@ class GrantScopesAct(Approvable):
 def issuer_of(key: ApiKey | SigningKey) -> int | None:
     """The member of staff who issued a key; None: the shell or the system did."""
     actor = issue_event(key)
-    return int(actor.removeprefix("staff:")) if actor.startswith("staff:") else None
+    return int(actor.removeprefix(STAFF)) if actor.startswith(STAFF) else None
 
 
 def issue_event(key: ApiKey | SigningKey) -> str:
     """The actor of the event with which a key began."""
-    kinds = (EventKind.API_KEY_ISSUED, EventKind.PUBLIC_KEY_REGISTERED)
-    first = Event.objects.about(key.pk).filter(kind__in=kinds).first()
+    first = Event.objects.about(key.pk).filter(kind__in=BEGINNINGS).first()
     return str(first.actor) if first else ""
 
 
@@ -152,14 +169,6 @@ def ask_for_scope(key: ApiKey | SigningKey, values: dict[str, Any]) -> Approval:
     )
 
 
-def grant_scope(request: HttpRequest, key: Any, values: dict[str, Any]) -> str:
-    """
-    Raises:
-        ApprovalRequired: always.
-    """
-    raise errors.ApprovalRequired("Somebody else must approve this.")
-
-
 class ScopesForm(ActionForm):
     scopes = forms.MultipleChoiceField(label=_("Scopes"), widget=forms.CheckboxSelectMultiple)
 
@@ -179,7 +188,7 @@ GRANT_SCOPES: Final = Action(
     label=_("Grant scopes about money"),
     permission=ADD_CASH_IN,
     form=ScopesForm,
-    do=grant_scope,
+    do=require_approval,
     asks=ask_for_scope,
     is_available=lambda key: not (key.is_revoked or key.is_expired) and bool(missing_scopes(key)),
     warning=_("The key can then create or move money. Somebody else must approve it."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
@@ -21,7 +21,7 @@ from users.admin.staff_forms import TAKEN
 from users.approvals.acts import ActFact, Approvable, register_act
 from users.models import Approval
 from users.models.approvals import ApprovalKind
-from users.models.events import By
+from users.models.events import STAFF, By
 from users.staff import members, roles, second_factor
 
 LINK_LIFETIME: Final = timedelta(days=1)
@@ -38,6 +38,11 @@ def member_of_act(asked: Approval) -> Any:
     if member is None:
         raise errors.NotFound()
     return member
+
+
+def member_behind(by: By) -> Any:
+    """The member of staff who is the actor."""
+    return get_user_model().objects.get(pk=by.actor.removeprefix(STAFF))
 
 
 def asker_of(asked: Approval) -> Any:
@@ -84,8 +89,7 @@ class MemberAct(Approvable):
             PermissionDenied: the asker may not change this member.
         """
         member = member_of_act(asked)
-        asker = get_user_model().objects.get(pk=by.actor.removeprefix("staff:"))
-        roles.require_may_manage(asker, member)
+        roles.require_may_manage(member_behind(by), member)
         return member
 
     def rehearse(self, asked: Approval, by: By) -> None:
@@ -141,8 +145,28 @@ class ResetPasswordAct(MemberAct):
         members.new_link(self.require_may(asked, by), by=asker_of(asked))
 
 
+class RolesAct(MemberAct):
+    """An act that gives roles: who asks and who decides may give each of them alone."""
+
+    def why_not(self, asked: Approval, member: Any) -> str:
+        try:
+            roles.groups_to_give(member, asked.payload["roles"])
+        except errors.PermissionDenied as refused:
+            return errors.translated(refused.words, gettext)
+        return ""
+
+    def undecidable(self, member: Any, dependent: Collection[int]) -> Q | None:
+        if roles.may_give_all(member):
+            return None
+        given = [role.name for role in roles.roles_to_give(member)]
+        return ~Q(payload__roles__contained_by=given)
+
+    def rehearse(self, asked: Approval, by: By) -> None:
+        roles.groups_to_give(member_behind(by), asked.payload["roles"])
+
+
 @register_act
-class ChangeRolesAct(MemberAct):
+class ChangeRolesAct(RolesAct):
     kind = ApprovalKind.CHANGE_ROLES
     label = _("More roles of a member of staff")
 
@@ -159,21 +183,19 @@ class ChangeRolesAct(MemberAct):
 
     def rehearse(self, asked: Approval, by: By) -> None:
         self.require_may(asked, by)
-        roles.groups_to_give(
-            get_user_model().objects.get(pk=by.actor.removeprefix("staff:")),
-            asked.payload["roles"],
-        )
+        super().rehearse(asked, by)
 
     def perform(self, asked: Approval, by: By) -> None:
         roles.give_roles(member_of_act(asked), asked.payload["roles"], by=asker_of(asked))
 
 
 @register_act
-class AddMemberAct(MemberAct):
+class AddMemberAct(RolesAct):
     kind = ApprovalKind.ADD_MEMBER
     label = _("New member of staff")
     permission = "auth.add_user"
     is_exclusive = False
+    forgets = frozenset({"name", "first_name", "last_name", "email"})
 
     def lock(self, asked: Approval) -> None:
         """There is nothing yet: the unique name decides."""
@@ -190,10 +212,6 @@ class AddMemberAct(MemberAct):
     def effect(self, asked: Approval) -> str:
         text = gettext("%(person)s becomes a member of staff. Who asked can make the first link.")
         return text % {"person": asked.payload["username"]}
-
-    def rehearse(self, asked: Approval, by: By) -> None:
-        asker = get_user_model().objects.get(pk=by.actor.removeprefix("staff:"))
-        roles.groups_to_give(asker, asked.payload["roles"])
 
     def perform(self, asked: Approval, by: By) -> None:
         """Add the member, without a password.

@@ -18,15 +18,15 @@ from iocash import errors
 from iocash.db.transactions import single_transaction
 from users import public_keys, tokens
 from users.actions import Action, ActionForm, WithActions, address_of, by
-from users.admin.approved_clients import CHANGE_SOURCE
+from users.admin.approved_activations import ACTIVATE
+from users.admin.approved_clients import CHANGE_CLIENT, CHANGE_SOURCE
 from users.admin.approved_keys import GRANT_SCOPES
 from users.history import history
 from users.models import ApiKey, Client, SigningKey, events
 from users.models.clients import ISSUED_SCOPES
 from users.models.events import EventKind
-from users.webhooks import endpoints
 
-CHANGE_CLIENT, ISSUE_KEY = "users.change_client", "users.add_apikey"
+ISSUE_KEY = "users.add_apikey"
 OVERLAP = timedelta(hours=24)
 """The time for which the old key still works after a rotation."""
 
@@ -188,17 +188,12 @@ def set_contact(request: HttpRequest, client: Client, values: dict[str, Any]) ->
     return gettext("Contact saved.")
 
 
-def set_status(status: Client.Status, kind: EventKind, words: Any) -> Any:
-    def run(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
-        with single_transaction():
-            unchanged = Client.objects.filter(pk=client.pk).exclude(status=status)
-            if unchanged.update(status=status):
-                events.record_about_client(client, kind, by(request))
-                if status == Client.Status.ACTIVE:
-                    endpoints.forget_failures(client.pk)
-        return str(words % {"client": client})
-
-    return run
+def suspend(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
+    with single_transaction():
+        unchanged = Client.objects.filter(pk=client.pk, status=Client.Status.ACTIVE)
+        if unchanged.update(status=Client.Status.SUSPENDED):
+            events.record_about_client(client, EventKind.CLIENT_SUSPENDED, by(request))
+    return gettext("%(client)s is suspended.") % {"client": client}
 
 
 @admin.register(Client)
@@ -243,24 +238,14 @@ class ClientAdmin(WithActions):
             name="suspend",
             label=_("Suspend"),
             permission=CHANGE_CLIENT,
-            do=set_status(
-                Client.Status.SUSPENDED, EventKind.CLIENT_SUSPENDED, _("%(client)s is suspended.")
-            ),
+            do=suspend,
             is_available=lambda client: client.status == Client.Status.ACTIVE,
             warning=_(
                 "Until you activate it again, all keys of the client stop working, its scheduled "
                 "runs are skipped and its webhooks wait."
             ),
         ),
-        Action(
-            name="activate",
-            label=_("Activate"),
-            permission=CHANGE_CLIENT,
-            do=set_status(
-                Client.Status.ACTIVE, EventKind.CLIENT_ACTIVATED, _("%(client)s is active again.")
-            ),
-            is_available=lambda client: client.status == Client.Status.SUSPENDED,
-        ),
+        ACTIVATE,
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:

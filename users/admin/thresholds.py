@@ -24,6 +24,7 @@ from users.approvals.thresholds import (
     asked_threshold,
     lower_threshold,
     threshold_of,
+    valid_thresholds,
 )
 from users.menu import MenuSection
 from users.models import Approval, Threshold
@@ -110,7 +111,7 @@ def thresholds_page(request: HttpRequest) -> HttpResponse:
         "admin/thresholds.html",
         title=gettext("Thresholds"),
         form=form if may_change else None,
-        valid=valid_thresholds(),
+        valid=listed_thresholds(),
         changes=[
             (each, APPROVABLES[each.kind].label)
             for each in Threshold.objects.select_related("set_by").order_by("-id")[:LAST_CHANGES]
@@ -118,16 +119,16 @@ def thresholds_page(request: HttpRequest) -> HttpResponse:
     )
 
 
-def valid_thresholds() -> list[tuple[Any, str, int, int]]:
+def listed_thresholds() -> list[tuple[Any, str, int, int]]:
     """The label, currency, threshold and ceiling of each act; in EUR also without a threshold."""
-    found = Threshold.objects.values_list("kind", "currency").distinct()
-    pairs = {*found, *((str(kind), "EUR") for kind in CEILINGS)}
+    valid = valid_thresholds()
+    pairs = {*valid, *((str(kind), "EUR") for kind in CEILINGS)}
     order = [str(kind) for kind in CEILINGS]
     return [
         (
             APPROVABLES[kind].label,
             currency,
-            threshold_of(kind, currency),
+            valid.get((kind, currency), 0),
             ceiling_of(kind, currency),
         )
         for kind, currency in sorted(pairs, key=lambda pair: (order.index(pair[0]), pair[1]))

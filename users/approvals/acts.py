@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
 
 import orjson
+from django.db.models import Q
 
 from iocash import money
 from users.models.approvals import Approval, ApprovalKind
@@ -61,6 +62,9 @@ class Approvable:
     lifetime: ClassVar[timedelta] = timedelta(days=7)
     is_exclusive: ClassVar[bool] = False
     """Whether only one approval can wait for each subject."""
+    forgets: ClassVar[Collection[str]] = ()
+    """The names in the payload and of the facts that are erased with the decision. The database
+    knows them too."""
 
     def why_not(self, asked: Approval, member: Any) -> str:
         """Why this member of staff may neither ask for it nor decide about it; "": may."""
@@ -87,6 +91,17 @@ class Approvable:
     def details(self, asked: Approval) -> Sequence[tuple[Any, str]]:
         """What is asked for, with labels, in the language of the reader. It never changes."""
         return []
+
+    def payload_to_keep(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """What the payload has after the decision."""
+        return {name: value for name, value in payload.items() if name not in self.forgets}
+
+    def undecidable(self, member: Any, dependent: Collection[int]) -> Q | None:
+        """Of its requests, those about which `why_not` keeps this member of staff from deciding.
+
+        `dependent` are the members of staff who depend on this one, and this one. None: none.
+        """
+        return None
 
     def effect(self, asked: Approval) -> str:
         """What will happen, in one sentence."""

@@ -82,6 +82,7 @@ WRITTEN = (
     *ASKED_FIELDS,
     "client",
     "user",
+    "counterparty",
     "facts",
     "asked_by",
     "reason",
@@ -99,7 +100,13 @@ def asked_before(asked: Approval, member: Any, key: UUID) -> Approval | None:
     made = Approval.objects.filter(id=key).first()
     if made is None:
         return None
-    is_same = all(getattr(made, name) == getattr(asked, name) for name in ASKED_FIELDS)
+    act = act_of_approval(asked)
+    first, second = (
+        {name: getattr(each, name) for name in ASKED_FIELDS}
+        | {"payload": act.payload_to_keep(each.payload)}
+        for each in (made, asked)
+    )
+    is_same = first == second and (not made.is_waiting or made.payload == asked.payload)
     if not is_same or made.asked_by_id != member.pk:
         raise errors.IdempotencyKeyReused(
             idempotency_key=str(key), resource="approval", id=str(key)

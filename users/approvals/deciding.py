@@ -20,7 +20,7 @@ from iocash.db.outcome import Witness
 from iocash.db.transactions import note_witness, single_transaction
 from users.approvals.acts import APPROVE, Approvable, act_of_approval, digest_of_facts
 from users.approvals.asking import approval_refusal, member_now
-from users.approvals.influence import ABOUT_STAFF, are_independent
+from users.approvals.influence import ABOUT_STAFF, are_independent, influences_for
 from users.approvals.second import DEPENDENT
 from users.models import Approval
 from users.models.events import By
@@ -31,6 +31,7 @@ DECIDED: Final = """
     SELECT FROM users_approval WHERE id = %s AND decided_by_id = %s AND decided_at = %s
 """
 DECISION: Final = ("state", "code", "decided_by", "decided_at", "decision", "made_id")
+FORGOTTEN: Final = ("payload", "facts")
 State = Approval.State
 
 
@@ -168,7 +169,7 @@ def why_not_second(act: Approvable, asked: Approval, member: Any) -> str:
         return gettext("You don't have permission to decide about this.")
     if asked.kind in ABOUT_STAFF and asked.subject_id == str(member.pk):
         return gettext("This is about you. Somebody else must decide.")
-    if not are_independent(member.pk, asked.asked_by_id):
+    if not are_independent(member.pk, asked.asked_by_id, influences_for(member)):
         return errors.translated(DEPENDENT, gettext)
     return act.why_not(asked, member)
 
@@ -184,8 +185,12 @@ def require_asker(act: Approvable, asked: Approval) -> None:
 
 
 def write_decision(asked: Approval, member: Any) -> None:
-    """Write the decision about a locked approval."""
+    """Write the decision about a locked approval, and erase what its act forgets."""
+    act = act_of_approval(asked)
     asked.decided_by, asked.decided_at = member, clock.now()
-    asked.save(update_fields=DECISION)
+    asked.payload = act.payload_to_keep(asked.payload)
+    if asked.facts:
+        asked.facts = [fact for fact in asked.facts if fact[0] not in act.forgets]
+    asked.save(update_fields=[*DECISION, *(FORGOTTEN if act.forgets else ())])
     if member is not None:
         note_witness(Witness(DECIDED, [asked.id, member.pk, asked.decided_at]))

@@ -77,14 +77,25 @@ def circle_of(member: int, influences: Influences) -> frozenset[int]:
     return frozenset(circle)
 
 
-def are_independent(one: int, other: int) -> bool:
+def influences_for(member: Any) -> Influences:
+    """All influences, kept with the object of a member of staff, as its permissions are.
+
+    So a page reads them once, and a decision, which reads the member anew, reads them anew.
+    """
+    if not hasattr(member, "influences"):
+        member.influences = recent_influences()
+    found: Influences = member.influences
+    return found
+
+
+def are_independent(one: int, other: int, influences: Influences | None = None) -> bool:
     """Whether the circles of two members of staff have nobody in common."""
-    influences = recent_influences()
-    return circle_of(one, influences).isdisjoint(circle_of(other, influences))
+    found = recent_influences() if influences is None else influences
+    return circle_of(one, found).isdisjoint(circle_of(other, found))
 
 
-def dependent_on(member: int) -> set[int]:
+def dependent_on(member: Any) -> set[int]:
     """The members of staff, and this one, whose circles have somebody in common with its own."""
-    influences = recent_influences()
-    own = circle_of(member, influences)
+    influences = influences_for(member)
+    own = circle_of(member.pk, influences)
     return {each for each in {*influences, *own} if own & circle_of(each, influences)}

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from iocash import errors
 from iocash.http import problems
 from users import pages
 from users.approvals.acts import APPROVABLES
@@ -52,6 +53,15 @@ def tell_asked(request: HttpRequest, asked: Approval) -> None:
         messages.success(request, gettext("Somebody else must approve this now."))
     else:
         messages.warning(request, gettext("This was decided already."))
+
+
+def require_approval(request: HttpRequest, obj: Any, values: dict[str, Any]) -> str:
+    """The function of an action that no member of staff does alone.
+
+    Raises:
+        ApprovalRequired: always.
+    """
+    raise errors.ApprovalRequired("Somebody else must approve this.")
 
 
 class AskPages:

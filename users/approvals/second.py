@@ -40,11 +40,5 @@ def require_two_people(first: str, second: str) -> None:
 
 
 def actors_dependent_on(member: Any) -> list[str]:
-    """The actors for whom a member of staff can't be the second person: its own, and others.
-
-    They are read once for each request: like its permissions, they are kept with the member.
-    """
-    if not hasattr(member, "dependent_actors"):
-        member.dependent_actors = [f"{STAFF}{pk}" for pk in sorted(dependent_on(member.pk))]
-    found: list[str] = member.dependent_actors
-    return found
+    """The actors for whom a member of staff can't be the second person: its own, and others."""
+    return [f"{STAFF}{pk}" for pk in sorted(dependent_on(member))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
@@ -39,6 +40,15 @@ def threshold_of(kind: str, currency: str) -> int:
     """The valid threshold in minor units: not above the ceiling, and 0 without one."""
     found = last_version(kind, currency)
     return min(found.amount, ceiling_of(kind, currency)) if found else 0
+
+
+def valid_thresholds() -> dict[tuple[str, str], int]:
+    """The valid thresholds in minor units, by act and currency; one statement."""
+    last = Threshold.objects.order_by("kind", "currency", "-version").distinct("kind", "currency")
+    return {
+        (each.kind, each.currency): min(each.amount, ceiling_of(each.kind, each.currency))
+        for each in last
+    }
 
 
 def require_threshold(kind: str, currency: str, amount: int) -> None:
@@ -78,7 +88,7 @@ def lower_threshold(
 
 
 def lock_threshold(kind: str, currency: str) -> None:
-    lock_value(STAFF, f"{kind} {currency}".encode()[-4:])
+    lock_value(STAFF, sha256(f"{kind} {currency}".encode()).digest())
 
 
 def write_threshold(

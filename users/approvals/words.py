@@ -20,11 +20,9 @@ from users.approvals.acts import (
     facts_when_asked,
 )
 from users.approvals.deciding import why_not_second
-from users.approvals.influence import ABOUT_STAFF
-from users.approvals.second import actors_dependent_on
+from users.approvals.influence import ABOUT_STAFF, dependent_on
 from users.history import names_of
 from users.models import Approval
-from users.models.events import STAFF
 from users.templatetags.office import grouped
 from users.templatetags.words import code_in_words
 
@@ -132,12 +130,8 @@ def facts_changed(asked: Approval) -> errors.InvalidFields:
 
 def effect_in_words(asked: Approval) -> str:
     """What will happen, or why the facts can't be read."""
-    act = act_of_approval(asked)
-    try:
-        act.facts(asked)
-        return act.effect(asked)
-    except errors.Refused as refusal:
-        return problem_in_words(refusal)
+    shown = shown_once(asked)
+    return shown.effect or shown.problem
 
 
 def listed_approvals(approvals: list[Approval]) -> list[ShownApproval]:
@@ -163,31 +157,34 @@ def kinds_to_decide(member: Any) -> list[str]:
     ]
 
 
+def may_see(member: Any, act: Approvable) -> bool:
+    """Whether a member of staff sees what others ask for of this kind."""
+    return bool(member.has_perm(act.view) or member.has_perm(act.permission))
+
+
 def requests_shown_to(member: Any, approvals: Any) -> Any:
     """Of these approvals, those about what a member of staff may see, and the member's own."""
-    kinds = [
-        kind
-        for kind, act in APPROVABLES.items()
-        if member.has_perm(act.view) or member.has_perm(act.permission)
-    ]
+    kinds = [kind for kind, act in APPROVABLES.items() if may_see(member, act)]
     return approvals.filter(Q(kind__in=kinds) | Q(asked_by=member.pk))
 
 
 def is_shown_to(member: Any, asked: Approval) -> bool:
     """Whether `requests_shown_to` has it; without a statement."""
-    act = act_of_approval(asked)
-    is_own = bool(asked.asked_by_id == member.pk)
-    return is_own or bool(member.has_perm(act.view) or member.has_perm(act.permission))
+    return bool(asked.asked_by_id == member.pk) or may_see(member, act_of_approval(asked))
 
 
 def waiting_for_member(member: Any) -> Any:
-    """What others asked for that a member of staff may decide about."""
+    """What others asked for that a member of staff may decide about: as `why_not_second`."""
     kinds = kinds_to_decide(member)
     if not kinds:
         return Approval.objects.none()
-    others = [int(actor.removeprefix(STAFF)) for actor in actors_dependent_on(member)]
-    waiting = Approval.objects.waiting().exclude(asked_by__in=others)
+    dependent = dependent_on(member)
+    waiting = Approval.objects.waiting().exclude(asked_by__in=dependent)
     waiting = waiting.exclude(kind__in=ABOUT_STAFF, subject_id=str(member.pk))
+    for kind in kinds:
+        undecidable = APPROVABLES[kind].undecidable(member, dependent)
+        if undecidable is not None:
+            waiting = waiting.exclude(Q(kind=kind) & undecidable)
     return waiting.filter(kind__in=kinds)
 
 

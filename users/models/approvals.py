@@ -31,6 +31,8 @@ class ApprovalKind(StrEnum):
     PAY_OUT = "PAY_OUT"
     UNBLOCK_USER = "UNBLOCK_USER"
     UNBLOCK_WALLET = "UNBLOCK_WALLET"
+    LIFT_FREEZE = "LIFT_FREEZE"
+    ACTIVATE_CLIENT = "ACTIVATE_CLIENT"
     ERASE_USER = "ERASE_USER"
     ADD_MEMBER = "ADD_MEMBER"
     ACTIVATE_MEMBER = "ACTIVATE_MEMBER"
@@ -76,8 +78,8 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
         return self.filter(state=Approval.State.ASKED, expires_at__lte=Now())
 
     def of(self, user: User) -> ApprovalQuerySet:
-        """Those about a user, or about what the user has."""
-        return self.filter(client=user.client_id, user=user)
+        """Those about a user, about what the user has, or about a payment with the user."""
+        return self.filter(Q(user=user) | Q(counterparty=user), client=user.client_id)
 
     def lock_of(self, user: User) -> None:
         """Lock those about a user, as a decision does: before the row of the user."""
@@ -93,7 +95,8 @@ class Approval(models.Model):
 
     What is asked never changes, and it is decided once; the database refuses all else. `payload`
     has ids, codes and amounts, `texts` what people wrote, `facts` what the asker was shown: texts
-    and facts are erased with the personal data of `user`. `made_id` is the movement that it made.
+    and facts are erased with the personal data of `user`, or of `counterparty`, who is the other
+    party of a payment. `made_id` is the movement that it made.
     """
 
     class State(models.TextChoices):
@@ -110,6 +113,9 @@ class Approval(models.Model):
     kind = models.CharField(max_length=20)
     client = models.ForeignKey(Client, models.PROTECT, null=True, related_name="+", db_index=False)
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
+    counterparty = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     subject = models.CharField(max_length=10)
     subject_id = models.CharField(max_length=36, blank=True)
     currency = models.CharField(max_length=3, blank=True)
@@ -188,6 +194,11 @@ class Approval(models.Model):
             ),
             models.Index(fields=["subject_id", "id"], name="approval_about_subject"),
             models.Index(fields=["user", "id"], name="approval_of_user"),
+            models.Index(
+                fields=["counterparty", "id"],
+                condition=Q(counterparty__isnull=False),
+                name="approval_of_counterparty",
+            ),
         ]
 
     def __str__(self) -> str:

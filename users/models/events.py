@@ -37,6 +37,11 @@ class By:
     def is_staff(self) -> bool:
         return self.actor.startswith(STAFF)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is one member of staff, without an approval."""
+        return self.is_staff and not self.approval
+
 
 CLOCK: Final = By("system:clock")
 """The actor of what happens by time, as the end of a hold."""
@@ -45,6 +50,7 @@ CLOCK: Final = By("system:clock")
 class EventKind(StrEnum):
     """All kinds of events: the kind of object, and its change."""
 
+    API_KEY_CHANGED = "api_key.changed"
     API_KEY_ISSUED = "api_key.issued"
     API_KEY_REVOKED = "api_key.revoked"
     CLIENT_ACTIVATED = "client.activated"
@@ -65,6 +71,7 @@ class EventKind(StrEnum):
     MOVEMENT_RECALLED = "movement.recalled"
     MOVEMENT_SENT = "movement.sent"
     MOVEMENT_SETTLED = "movement.settled"
+    PUBLIC_KEY_CHANGED = "public_key.changed"
     PUBLIC_KEY_REGISTERED = "public_key.registered"
     PUBLIC_KEY_REVOKED = "public_key.revoked"
     SCHEDULED_EXECUTION_FAILED = "scheduled_execution.failed"
@@ -292,10 +299,12 @@ def record_each_about(user: Any, kind: EventKind, by: By, each: Sequence[dict[st
     record_facts(*(Fact(user.client_id, "user", user.id, kind, by, None, data) for data in each))
 
 
-def record_about_client(subject: Client | Credential, kind: EventKind, by: By) -> None:
-    """Record one event about a client, or about one of its keys."""
+def record_about_client(subject: Client | Credential, kind: EventKind, by: By, **data: Any) -> None:
+    """Record one event about a client, or about one of its keys; `data` is ids and codes."""
+    if by.approval:
+        data["approval"] = str(by.approval)
     client_id = subject.id if isinstance(subject, Client) else subject.client_id
-    record_facts(Fact(client_id, kind.partition(".")[0], subject.id, kind, by))
+    record_facts(Fact(client_id, kind.partition(".")[0], subject.id, kind, by, None, data))
 
 
 def position_before(client_id: uuid.UUID, time: datetime, last: int) -> int:

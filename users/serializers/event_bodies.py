@@ -27,7 +27,7 @@ class EmptyBody(fields.Serializer):
 class FieldNames(fields.Field):
     """Names of fields, as answers have them."""
 
-    example = ("email", "lastName")
+    example: tuple[str, ...] = ("email", "lastName")
 
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "items": {"type": "string"}}
@@ -53,6 +53,21 @@ class ReasonBody(fields.Serializer):
     reason = fields.Text(
         30, read_only=True, example="SUSPECTED_FRAUD", help_text="The reason, as a code."
     )
+
+
+class ScopeNames(FieldNames):
+    """Scopes of a key."""
+
+    example = ("movements:write",)
+
+    def to_representation(self, value: Any) -> list[str]:
+        return [*value]
+
+
+class ScopesBody(fields.Serializer):
+    """Which scopes the key has got. It keeps those that it had."""
+
+    scopes = ScopeNames(read_only=True, help_text="The scopes that were added.")
 
 
 class KycDocumentBody(fields.Serializer):
@@ -156,11 +171,17 @@ Load = Callable[[Sequence[Event]], Mapping[UUID, Mapping[str, Any]]]
 """Reads what bodies need beside the data of the events, by the ids of the events."""
 
 DESCRIPTIONS: Final[dict[EventKind, EventDescription]] = {
+    EventKind.API_KEY_CHANGED: EventDescription(
+        "Two members of staff granted scopes to an API key.", ScopesBody
+    ),
     EventKind.API_KEY_ISSUED: EventDescription("Staff issued an API key."),
     EventKind.API_KEY_REVOKED: EventDescription("Staff revoked an API key."),
     EventKind.CLIENT_ACTIVATED: EventDescription("Staff activated the client again."),
     EventKind.CLIENT_CHANGED: EventDescription("Staff changed the contact of the client."),
     EventKind.CLIENT_SUSPENDED: EventDescription("Staff suspended the client."),
+    EventKind.PUBLIC_KEY_CHANGED: EventDescription(
+        "Two members of staff granted scopes to a public key.", ScopesBody
+    ),
     EventKind.PUBLIC_KEY_REGISTERED: EventDescription("Staff registered a public key."),
     EventKind.PUBLIC_KEY_REVOKED: EventDescription("Staff revoked a public key."),
     EventKind.USER_CREATED: EventDescription("A user was created."),

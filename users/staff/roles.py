@@ -108,9 +108,13 @@ def may_manage(by: Any, member: Any) -> bool:
     return GIVE_ROLES in held or permissions_of(member) <= held
 
 
+def may_give_all(by: Any) -> bool:
+    return bool(by.is_superuser or by.has_perm(GIVE_ROLES))
+
+
 def may_give(by: Any, role: Role) -> bool:
     """Whether `by` may give this role to others: no role with more rights than their own."""
-    if by.is_superuser or by.has_perm(GIVE_ROLES):
+    if may_give_all(by):
         return True
     held: set[str] = by.get_all_permissions()
     return role.permissions <= held

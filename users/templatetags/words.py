@@ -117,6 +117,7 @@ WORDS: Final[Mapping[str, Any]] = {
     "TLS_FAILED": _("TLS failed"),
     "webhook.ping": _("Ping"),
     # Events
+    "api_key.changed": _("Scopes granted to the API key"),
     "api_key.issued": _("API key issued"),
     "api_key.revoked": _("API key revoked"),
     "client.activated": _("Client activated"),
@@ -137,6 +138,7 @@ WORDS: Final[Mapping[str, Any]] = {
     "movement.recalled": _("Payment out taken back"),
     "movement.sent": _("Payment out sent to the bank"),
     "movement.settled": _("Movement settled"),
+    "public_key.changed": _("Scopes granted to the public key"),
     "public_key.registered": _("Public key registered"),
     "public_key.revoked": _("Public key revoked"),
     "scheduled_operation.cancelled": _("Scheduled operation cancelled"),
@@ -245,6 +247,8 @@ def details_in_words(data: Mapping[str, Any], case: str = "") -> str:
         found.append(str(code_in_words(str(document))))
     if "level" in data:
         found.append(gettext("Level %(level)s") % {"level": data["level"]})
+    if scopes := data.get("scopes"):
+        found.append(", ".join(scopes))
     if provider := data.get("provider"):
         found.append(str(provider))
     return ". ".join(found)

@@ -14,6 +14,7 @@ from wallets.models import Movement
 Kind = EventKind
 
 DEEDS: Final[Mapping[str, Any]] = {
+    Kind.API_KEY_CHANGED: _("Asked for scopes of an API key, which were granted."),
     Kind.API_KEY_ISSUED: _("Issued an API key."),
     Kind.API_KEY_REVOKED: _("Revoked an API key."),
     Kind.CLIENT_ACTIVATED: _("Activated the client."),
@@ -34,6 +35,7 @@ DEEDS: Final[Mapping[str, Any]] = {
     Kind.MOVEMENT_RECALLED: _("Took a payment out back that was marked as sent."),
     Kind.MOVEMENT_SENT: _("Marked a payment out as sent to the bank."),
     Kind.MOVEMENT_SETTLED: _("Booked a movement."),
+    Kind.PUBLIC_KEY_CHANGED: _("Asked for scopes of a public key, which were granted."),
     Kind.PUBLIC_KEY_REGISTERED: _("Registered a public key."),
     Kind.PUBLIC_KEY_REVOKED: _("Revoked a public key."),
     Kind.SCHEDULED_EXECUTION_FAILED: _("Failed to make a scheduled run."),

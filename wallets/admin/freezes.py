@@ -23,6 +23,7 @@ from users.models.events import EventKind
 from users.templatetags.words import code_in_words
 from wallets import posting
 from wallets.admin.amounts import AMBIGUOUS, AmountField
+from wallets.admin.approvals.freezes import ask_to_lift
 from wallets.admin.facts import amount_facts, read_again, wallet_facts, with_currency
 from wallets.admin.forms import LedgerForm
 from wallets.admin.links import wallet_of
@@ -324,6 +325,7 @@ LIFT: Final = Action(
     permission=FREEZE,
     form=LiftForm,
     do=Submission(lift_order, _("Freeze lifted. The amount is available again.")),
+    asks=ask_to_lift,
     is_available=lambda hold: hold.is_freeze and hold.standing == Hold.Status.OPEN,
     effect=effect_of_lift,
     is_harmful=True,

@@ -20,7 +20,6 @@ from wallets.admin.approvals.customers import (
     ask_to_erase,
     ask_to_unblock_user,
     erase_personal_data,
-    unblocks,
 )
 from wallets.admin.facts import user_facts
 from wallets.admin.forms import BlockForm, EraseForm
@@ -71,7 +70,7 @@ class UserWithWalletsAdmin(users.UserAdmin):
             label=_("Unblock"),
             permission=BLOCK,
             form=BlockForm,
-            do=unblocks(Submission(user_order(UnblockUser), _("User unblocked."))),
+            do=Submission(user_order(UnblockUser), _("User unblocked.")),
             asks=ask_to_unblock_user,
             is_available=lambda user: user.status == User.Status.BLOCKED,
             effect=user_effect(_("The wallets of %(name)s can pay and receive again.")),

@@ -13,7 +13,7 @@ from users.actions import Action, Facts, Searched, WithActions
 from users.change_lists.exports import amount
 from users.models.searches import typed
 from wallets.admin import cases, freezes, notes, notices, statements, tasks
-from wallets.admin.approvals.customers import ask_to_unblock_wallet, unblocks
+from wallets.admin.approvals.customers import ask_to_unblock_wallet
 from wallets.admin.asked import ask_for_movement
 from wallets.admin.facts import name_of_wallet, wallet_facts, with_currency
 from wallets.admin.forms import BlockForm, MovementForm
@@ -127,7 +127,7 @@ class WalletAdmin(Searched, WithActions):
             label=_("Unblock"),
             permission=BLOCK,
             form=BlockForm,
-            do=unblocks(Submission(wallet_order(UnblockWallet), _("Wallet unblocked."))),
+            do=Submission(wallet_order(UnblockWallet), _("Wallet unblocked.")),
             asks=ask_to_unblock_wallet,
             is_available=lambda wallet: wallet.status == Wallet.Status.BLOCKED,
             effect=effect_of_unblock,

@@ -1,4 +1,4 @@
-"""What members of staff may do alone: acts with money below the thresholds.
+"""What members of staff may do alone: acts with money below the thresholds, and most unblocking.
 
 A threshold is of an act and a currency, in minor units; without one, every such act needs an
 approval. It counts all that one person did alone in 24 hours in the currency, by any of these acts,
@@ -8,12 +8,16 @@ so that many small acts are one big one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
+from uuid import UUID
 
 from iocash import errors, money
 from users.models.approvals import NEVER_ALONE, ApprovalKind
 from users.models.events import By
 from wallets.books.opened import Opened
+
+FRAUD: Final = "SUSPECTED_FRAUD"
+"""The reason of a block that one member of staff does not end alone."""
 
 
 class WatchedAct(NamedTuple):
@@ -61,3 +65,25 @@ def count_deeds(books: Opened, by: By, deeds: Iterable[WatchedAct]) -> None:
     for deed in deeds:
         name = by.actor, deed.currency
         books.deeds[name] = books.deeds.get(name, 0) + deed.amount
+
+
+def require_no_fraud(books: Opened, by: By, blocked_id: UUID) -> None:
+    """Require that no member of staff unblocks alone what was blocked for suspected fraud.
+
+    Raises:
+        ApprovalRequired: it was.
+    """
+    if by.is_alone and books.blocks.get(blocked_id) == FRAUD:
+        raise errors.ApprovalRequired(
+            "It was blocked because of suspected fraud. Somebody else must approve this."
+        )
+
+
+def require_two_to_lift(by: By) -> None:
+    """Require that no member of staff lifts a freeze alone: an authority has asked for it.
+
+    Raises:
+        ApprovalRequired: `by` is alone.
+    """
+    if by.is_alone:
+        raise errors.ApprovalRequired("A freeze is lifted by two people.")

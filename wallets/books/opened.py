@@ -39,6 +39,8 @@ class Opened:
     """The thresholds of staff, in minor units, by act and currency."""
     deeds: dict[tuple[str, str], int] = field(default_factory=dict)
     """What members of staff did alone in 24 hours, in minor units, by actor and currency."""
+    blocks: dict[UUID, str] = field(default_factory=dict)
+    """Why users and wallets were blocked the last time; read for members of staff who unblock."""
 
     def user(self, user_id: UUID, client_id: UUID) -> LockedUser | None:
         """The locked user, if the client has it."""

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from iocash.worker import Duty
 from users.models.events import CLOCK
 from wallets.admin.closing import finish_paid
+from wallets.duties.draws import draw_due
 from wallets.models import Closing, Movement, Wallet
 
 BATCH: Final = 100
@@ -27,7 +28,8 @@ def paid_closings() -> QuerySet[Closing]:
 class FinishClosings(Duty):
     """Close the users that are paid out, as the page of the last payment does.
 
-    It repeats what was interrupted there, and finishes what was settled through the API.
+    It repeats what was interrupted there, and finishes what was settled through the API. Batches
+    are drawn, so closings that can't be finished keep no others waiting.
     """
 
     name = "finish-closings"
@@ -39,4 +41,8 @@ class FinishClosings(Duty):
         Raises:
             DatabaseError: one could not be finished; those before it are.
         """
-        return len(finish_paid(paid_closings().values_list("user", flat=True)[:BATCH], CLOCK))
+        done = 0
+        for user_id in draw_due(paid_closings().values_list("user", flat=True), BATCH):
+            self.require_time()
+            done += len(finish_paid([user_id], CLOCK))
+        return done

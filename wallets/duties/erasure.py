@@ -18,6 +18,7 @@ from users.duties.periods import PeriodicDuty
 from users.models import User
 from users.models.events import CLOCK
 from wallets import erasure
+from wallets.duties.draws import draw_due
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ class EraseUsers(PeriodicDuty):
 
     So are users whose erasure before that time was approved, and then interrupted.
     Users whom an open case concerns are left out until it is closed. An interrupted erasure is due
-    again: see `wallets.erasure`.
+    again: see `wallets.erasure`. Batches are drawn, so users who can't be erased keep no others
+    waiting.
     """
 
     name = "erase-users"
@@ -57,9 +59,9 @@ class EraseUsers(PeriodicDuty):
                 erased. The others of the batch are erased.
         """
         phones.forget(clock.now())
-        ids = [*due_users().values_list("id", flat=True)[:BATCH]]
+        ids = draw_due(due_users().values_list("id", flat=True), BATCH)
         failures: list[Exception] = []
-        for asked in erasure.approved_and_due()[:BATCH]:
+        for asked in draw_due(erasure.approved_and_due(), BATCH):
             self.require_time()
             failures += failure_of(partial(erasure.erase_approved, asked), asked.subject_id)
         for user_id in ids:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
@@ -13,14 +12,13 @@ from iocash import errors
 from iocash.worker import Duty
 from users.models.events import CLOCK
 from wallets import posting
+from wallets.duties.draws import draw_due
 from wallets.models import Hold, Wallet
 from wallets.orders.base import Result
 from wallets.orders.holds import ExpireHolds
 
 BATCH: Final = 100
 """Holds that are expired together; they lock their wallets for a few milliseconds."""
-CHOICE: Final = 1_000
-"""The batch is drawn from so many, so that two processes seldom take the same wallets."""
 
 
 class ExpireOverdueHolds(Duty):
@@ -28,7 +26,7 @@ class ExpireOverdueHolds(Duty):
 
     Decisions don't wait for this: an order expires the overdue holds of the wallets that it locks.
     Wallets that are locked are left for the next look. Two processes that take the same wallet wait
-    for each other, and the second finds nothing.
+    for each other, and the second finds nothing. Batches are drawn, so they seldom do.
     """
 
     name = "expire-holds"
@@ -40,8 +38,7 @@ class ExpireOverdueHolds(Duty):
             Refused: no wallet could be posted.
         """
         overdue = Hold.objects.overdue().order_by("expires_at")
-        found = [*overdue.values_list("id", "wallet", "client")[:CHOICE]]
-        chosen = random.sample(found, min(BATCH, len(found)))
+        chosen = draw_due(overdue.values_list("id", "wallet", "client"), BATCH)
         if not chosen:
             return 0
         clients = {wallet: client for _, wallet, client in chosen}

@@ -51,6 +51,8 @@ class Needs(NamedTuple):
     """The wallets whose alias, DLT address and metadata to read after they are locked."""
     sources: tuple[UUID, ...] = ()
     """The clients whose source of cash-ins is read."""
+    blocks: tuple[UUID, ...] = ()
+    """The users and wallets of which to read why they were blocked, after they are locked."""
     staff: tuple[str, ...] = ()
     """The actors whose acts of the last 24 hours count; they are locked before all rows."""
     numbers: int = 0
@@ -133,7 +135,7 @@ class Order:
 
     def __post_init__(self) -> None:
         needs = self.needed()
-        if self.is_watched and self.by.is_staff and not self.by.approval:
+        if self.is_watched and self.by.is_alone:
             needs = needs._replace(staff=(self.by.actor,))
         object.__setattr__(self, "needs", needs)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from iocash import errors
 from wallets.books import Books
+from wallets.books.deeds import require_two_to_lift
 from wallets.orders.base import MoneyOrder, Needs, Outcome, WalletOrder
 
 
@@ -53,11 +54,16 @@ class LiftFreeze(WalletOrder):
     Raises:
         NotFound: the wallet has no such freeze.
         HoldNotOpen: it was lifted before.
+        ApprovalRequired: one member of staff lifts it.
     """
 
     made = "hold"
     status = 200
-    refuses: ClassVar[errors.Refusals] = (*WalletOrder.refuses, errors.HoldNotOpen)
+    refuses: ClassVar[errors.Refusals] = (
+        *WalletOrder.refuses,
+        errors.HoldNotOpen,
+        errors.ApprovalRequired,
+    )
 
     freeze_id: UUID
     reason: str
@@ -69,5 +75,6 @@ class LiftFreeze(WalletOrder):
         wallet = self.wallet(books)
         freeze = books.freeze(self.freeze_id, wallet)
         freeze.require_open()
+        require_two_to_lift(self.by)
         books.lift_freeze(wallet, freeze, self.reason, self.by)
         return self.outcome(freeze.id)

@@ -10,14 +10,15 @@ from users.models import User
 from users.models.events import EventKind
 from users.users import ACTIVATED, BLOCKED, CREATED, UNSUBSCRIBED, VERIFIED, require_transition
 from wallets.books import Books
+from wallets.books.deeds import FRAUD, require_no_fraud
 from wallets.books.rows import LockedUser
-from wallets.orders.base import Outcome, UserOrder
+from wallets.orders.base import Needs, Outcome, UserOrder
 from wallets.orders.wallets import OpenWallet, close_wallet
 
 BLOCK_REASONS: Final = (
     "CLIENT_REQUEST",
     "USER_REQUEST",
-    "SUSPECTED_FRAUD",
+    FRAUD,
     "LEGAL_ORDER",
     "RESOLVED",
     "OTHER",
@@ -153,6 +154,17 @@ class UnblockUser(BlockUser):
     Raises:
         NotFound: the client has no such user.
         InvalidTransition: the user is not blocked.
+        ApprovalRequired: it was blocked for suspected fraud, and one member of staff unblocks it.
     """
 
-    path = (BLOCKED, ACTIVATED, EventKind.USER_UNBLOCKED)
+    refuses: ClassVar[errors.Refusals] = (*BlockUser.refuses, errors.ApprovalRequired)
+    path: ClassVar[tuple[str, str, EventKind]] = (BLOCKED, ACTIVATED, EventKind.USER_UNBLOCKED)
+
+    def needed(self) -> Needs:
+        blocks = (self.user_id,) if self.by.is_alone else ()
+        return super().needed()._replace(blocks=blocks)
+
+    def apply(self, books: Books) -> Outcome:
+        if self.user(books).status == BLOCKED:
+            require_no_fraud(books, self.by, self.user_id)
+        return super().apply(books)

@@ -16,6 +16,7 @@ from users.models.ids import new_id
 from users.models.versions import require_version
 from users.users import ACTIVATED
 from wallets.books import Books
+from wallets.books.deeds import require_no_fraud
 from wallets.books.rows import LockedUser, LockedWallet, count_minor
 from wallets.models import Wallet
 from wallets.models.wallets import NO_ALERT
@@ -290,6 +291,7 @@ class BlockWallet(WalletOrder):
         wallet.status = after
         books.update(wallet)
         books.record("wallet", wallet.id, kind, wallet, self.by, reason=self.reason)
+        books.blocks[wallet.id] = self.reason  # for an order of the same group
         return self.outcome(wallet.id)
 
 
@@ -299,6 +301,17 @@ class UnblockWallet(BlockWallet):
     Raises:
         NotFound: the client has no such wallet.
         InvalidTransition: the wallet is not blocked.
+        ApprovalRequired: it was blocked for suspected fraud, and one member of staff unblocks it.
     """
 
-    path = ("BLOCKED", "READY", EventKind.WALLET_UNBLOCKED)
+    refuses: ClassVar[errors.Refusals] = (*BlockWallet.refuses, errors.ApprovalRequired)
+    path: ClassVar[tuple[str, str, EventKind]] = ("BLOCKED", "READY", EventKind.WALLET_UNBLOCKED)
+
+    def needed(self) -> Needs:
+        blocks = (self.wallet_id,) if self.by.is_alone else ()
+        return super().needed()._replace(blocks=blocks)
+
+    def apply(self, books: Books) -> Outcome:
+        if self.wallet(books).status == "BLOCKED":
+            require_no_fraud(books, self.by, self.wallet_id)
+        return super().apply(books)

@@ -139,6 +139,7 @@ READS: Final = {
         lambda asking: (asking.needs.staff,),
         read.capped,
     ),
+    "blocks": Read(read.READ_BLOCKS, of_ids("blocks"), dict),
     "labels": Read(read.READ_LABELS, of_ids("labels")),
     "credentials": Read(
         READ_BY_IDS,

@@ -221,6 +221,12 @@ READ_THRESHOLDS = """
     SELECT DISTINCT ON (kind, currency) kind, currency, amount FROM users_threshold
     WHERE cardinality(%s::text[]) > 0 ORDER BY kind, currency, version DESC
 """
+READ_BLOCKS = """
+    SELECT DISTINCT ON (subject_id) subject_id, data ->> 'reason' FROM users_event
+    WHERE subject_id = ANY(%s) AND client_id = ANY(%s)
+      AND kind IN ('user.blocked', 'wallet.blocked')
+    ORDER BY subject_id, position DESC
+"""
 READ_CLOCK = f"SELECT {MARK}, clock_timestamp(), iocash_clock()"
 """What the transaction is known by afterwards; the time of the database's machine; and that of all
 that is done, taken once."""

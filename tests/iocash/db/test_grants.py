@@ -71,7 +71,7 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_signingkey": (KEPT, "expires_at, label, revoked_at, scopes"),
     "users_approval": (
         KEPT,
-        "code, decided_at, decided_by_id, decision, facts, made_id, reason, state, texts",
+        "code, decided_at, decided_by_id, decision, facts, made_id, payload, reason, state, texts",
     ),
     "users_threshold": (KEPT, ""),
     "users_otp": (

@@ -9,16 +9,21 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from iocash import errors
+from iocash.db.transactions import single_transaction
 from tests.support import staff
 from tests.support.approvals import a_request, approve, ask, staff_act_approved
+from users.admin.approved_keys import ask_for_scope
 from users.admin.approved_staff import ask_for_member
 from users.approvals.influence import are_independent, circle_of
 from users.approvals.words import waiting_for_member
-from users.models import Approval
+from users.models import ApiKey, Approval, events
 from users.models.approvals import ApprovalKind
+from users.models.events import By, EventKind
 from users.staff import members
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +102,37 @@ def test_list_and_number_leave_out_requests_of_dependent_members(asker, second, 
     assert not waiting_for_member(carol).exists()
     page = staff.browser_of(asker).get(reverse("admin:approvals"))
     assert [row.asked for row in page.context["rows"]] == asked[1:]
+
+
+def issued_by(member: Any, client: Any) -> ApiKey:
+    by = By(f"staff:{member.pk}")
+    with single_transaction():
+        key, _secret = ApiKey.issue(client=client, label="Server", scopes=["users:read"])
+        events.record_about_client(key, EventKind.API_KEY_ISSUED, by)
+    return key
+
+
+def test_list_and_number_leave_out_keys_that_the_member_has_issued(asker, second, client_demo):
+    carol = staff.a_member(*ROLES, name="carol")
+    own, other = (issued_by(each, client_demo) for each in (asker, carol))
+    asked = [
+        ask(ask_for_scope(key, {"scopes": ["movements:write"]}), second) for key in (own, other)
+    ]
+    with pytest.raises(errors.PermissionDenied, match="You have issued this key"):
+        approve(asked[0], asker)
+    assert [*waiting_for_member(asker)] == asked[1:]
+    assert [*waiting_for_member(carol)] == asked[:1]
+
+
+@pytest.mark.parametrize("page", ["admin:index", "admin:approvals", "one"])
+def test_page_reads_influences_once(page, asker, second, alices):
+    asked = a_request(alices, 5_00, asker)
+    address = reverse("admin:users_approval_change", args=[asked.pk])
+    browser = staff.browser_of(second)
+    with CaptureQueriesContext(connection) as found:
+        browser.get(address if page == "one" else reverse(page))
+    read = [each for each in found.captured_queries if "django_admin_log AS entry" in each["sql"]]
+    assert len(read) == 1
 
 
 def test_circle_is_closed_over_all_steps():

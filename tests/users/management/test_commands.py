@@ -51,7 +51,7 @@ def test_client_is_created_once():
     assert ApiKey.objects.filter(client=Client.objects.get()).count() == 2
 
 
-def test_issued_key_has_every_scope_but_those_about_money_and_no_expiry_by_default():
+def test_issued_key_has_no_scope_about_money_and_no_expiry():
     issue_key("Demo")
     key = ApiKey.objects.get()
     assert set(key.scopes) == set(SCOPES) - {"cash-in:write", "movements:write"}

@@ -14,6 +14,7 @@ from tests.support.approvals import (
     raise_threshold,
 )
 from tests.support.constraints import refused_by
+from users.admin.approved_staff import ask_for_member
 from users.approvals.thresholds import asked_threshold
 from users.models import Approval, Threshold
 from users.models.approvals import ApprovalKind
@@ -23,6 +24,15 @@ pytestmark = pytest.mark.django_db
 NAMED = "(SELECT id FROM auth_user WHERE username = '{}')"
 BOB, ALICE = NAMED.format("bob"), NAMED.format("alice")
 DECIDED = f"state = 'APPROVED', decided_by_id = {BOB}, decided_at = now()"
+REFUSED = DECIDED.replace("APPROVED", "REFUSED")
+KEPT = "payload - '{first_name,last_name,email}'::text[]"
+NEW_MEMBER = {
+    "username": "erin",
+    "first_name": "Erin",
+    "last_name": "Example",
+    "email": "erin@example.com",
+    "roles": ["viewer"],
+}
 BROKEN = [
     ("approval_is_decided_by_another", DECIDED.replace("bob", "alice")),
     (
@@ -41,6 +51,7 @@ BROKEN = [
     ("approval_is_never_edited", "currency = 'USD'"),
     ("approval_is_never_edited", "payload = '{}'"),
     ("approval_is_never_edited", "kind = 'ADJUSTMENT'"),
+    ("approval_is_never_edited", "counterparty_id = user_id"),
     ("approval_is_never_edited", f"asked_by_id = {BOB}"),
     ("approval_is_never_edited", "expires_at = expires_at + interval '1 day'"),
     ("approval_texts_are_only_erased", "reason = 'Other'"),
@@ -103,6 +114,12 @@ def test_approval_is_of_the_client_of_its_user(asked):
     assert refused_by(COPY, [other]) == "approval_is_of_the_users_client"
 
 
+def test_approval_is_of_the_client_of_its_counterparty(asked):
+    other = {"client_id": str(people.a_client("Another").id), "user_id": None}
+    other["counterparty_id"] = str(asked.user_id)
+    assert refused_by(COPY, [json.dumps(other)]) == "approval_is_of_the_counterpartys_client"
+
+
 @pytest.mark.parametrize("name", ["alice", "bob"])
 def test_approval_is_between_members_of_staff(asked, name):
     person = {"alice": asked.asked_by, "bob": staff.a_member(name="carol")}[name]
@@ -113,6 +130,30 @@ def test_approval_is_between_members_of_staff(asked, name):
     else:
         change = DECIDED.replace("bob", "carol")
         assert refused_by(f"UPDATE users_approval SET {change}") == "approval_is_between_staff"
+
+
+@pytest.mark.parametrize(
+    ("constraint", "change"),
+    [
+        ("approval_is_never_edited", "payload = payload - 'email'"),
+        ("approval_is_never_edited", f"{REFUSED}, payload = payload - 'email'"),
+        ("approval_is_never_edited", f"{REFUSED}, payload = {KEPT} - 'roles'"),
+        ("approval_is_never_edited", f'{REFUSED}, payload = {KEPT} || \'{{"username": "eve"}}\''),
+        ("approval_texts_are_only_erased", f"{REFUSED}, facts = '[]'"),
+        ("approval_texts_are_only_erased", f"{REFUSED}, facts = NULL"),
+        ("approval_texts_are_only_erased", "facts = facts - 1"),
+    ],
+)
+def test_database_lets_a_decision_forget_names_of_a_new_member_only(
+    asker, second, constraint, change
+):
+    ask(ask_for_member(None, NEW_MEMBER), asker)
+    assert refused_by(f"UPDATE users_approval SET {change}") == constraint
+
+
+def test_decision_about_a_payment_forgets_nothing(asked, second):
+    change = f"{REFUSED}, facts = facts - 1"
+    assert refused_by(f"UPDATE users_approval SET {change}") == "approval_texts_are_only_erased"
 
 
 def test_two_approvals_make_two_movements(asked, asker, second, alices):

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from tests.support.approvals import post_and_approve
 from tests.support.backoffice import Office, page_of
 from tests.support.webhooks import pay, sent_of, stream_of
 from users.models import Client, WebhookAttempt, WebhookEndpoint
@@ -71,7 +72,7 @@ def test_suspension_does_not_count_as_a_time_of_failures(
     WebhookEndpoint.objects.update(failing_since=long_ago, failures=1)
     suspend()
     address = page_of(alices.client).removesuffix("change/")
-    Office(staff).browser.post(f"{address}act/activate/", {"key": str(uuid7())})
+    post_and_approve(Office(staff).browser, f"{address}act/activate/", {"key": str(uuid7())})
     receiver.answering = lambda handler, _: handler.answer(500)
     pay(alices, bobs)
     worker.run()

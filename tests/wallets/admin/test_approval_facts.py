@@ -92,3 +92,6 @@ def test_form_that_is_sent_again_after_the_decision_says_so(asker, alices):
     text = words_of(browser.post(address, sent, follow=True))
     assert "This was decided already." in text
     assert "must approve this now" not in text
+    anew = sent | {"key": str(uuid4())}
+    assert "must approve this now" in words_of(browser.post(address, anew, follow=True))
+    assert Approval.objects.waiting().count() == 1

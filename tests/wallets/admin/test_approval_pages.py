@@ -246,9 +246,7 @@ def sent(asker: Any, second: Any, alices: Wallet) -> list[Any]:
     return found
 
 
-def test_bulk_tells_what_is_done_and_asked_for_if_the_database_is_busy(
-    alice_at_work, sent, monkeypatch
-):
+def test_busy_database_leaves_a_report_of_all_payments(alice_at_work, sent, monkeypatch):
     calls: list[Any] = []
 
     def busy(*values: Any, **more: Any) -> Any:
@@ -286,7 +284,7 @@ def test_bulk_stops_asking_after_its_time_and_tells_the_rest(alice_at_work, sent
     assert Approval.objects.waiting().count() == 2
 
 
-def test_bulk_tells_what_is_settled_if_a_closing_is_not_finished(
+def test_unfinished_closing_hides_no_settled_payment(
     alice_at_work, asker, second, alices, monkeypatch
 ):
     raise_threshold(ApprovalKind.SETTLE_CASH_OUT, 5_00, asker, second)

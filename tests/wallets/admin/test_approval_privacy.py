@@ -16,13 +16,12 @@ from users.models.events import By
 from wallets import erasure, posting
 from wallets.admin.approvals.customers import ask_to_unblock_wallet
 from wallets.admin.approvals.money import asked_about
-from wallets.models import Movement
+from wallets.models import Movement, Wallet
 from wallets.orders.payments import Adjust
 from wallets.orders.users import UnsubscribeUser
 from wallets.orders.wallets import BlockWallet
 
 pytestmark = pytest.mark.django_db
-ABOUT: dict[str, Any] = {"by": people.BY}
 
 
 def reversal_of(leg: Movement, asker: Any) -> Any:
@@ -40,20 +39,37 @@ def test_request_stores_no_name_of_the_other_party(is_payer, asker, second, alic
     assert other in words_of(page)
 
 
-def test_erasure_of_a_payer_leaves_no_name_in_a_request_about_the_payee(asker, alices, bobs):
-    paid = Movement.objects.get(id=people.transfer(alices, bobs, 1_00).id)
+def closed(wallet: Wallet) -> Any:
+    """The owner of the wallet, closed, after its money was taken out."""
+    about: dict[str, Any] = {"client_id": wallet.client_id, "by": people.BY}
+    wallet.refresh_from_db()
+    if wallet.balance:
+        left = people.decimal(wallet.balance)
+        posting.submit(Adjust(**about, wallet_id=wallet.id, is_debit=True, amount=left))
+    posting.submit(UnsubscribeUser(**about, user_id=wallet.user_id))
+    return wallet.user
+
+
+@pytest.mark.parametrize("is_payer", [True, False])
+def test_erasure_of_one_party_leaves_no_text_in_a_request_about_the_other(
+    is_payer, asker, alices, bobs
+):
+    paid = Movement.objects.get(id=people.transfer(alices, bobs, 1_00, concept="Rent").id)
     received = Movement.objects.get(wallet=bobs, operation_id=paid.operation_id)
-    asked = reversal_of(received, asker)
-    name = alices.user.display_name
-    about: dict[str, Any] = {"client_id": alices.client_id, "by": people.BY}
-    alices.refresh_from_db()
-    left = people.decimal(alices.balance)
-    posting.submit(Adjust(**about, wallet_id=alices.id, is_debit=True, amount=left))
-    posting.submit(UnsubscribeUser(**about, user_id=alices.user_id))
-    erasure.erase(user_id=alices.user_id, by=By("system:tests"), reason="USER_REQUEST")
+    about = asked_about(received if is_payer else paid, ApprovalKind.REVERSAL, 1_00, concept="Rent")
+    asked = ask(about, asker, reason="Alice or Bob has called")
+    user = closed(alices if is_payer else bobs)
+    erasure.erase(user_id=user.id, by=By("system:tests"), reason="USER_REQUEST")
     asked.refresh_from_db()
-    assert asked.facts
-    assert name not in str([asked.facts, asked.texts, asked.payload])
+    assert (asked.texts, asked.facts, asked.reason) == (None, None, "")
+    assert asked.is_waiting
+
+
+def test_erasure_of_another_user_leaves_the_texts_of_a_request(asker, alices, bobs):
+    asked = reversal_of(Movement.objects.filter(wallet=alices).earliest("id"), asker)
+    erasure.erase(user_id=closed(bobs).id, by=By("system:tests"), reason="USER_REQUEST")
+    asked.refresh_from_db()
+    assert asked.texts == {"concept": "Twice"}
 
 
 def test_administrator_reads_no_customers_in_requests(asker, alices):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,14 +12,20 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from iocash import errors
-from tests.support import people, staff
+from tests.support import people, sandbox, staff
 from tests.support.approval_pages import REASON, action_address, ask_on_page, decide_on_page
 from tests.support.approvals import approve, ask
 from tests.support.payments_out import words_of
 from tests.support.people import Api
+from users.admin.approved_activations import ask_to_activate
 from users.admin.approved_keys import ask_for_scope
+from users.admin.approved_staff import about_member, ask_for_member
+from users.approvals.asking import ask_for_approval
+from users.approvals.deciding import expire_requests, refuse_request, withdraw_request
 from users.approvals.thresholds import threshold_of
-from users.models import ApiKey, Approval, User
+from users.approvals.words import waiting_for_member
+from users.models import ApiKey, Approval, Client, Event, User
+from users.models.approvals import ApprovalKind
 from users.models.clients import MONEY_SCOPES
 from wallets import erasure, posting
 from wallets.orders.users import BlockUser, UnsubscribeUser
@@ -165,6 +172,79 @@ def test_member_approves_no_roles_of_their_own(alice_at_work, bob_at_work, secon
     assert not second.groups.filter(name=staff.OPERATOR).exists()
 
 
+def a_decider(*, may_give: bool) -> Any:
+    """A member of staff who decides about staff, and may give the role of a supervisor or not."""
+    name = "carol" if may_give else "dave"
+    roles = (staff.ADMINISTRATOR,) if may_give else (staff.VIEWER,)
+    decider = staff.a_member(*roles, name=name)
+    return staff.allow(decider, "users.change_approval", "auth.change_user", "auth.add_user")
+
+
+@pytest.mark.parametrize("kind", ["added", "changed"])
+def test_roles_are_given_only_by_members_who_may_give_them(kind, asker, second):
+    values = {"first_name": "", "last_name": "", "email": "", "roles": ["supervisor"]}
+    if kind == "added":
+        asked = ask(ask_for_member(None, {"username": "erin", **values}), asker)
+    else:
+        erin = staff.a_member(staff.VIEWER, name="erin")
+        asked = ask(about_member(ApprovalKind.CHANGE_ROLES)(erin, values), asker)
+    dave, carol = (a_decider(may_give=each) for each in (False, True))
+    assert not waiting_for_member(dave).exists()
+    with pytest.raises(errors.PermissionDenied, match="permission to give: supervisor"):
+        approve(asked, dave)
+    assert [*waiting_for_member(carol)] == [asked]
+    assert approve(asked, carol).state == State.APPROVED
+    erin = get_user_model().objects.get(username="erin")
+    assert [each.name for each in erin.groups.all()] == ["supervisor"]
+
+
+NEW_MEMBER = {
+    "username": "erin",
+    "first_name": "Erin",
+    "last_name": "Example",
+    "email": "erin@example.com",
+    "roles": ["viewer"],
+}
+
+
+def end_request(asked: Approval, state: str, asker: Any, second: Any) -> None:
+    if state == State.APPROVED:
+        approve(asked, second)
+    elif state == State.REFUSED:
+        refuse_request(asked.id, by=second, reason="Unknown")
+    elif state == State.WITHDRAWN:
+        withdraw_request(asked.id, by=asker)
+    else:
+        sandbox.make(clock_offset=timedelta(days=8))
+        assert expire_requests() == 1
+
+
+@pytest.mark.parametrize("state", ["APPROVED", "REFUSED", "WITHDRAWN", "EXPIRED"])
+def test_decided_request_forgets_name_and_address_of_a_new_member(state, asker, second):
+    asked = ask(ask_for_member(None, NEW_MEMBER), asker)
+    page = staff.browser_of(second).get(reverse("admin:users_approval_change", args=[asked.pk]))
+    assert "erin@example.com" in words_of(page)
+    end_request(asked, state, asker, second)
+    asked.refresh_from_db()
+    assert asked.state == state
+    assert asked.payload == {"username": "erin", "roles": ["viewer"]}
+    assert asked.facts == [["member", "erin"], ["roles_after", "viewer"]]
+    page = staff.browser_of(second).get(reverse("admin:users_approval_change", args=[asked.pk]))
+    assert "erin" in words_of(page)
+    if state == State.APPROVED:
+        assert get_user_model().objects.get(username="erin").email == "erin@example.com"
+
+
+def test_form_of_a_new_member_is_recognised_after_the_decision(asker, second):
+    asked = ask(ask_for_member(None, NEW_MEMBER), asker)
+    withdraw_request(asked.id, by=asker)
+    values = {"by": asker, "reason": "Letter", "key": asked.id}
+    again = ask_for_approval(ask_for_member(None, NEW_MEMBER), **values)
+    assert (again.id, again.state) == (asked.id, State.WITHDRAWN)
+    with pytest.raises(errors.IdempotencyKeyReused):
+        ask_for_approval(ask_for_member(None, NEW_MEMBER | {"username": "eve"}), **values)
+
+
 def test_member_is_activated_by_two_people(alice_at_work, bob_at_work):
     carol = staff.a_member(staff.VIEWER, name="carol")
     carol.is_active = False
@@ -186,7 +266,37 @@ def test_scopes_about_money_are_granted_by_two_people(
     decide_on_page(bob_at_work, asked)
     key.refresh_from_db()
     assert key.scopes == ["cash-in:write", "movements:write", "users:read"]
+    event = Event.objects.about(key.pk).get()
+    assert (event.kind, event.actor) == ("api_key.changed", f"staff:{asked.asked_by_id}")
+    assert event.data == {"approval": str(asked.pk), "scopes": [*MONEY_SCOPES]}
+    page = bob_at_work.get(reverse("admin:users_apikey_change", args=[key.pk]))
+    assert "Scopes granted to the API key" in words_of(page)
     assert api.post(f"wallets/{alices.pk}/movements", body, key=str(uuid4())).status == 201
+
+
+def test_suspended_client_is_activated_by_two_people(alice_at_work, bob_at_work, client_demo):
+    _key, secret = ApiKey.issue(client=client_demo, label="Server", scopes=["users:read"])
+    bob_at_work.post(action_address(client_demo, "suspend"), {"key": str(uuid4())})
+    assert Api(secret).get("users").code == "client_suspended"
+    asked = ask_on_page(alice_at_work, client_demo, "activate")
+    assert Api(secret).get("users").code == "client_suspended"
+    page = bob_at_work.get(action_address(asked, "approve"))
+    assert "Suspended by bob" in words_of(page)
+    assert "Approved and done." in words_of(decide_on_page(bob_at_work, asked))
+    assert Api(secret).get("users").status == 200
+    event = Event.objects.about(client_demo.pk).last()
+    assert event
+    assert (event.kind, event.data) == ("client.activated", {"approval": str(asked.pk)})
+
+
+def test_active_client_is_not_activated(asker, second, client_demo):
+    with pytest.raises(errors.InvalidFields, match="wrong"):
+        ask(ask_to_activate(client_demo, {}), asker)
+    Client.objects.update(status="SUSPENDED")
+    asked = ask(ask_to_activate(client_demo, {}), asker)
+    Client.objects.update(status="ACTIVE")
+    assert approve(asked, second).state == State.FAILED
+    assert not Event.objects.about(client_demo.pk).exists()
 
 
 @pytest.mark.parametrize("scope", MONEY_SCOPES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from users.approvals.deciding import approve_request
 from users.models import User
 from wallets import erasure, posting
 from wallets.admin.approvals.customers import EraseUserAct, ask_to_erase
+from wallets.duties import erasure as duties
 from wallets.duties.erasure import EraseUsers
 from wallets.orders.users import UnsubscribeUser
 
@@ -82,6 +84,36 @@ def test_failing_approved_erasure_is_approved_and_does_not_stop_the_duty(
     EraseUsers().perform_period()
     gone.refresh_from_db()
     assert gone.erased_at
+
+
+@pytest.mark.django_db
+def test_approved_erasure_that_always_fails_keeps_no_other_waiting(
+    asker, second, gone, bob, monkeypatch
+):
+    """A batch is one request. That about Alice is the older one."""
+    remove, fails = erasure.erase_files, {gone.id, bob.id}
+
+    def broken(user: User) -> None:
+        if user.id in fails:
+            raise OSError("no space left")
+        remove(user)
+
+    monkeypatch.setattr(erasure, "erase_files", broken)
+    monkeypatch.setattr(duties, "BATCH", 1)
+    posting.submit(UnsubscribeUser(client_id=bob.client_id, by=people.BY, user_id=bob.id))
+    for user in (gone, bob):
+        assert approve(
+            ask(ask_to_erase(user, {"reason": "USER_REQUEST"}), asker), second
+        ).is_unfinished
+    fails.remove(bob.id)
+    for _ in range(100):
+        with suppress(OSError):
+            EraseUsers().perform_period()
+        bob.refresh_from_db()
+        if bob.erased_at:
+            break
+    assert bob.erased_at
+    assert erasure.approved_and_due().get().user_id == gone.id
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,10 +11,14 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from tests.support import backoffice, freezes, people
+from tests.support.approval_pages import ask_on_page, decide_on_page
+from tests.support.approvals import a_colleague, approve, seen_now
 from tests.support.backoffice import page_of
+from tests.support.payments_out import words_of
 from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, browser_of, somebody
 from tests.support.threads import at_once
-from users.models import Case, CaseSubject, Event
+from users.approvals.deciding import FactsChanged, approve_request
+from users.models import Approval, Case, CaseSubject, Event
 from wallets import erasure, posting
 from wallets.models import Hold, Wallet
 from wallets.orders.users import UnsubscribeUser
@@ -200,17 +204,43 @@ def test_freeze_is_lifted_with_a_reason(browser, alices, case):
     )
     assert browser.post(action_on(frozen, "lift"), lifting(reason="")).status_code == 200
     assert held_of(alices) == 30_00
-    assert browser.post(action_on(frozen, "lift"), lifting()).status_code == 302
+    asked = ask_on_page(browser, frozen, "lift", reason="Order revoked")
+    assert held_of(alices) == 30_00
+    page = decide_on_page(browser_of(a_colleague()), asked)
+    assert "Approved and done." in words_of(page)
     frozen.refresh_from_db()
     assert (frozen.status, frozen.reason, held_of(alices)) == ("RELEASED", "Order revoked", 0)
+    event = Event.objects.get(kind="wallet.amount_unfrozen")
+    assert event.actor == f"staff:{asked.asked_by_id}"
+    assert event.data["approval"] == str(asked.pk)
+
+
+def test_approver_sees_amount_case_and_reasons_of_a_freeze(browser, alices, case):
+    frozen = freezes.freeze(alices, 30_00, case)
+    asked = ask_on_page(browser, frozen, "lift", reason="Order revoked")
+    page = browser_of(a_colleague()).get(action_on(asked, "approve"))
+    shown = words_of(page)
+    for text in ("30.00 EUR", str(alices.id), case.number, str(frozen.concept), "Order revoked"):
+        assert text in shown, text
+
+
+def test_freeze_that_is_lifted_meanwhile_is_shown_to_the_approver(browser, alices, case):
+    frozen = freezes.freeze(alices, 30_00, case)
+    asked = ask_on_page(browser, frozen, "lift", reason="Order revoked")
+    seen = seen_now(asked)
+    freezes.lift(frozen)
+    with pytest.raises(FactsChanged):
+        approve_request(asked.id, by=a_colleague(), seen=seen)
+    assert approve(asked, a_colleague()).state == Approval.State.FAILED
+
+
+def lift_with_a_colleague(browser: Browser, frozen: Hold) -> None:
+    approve(ask_on_page(browser, frozen, "lift", reason="Order revoked"), a_colleague())
 
 
 def test_stale_page_lifts_nothing(browser, alices, case):
     frozen = freezes.freeze(alices, 30_00, case)
-    sent = lifting()
-    for _ in range(2):
-        answer = browser.post(action_on(frozen, "lift"), sent)
-    assert answer.status_code == 302
+    lift_with_a_colleague(browser, frozen)
     page = browser.post(action_on(frozen, "lift"), lifting()).text
     assert "The freeze has been lifted already." in page
     assert re.search(r"This is not possible any more\.\s+\w+ lifted it just now\.", page)
@@ -241,10 +271,10 @@ def test_only_supervisors_freeze_and_lift(alices, case, group):
 
 @pytest.fixture
 def lifted(browser: Browser, alices: Wallet, case: Case) -> Hold:
-    """A freeze that a supervisor has placed and lifted."""
+    """A freeze that a supervisor has placed, and lifted with a colleague."""
     browser.post(action_on(alices), values(case))
     frozen = Hold.objects.get()
-    browser.post(action_on(frozen, "lift"), lifting())
+    lift_with_a_colleague(browser, frozen)
     return people.seen(frozen.id)
 
 

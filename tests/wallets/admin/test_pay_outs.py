@@ -142,7 +142,7 @@ def test_approval_counts_only_its_own_cash_outs(asker, second, third, alices, pa
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_who_pay_again_at_once_pay_once(third, alices, paying):
+def test_two_members_order_one_payment_at_once(third, alices, paying):
     reject(alices, third)
     at_once(*[lambda: order_again(paying, by(third))] * 2)
     assert pending() == [100_00]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from users.models.approvals import ApprovalKind
 from wallets.admin import closing
 from wallets.admin.approvals.money import asked_about
 from wallets.admin.approvals.pay_outs import ask_to_pay_out
+from wallets.duties import closings as duties
 from wallets.duties.closings import FinishClosings
 from wallets.models import Closing, Movement
 from wallets.orders.cash_outs import MarkCashOutSent, SettleCashOut
@@ -71,3 +73,34 @@ def test_closing_interrupted_after_an_approval_is_told_and_finished(
     assert states(alices) == ("UNDER_WAY", "ACTIVATED")
     assert FinishClosings().perform() == 1
     assert states(alices) == ("DONE", "UNSUBSCRIBED")
+
+
+@pytest.mark.parametrize("batch", [1, 100])
+def test_closing_that_never_can_be_finished_keeps_no_other_waiting(
+    batch, payment, asker, second, bobs, monkeypatch
+):
+    """That of Alice is the older one, and always fails."""
+    people.cash_in(bobs, 1_00)
+    approve(ask(ask_to_pay_out(bobs.user, {"iban": IBAN, "holder_name": ""}), asker), second)
+    for each in Movement.objects.filter(type="CASH_OUT", wallet=bobs):
+        end(MarkCashOutSent, each)
+    for each in Movement.objects.filter(type="CASH_OUT"):
+        end(SettleCashOut, each)
+    finish = closing.finish
+
+    def fail(found: Closing, by: Any) -> None:
+        if found.user_id == payment.wallet.user_id:
+            raise OperationalError("canceling statement due to lock timeout")
+        finish(found, by)
+
+    monkeypatch.setattr(closing, "finish", fail)
+    monkeypatch.setattr(duties, "BATCH", batch)
+    bobs_closing = Closing.objects.get(user=bobs.user)
+    for _ in range(100):
+        with suppress(OperationalError):
+            FinishClosings().perform()
+        bobs_closing.refresh_from_db()
+        if not bobs_closing.is_under_way:
+            break
+    assert bobs_closing.state == "DONE"
+    assert Closing.objects.under_way().get().user_id == payment.wallet.user_id

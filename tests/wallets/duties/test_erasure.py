@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -35,6 +36,17 @@ def close(user: User) -> User:
 def pass_retention() -> None:
     sandbox.make()
     sandbox.set_clock(clock.now() + erasure.retention() + timedelta(hours=1))
+
+
+def perform_until_erased(duty: EraseUsers, user: User) -> None:
+    """Perform at most so often that luck can't decide: 1 to 2 ** 100."""
+    for _ in range(100):
+        with suppress(OSError):
+            duty.perform()
+        user.refresh_from_db()
+        if user.erased_at:
+            return
+    raise AssertionError("the user was never erased")
 
 
 def erased() -> list[tuple[str, str]]:
@@ -96,6 +108,25 @@ def test_user_who_can_not_be_erased_stops_no_other(duty, alice, bob, monkeypatch
             duty.perform()
     assert User.objects.filter(erased_at=None).get() == alice
     assert duty.perform() == 1
+
+
+def test_users_who_never_can_be_erased_keep_no_other_waiting(duty, alice, bob, monkeypatch):
+    """A batch is one user. Alice is due first, and always fails."""
+    monkeypatch.setattr(duties, "BATCH", 1)
+    close(alice)
+    close(bob)
+    pass_retention()
+    remove = erasure.erase_files
+
+    def refuse(user: User) -> None:
+        if user.id == alice.id:
+            raise PermissionError
+        remove(user)
+
+    monkeypatch.setattr(erasure, "erase_files", refuse)
+    perform_until_erased(duty, bob)
+    alice.refresh_from_db()
+    assert alice.erased_at is None
 
 
 def test_case_that_is_opened_during_a_batch_keeps_its_user(duty, alice, bob, monkeypatch):

@@ -25,14 +25,14 @@ from tests.support.books import (
     renew,
     transfer,
 )
-from users.models.events import Fact
+from users.models.events import By, Fact
 from users.models.ids import new_id
 from wallets.books import Books, chain
 from wallets.books.hold_rows import LockedHold
 from wallets.orders.freezes import FreezeAmount, LiftFreeze
 from wallets.posting.group import run
 
-CASE = 7
+CASE, ALONE = 7, By("staff:1")
 
 
 def freeze(amount: str = "30.00", **values: Any) -> FreezeAmount:
@@ -176,3 +176,14 @@ def test_freeze_is_recorded_with_its_amount_and_case(books):
         assert (fact.subject, fact.subject_id, fact.wallet_id) == ("wallet", ALICES, ALICES)
         assert fact.data | data == fact.data
     assert (placed.data["held"], lifted.data["held"]) == (30_00, 0)
+
+
+@pytest.mark.parametrize("by", [By("system:tests"), By("staff:1", approval=new_id())])
+def test_system_and_two_people_lift_a_freeze_and_one_person_does_not(books, by):
+    frozen = a_freeze(books)
+    with pytest.raises(errors.ApprovalRequired):
+        run(books, lift(frozen, by=ALONE))
+    assert frozen.status == "OPEN"
+    run(books, lift(frozen, by=by))
+    with pytest.raises(errors.HoldNotOpen):
+        run(books, lift(frozen, by=ALONE))

@@ -12,23 +12,25 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
-from iocash.db.transactions import single_transaction
 from users.actions import by as actor_of
 from users.approvals.acts import ActFact, Approvable, amount_text, register_act
 from users.models import Approval, Event, User
 from users.models.approvals import ApprovalKind
 from users.models.events import By, EventKind
-from users.models.idempotency import approval_key
 from wallets import erasure, posting
-from wallets.admin.approvals.money import AMOUNTS, LABELS, lock_wallets_of, wallet_now
+from wallets.admin.approvals.money import (
+    AMOUNTS,
+    LABELS,
+    OrderAct,
+    lock_wallets_of,
+    wallet_now,
+)
 from wallets.admin.facts import read_again
-from wallets.admin.submit import Submission
 from wallets.models import Wallet
 from wallets.orders.base import Order
 from wallets.orders.users import UnblockUser
 from wallets.orders.wallets import UnblockWallet
 
-FRAUD: Final = "SUSPECTED_FRAUD"
 BLOCKS: Final = (EventKind.USER_BLOCKED, EventKind.WALLET_BLOCKED)
 
 
@@ -39,17 +41,6 @@ def block_reason(subject_id: UUID) -> str:
     return str(last.data.get("reason", "")) if last else ""
 
 
-def require_no_fraud(subject_id: UUID) -> None:
-    """
-    Raises:
-        ApprovalRequired: it was blocked because of suspected fraud.
-    """
-    if block_reason(subject_id) == FRAUD:
-        raise errors.ApprovalRequired(
-            "It was blocked because of suspected fraud. Somebody else must approve this."
-        )
-
-
 def locked_owner(user_id: UUID) -> User:
     """The user, locked, and all wallets of the user after it."""
     user = User.objects.select_for_update(no_key=True).get(id=user_id)
@@ -57,19 +48,7 @@ def locked_owner(user_id: UUID) -> User:
     return user
 
 
-def unblocks(submission: Submission) -> Any:
-    """Submit an order that unblocks, unless somebody else must approve it."""
-
-    def run(request: HttpRequest, obj: Any, values: dict[str, Any]) -> str:
-        with single_transaction():
-            locked_owner(obj.user_id if isinstance(obj, Wallet) else obj.id)
-            require_no_fraud(obj.id)
-            return submission(request, obj, values)
-
-    return run
-
-
-class UnblockAct(Approvable):
+class UnblockAct(OrderAct):
     view = "users.view_user"
     is_exclusive = True
     amounts = AMOUNTS
@@ -79,21 +58,9 @@ class UnblockAct(Approvable):
         "reason_of_act": _("Reason"),
     }
 
-    def order(self, asked: Approval, **envelope: Any) -> Order:
-        raise NotImplementedError
-
-    def make(self, asked: Approval, by: By) -> Order:
-        assert asked.client_id
-        key = approval_key(by.approval) if by.approval else None
-        envelope: dict[str, Any] = {"client_id": asked.client_id, "by": by, "key": key}
-        return self.order(asked, **envelope, reason=asked.payload["reason"])
-
     def lock(self, asked: Approval) -> None:
         assert asked.user_id
         locked_owner(asked.user_id)
-
-    def rehearse(self, asked: Approval, by: By) -> None:
-        posting.dry_run(self.make(asked, by))
 
     def perform(self, asked: Approval, by: By) -> None:
         posting.submit(self.make(asked, by))
@@ -106,7 +73,9 @@ class UnblockUserAct(UnblockAct):
     permission = "users.block_user"
 
     def order(self, asked: Approval, **envelope: Any) -> Order:
-        return UnblockUser(**envelope, user_id=UUID(asked.subject_id))
+        return UnblockUser(
+            **envelope, user_id=UUID(asked.subject_id), reason=asked.payload["reason"]
+        )
 
     def facts(self, asked: Approval) -> Sequence[ActFact]:
         return [*user_now(asked), ActFact("blocked", block_reason(UUID(asked.subject_id)))]
@@ -126,7 +95,9 @@ class UnblockWalletAct(UnblockAct):
     permission = "wallets.block_wallet"
 
     def order(self, asked: Approval, **envelope: Any) -> Order:
-        return UnblockWallet(**envelope, wallet_id=UUID(asked.subject_id))
+        return UnblockWallet(
+            **envelope, wallet_id=UUID(asked.subject_id), reason=asked.payload["reason"]
+        )
 
     def facts(self, asked: Approval) -> Sequence[ActFact]:
         wallet = read_again(asked.subject_id)

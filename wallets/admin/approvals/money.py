@@ -89,21 +89,28 @@ def lock_wallets_of(users: Iterable[UUID]) -> None:
     list(found.select_for_update(no_key=True).values_list("id"))
 
 
-class MoneyAct(Approvable):
-    """An order of the ledger about the wallet that the payload names."""
-
-    labels = LABELS
-    amounts = AMOUNTS
-    view = "wallets.view_wallet"
+class OrderAct(Approvable):
+    """An order of the ledger. Its idempotency key is that of the approval."""
 
     def order(self, asked: Approval, **envelope: Any) -> Order:
         raise NotImplementedError
 
     def make(self, asked: Approval, by: By) -> Order:
         if asked.client_id is None:
-            raise errors.Inconsistent("a wallet has a client")
+            raise errors.Inconsistent("what an order is about has a client")
         key = approval_key(by.approval) if by.approval else None
         return self.order(asked, client_id=asked.client_id, by=by, key=key)
+
+    def rehearse(self, asked: Approval, by: By) -> None:
+        posting.dry_run(self.make(asked, by))
+
+
+class MoneyAct(OrderAct):
+    """An order of the ledger about the wallet that the payload names."""
+
+    labels = LABELS
+    amounts = AMOUNTS
+    view = "wallets.view_wallet"
 
     def amount(self, asked: Approval) -> Decimal:
         return Decimal(money.to_text(asked.amount or 0, asked.currency))
@@ -115,9 +122,6 @@ class MoneyAct(Approvable):
     def lock(self, asked: Approval) -> None:
         owners = Wallet.objects.filter(id__in=self.wallets(asked)).values_list("user_id", flat=True)
         lock_wallets_of(set(owners))
-
-    def rehearse(self, asked: Approval, by: By) -> None:
-        posting.dry_run(self.make(asked, by))
 
     def perform(self, asked: Approval, by: By) -> UUID | None:
         outcome = posting.submit(self.make(asked, by))
@@ -309,10 +313,12 @@ def asked_about(
     movement: Movement, kind: ApprovalKind, amount: int | None = None, **texts: str
 ) -> Approval:
     """The request for a reversal of a movement, or for the end of a cash-out."""
+    other = movement.counterparty
     return Approval(
         kind=kind,
         client_id=movement.client_id,
         user_id=movement.wallet.user_id,
+        counterparty_id=other.user_id if other else None,
         subject="movement",
         subject_id=str(movement.id),
         currency=movement.currency,

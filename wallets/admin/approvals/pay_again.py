@@ -41,6 +41,7 @@ def valid_approval(found: Closing) -> Approval | None:
     """The last approval to pay in a closing, unless its time is over."""
     approved = Approval.objects.filter(
         Q(id=found.id) | Q(payload__closing=str(found.id)),
+        client=found.client_id,
         kind=ApprovalKind.PAY_OUT,
         subject_id=str(found.user_id),
         state=Approval.State.APPROVED,
