@@ -35,7 +35,7 @@ def require_two_people(first: str, second: str) -> None:
     numbers = [int(each.removeprefix(STAFF)) for each in (first, second) if each.startswith(STAFF)]
     for each in numbers:
         member_now(each)
-    if len(numbers) == 2 and not are_independent(*numbers):
+    if len(numbers) == 2 and not are_independent(numbers[0], numbers[1]):
         raise errors.PermissionDenied(DEPENDENT)
 
 

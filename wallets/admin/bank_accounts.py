@@ -13,10 +13,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
-from iocash import errors, money
+from iocash import money
 from iocash.http import fields
 from users import menu
 from users.actions import Action, ActionForm, Facts, WithActions
+from users.approvals.pages import require_approval
 from users.change_lists.columns import NAMES
 from users.change_lists.exports import amount
 from users.history import actor_name, name_actors
@@ -109,20 +110,12 @@ class AccountForm(HolderForm):
         return values
 
 
-def never_alone(request: HttpRequest, account: Any, values: dict[str, Any]) -> HttpResponse:
-    """
-    Raises:
-        ApprovalRequired: always.
-    """
-    raise errors.ApprovalRequired()
-
-
 ADD_ONE = Action(
     name="add",
     label=_("Add a bank account"),
     permission=ADD_ACCOUNT,
     form=AccountForm,
-    do=never_alone,
+    do=require_approval,
     asks=ask_to_add,
 )
 
@@ -164,7 +157,7 @@ class BankAccountAdmin(WithActions):
             label=_("Change"),
             permission=CHANGE_ACCOUNT,
             form=ChangeForm,
-            do=never_alone,
+            do=require_approval,
             asks=ask_to_change,
             is_available=lambda account: account.is_open,
         ),
@@ -172,7 +165,7 @@ class BankAccountAdmin(WithActions):
             name="close",
             label=_("Close"),
             permission=CHANGE_ACCOUNT,
-            do=never_alone,
+            do=require_approval,
             asks=ask_to_close,
             is_available=lambda account: account.is_open,
             effect=lambda account: gettext("No file pays from this account any more."),

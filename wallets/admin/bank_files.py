@@ -20,13 +20,13 @@ from iocash import errors
 from iocash.http import problems
 from users import menu, pages
 from users.actions import Action, Facts, Searched, WithActions, address_of, by
+from users.approvals.pages import require_approval
 from users.approvals.second import actors_dependent_on
 from users.change_lists.columns import NAMES
 from users.change_lists.exports import amount
 from users.history import actor_name, name_actors
 from users.models.ids import as_id
 from wallets.admin.approvals.bank_files import ask_to_take_back
-from wallets.admin.approvals.set_apart import refuse_alone
 from wallets.admin.facts import with_currency
 from wallets.admin.forms import LedgerForm
 from wallets.admin.refusals import explain_refusal
@@ -177,7 +177,7 @@ class BankFileAdmin(Searched, WithActions):
             label=_("Take back"),
             permission=APPROVE,
             form=LedgerForm,
-            do=refuse_alone,
+            do=require_approval,
             asks=ask_to_take_back,
             is_available=lambda file: file.state == BankFile.State.APPROVED,
             effect=lambda file: gettext(

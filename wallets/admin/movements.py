@@ -12,12 +12,13 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import money
 from users.actions import Action, Facts, Searched, WithActions, by
+from users.approvals.pages import require_approval
 from users.change_lists.columns import linked_user
 from users.change_lists.exports import amount
 from users.templatetags.office import shown_amount as money_tag
 from users.templatetags.words import code_in_words
 from wallets.admin import cases, notes, tasks
-from wallets.admin.approvals.set_apart import SET_APART, refuse_alone
+from wallets.admin.approvals.set_apart import SET_APART
 from wallets.admin.asked import ask_for_rejection, ask_for_reversal, ask_for_settlement
 from wallets.admin.closing import finish_paid
 from wallets.admin.facts import (
@@ -198,7 +199,7 @@ class MovementAdmin(Searched, WithActions):
             name="end-settled",
             label=_("End as settled"),
             permission=SETTLE,
-            do=refuse_alone,
+            do=require_approval,
             asks=ask_for_settlement,
             is_available=is_in_sent_file,
             warning=_("Only if the bank says that it has paid. Somebody else must approve it."),
@@ -209,7 +210,7 @@ class MovementAdmin(Searched, WithActions):
             label=_("End as rejected"),
             permission=SETTLE,
             form=RejectForm,
-            do=refuse_alone,
+            do=require_approval,
             asks=ask_for_rejection,
             is_available=is_in_sent_file,
             warning=_("Only if the bank says that it never pays. Somebody else must approve it."),

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django import forms
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from iocash import errors
 from users.actions import Action
 from users.approvals.acts import ActFact, Approvable, amount_text, register_act
+from users.approvals.pages import require_approval
 from users.models import Approval
 from users.models.approvals import ApprovalKind
 from users.models.events import By
@@ -164,14 +164,6 @@ class SetApartForm(LedgerForm):
         return movement
 
 
-def refuse_alone(request: HttpRequest, movement: Movement, values: dict[str, Any]) -> str:
-    """
-    Raises:
-        ApprovalRequired: always.
-    """
-    raise errors.ApprovalRequired("Somebody else must approve this.")
-
-
 def waits_for_a_line(movement: Movement) -> bool:
     """Whether a movement from or to the outside is settled, and has no bank line."""
     crosses = movement.counterparty_id is None and movement.status == Movement.Status.SUCCESS
@@ -183,7 +175,7 @@ SET_APART: Final = Action(
     label=_("Set apart"),
     permission=ASK,
     form=SetApartForm,
-    do=refuse_alone,
+    do=require_approval,
     asks=ask_to_set_apart,
     is_available=waits_for_a_line,
     effect=lambda movement: gettext(
