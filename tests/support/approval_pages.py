@@ -26,7 +26,7 @@ def ask_on_page(browser: Browser, thing: Any, name: str, **values: Any) -> Any:
     assert "Somebody else must approve this" in words_of(page), words_of(page)
     for _ in range(2):
         assert browser.post(action_address(thing, name), form | REASON).status_code == 302
-    return Approval.objects.latest("id")
+    return Approval.objects.get(id=form["key"])
 
 
 def decide_on_page(browser: Browser, asked: Approval, **values: Any) -> Any:

@@ -71,7 +71,7 @@ def act(browser: Browser, found: Closing, name: str) -> Any:
 
 def approve_last() -> Approval:
     """A colleague approves what was asked for last."""
-    return approve(Approval.objects.waiting().latest("id"), a_colleague())
+    return approve(Approval.objects.waiting().get(), a_colleague())
 
 
 def cash_outs(user: User) -> list[Movement]:
@@ -292,7 +292,7 @@ def test_blocked_user_is_refused_in_words(browser, alices):
 
 def test_balance_changed_since_the_page_was_shown_is_refused(browser, alices, bobs):
     browser.post(address(alices.user), confirmation(browser, alices.user))
-    asked = Approval.objects.latest("id")
+    asked = Approval.objects.waiting().get()
     seen = seen_now(asked)
     people.transfer(alices, bobs, 1_00)
     with pytest.raises(FactsChanged):
