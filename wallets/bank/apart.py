@@ -54,16 +54,6 @@ class ApartSum:
     oldest: datetime
 
 
-def missing_for(apart: Sequence[ApartSum], own: int) -> int:
-    """What wallets got by movements that are set apart, and the bank does not have.
-
-    `own` is what the accounts have of the institution's money: before the first statement, and in
-    lines that are set apart.
-    """
-    added = sum(each.amount for each in apart)
-    return max(0, added - max(0, own))
-
-
 def set_apart(
     movement: Movement, pair: Movement | None, *, why: str, approval_id: UUID, by: By
 ) -> None:

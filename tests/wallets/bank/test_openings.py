@@ -297,7 +297,7 @@ def test_statement_of_a_few_days_ago_is_no_reason(account):
 
 
 @pytest.mark.parametrize(("closing", "is_late"), [("0.00", False), ("1.00", True)])
-def test_closed_account_is_late_only_with_money(account, closing, is_late):
+def test_closed_account_is_late_only_with_money(client_demo, closing, is_late):
+    bank.an_account(client_demo, closed_at=clock.now())
     bank.receive(name="1", day=ago(0), opening=closing, closing=closing)
-    BankAccount.objects.filter(id=account.id).update(closed_at=clock.now())
     assert only().balances[0].is_late(later(6)) is is_late
