@@ -65,7 +65,7 @@ BEGIN
 END
 $$;
 CREATE TRIGGER bank_account_is_changed_by_two
-    BEFORE UPDATE ON wallets_bankaccount FOR EACH ROW
+    AFTER UPDATE ON wallets_bankaccount FOR EACH ROW
     WHEN (NEW.approval_id IS NULL
           AND to_jsonb(NEW) - '{opening,opening_date}'::text[]
               IS DISTINCT FROM to_jsonb(OLD) - '{opening,opening_date}'::text[])
