@@ -101,7 +101,15 @@ BEGIN
           AND coalesce(statement.start, statement.day) = NEW.opening_date
           AND coalesce(statement.opening, statement.closing - statement.total) = NEW.opening
           AND (OLD.opening IS NULL OR (
-              NEW.opening_date < OLD.opening_date AND statement.day <= OLD.opening_date
+              (NEW.opening_date < OLD.opening_date AND statement.day <= OLD.opening_date
+                  OR NEW.opening_date = OLD.opening_date AND EXISTS (
+                      SELECT FROM wallets_bankstatement AS later
+                      WHERE later.account_id = NEW.id AND later.kind = 'camt.053'
+                        AND (later.name, later.number) = (statement.name, statement.number)
+                        AND later.page > statement.page
+                        AND coalesce(later.start, later.day) = OLD.opening_date
+                        AND coalesce(later.opening, later.closing - later.total) = OLD.opening
+                  ))
               AND coalesce(statement.closing, statement.opening + statement.total) = OLD.opening
               AND OLD.opening - NEW.opening = (
                   SELECT coalesce(sum(line.sign * line.amount), 0) FROM wallets_bankline AS line
