@@ -13,8 +13,9 @@ from django.urls import reverse
 
 from iocash import errors
 from iocash.db import clock
-from tests.support import people
+from tests.support import bank, people
 from tests.support.approvals import approve, ask, post_and_approve
+from tests.support.camt import incoming
 from tests.support.sandbox import made, set_clock
 from tests.support.staff import ADMINISTRATOR, a_member, browser_of
 from users.approvals.acts import act_of_approval
@@ -130,6 +131,19 @@ def test_two_people_close_an_account(members, account):
     assert not account.is_open
     with pytest.raises(errors.InvalidFields):
         ask(ask_to_close(account, {}), members[0])
+
+
+def test_client_with_lines_of_the_account_stays(members, account, client_demo, bobs):
+    """Without it, its booked lines would be in no equation."""
+    client_demo.cash_ins = "BANK"
+    client_demo.save(update_fields=["cash_ins"])
+    bank.receive(incoming("5.00", "R1", target=bank.an_iban(bobs)))
+    assert bank.states() == {"MATCHED": 1}
+    changed = {"bic": "", "holder_name": "Other", "booked_by": "STATEMENT", "clients": []}
+    with pytest.raises(errors.InvalidFields):
+        ask(ask_to_change(account, changed), members[0])
+    asked = ask(ask_to_change(account, changed | {"clients": [client_demo]}), members[0])
+    assert approve(asked, members[1]).state == "APPROVED"
 
 
 def test_account_that_is_here_is_not_added_again(members, account, client_demo):
