@@ -37,7 +37,7 @@ FIGURES: Final = (
     ("mustBeInBank", _("Must be in the bank")),
     ("inBank", _("Is in the bank")),
     ("difference", _("Difference")),
-    ("missingForMovementsSetApart", _("Missing for movements set apart")),
+    ("missingForWhatIsSetApart", _("Missing for what is set apart")),
 )
 
 

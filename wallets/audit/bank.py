@@ -8,10 +8,10 @@ from typing import Final
 from wallets.audit.equations import AT_ONCE, BY_OPERATION, BY_SUBJECT, Equation
 
 SINCE_BANK: Final = """
-    SELECT max(event.created_at) FROM users_event AS event
-    WHERE event.subject_id = client.id AND event.kind = 'client.changed'
+    SELECT coalesce(client.cash_ins_since, client.created_at) + interval '1 minute'
 """
-"""Since when the bank is the source of the cash-ins of `client`, at the latest."""
+"""Since when the bank is the source of the cash-ins of `client`, at the latest: a cash-in that was
+being posted at the change is no fault. A trigger writes the time of the change."""
 
 EQUATIONS: Final = (
     Equation(

@@ -6,7 +6,6 @@ a line, whoever comes first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -52,16 +51,6 @@ class ApartSum:
     amount: int
     count: int
     oldest: datetime
-
-
-def missing_for(apart: Sequence[ApartSum], own: int) -> int:
-    """What wallets got by movements that are set apart, and the bank does not have.
-
-    `own` is what the accounts have of the institution's money: before the first statement, and in
-    lines that are set apart.
-    """
-    added = sum(each.amount for each in apart)
-    return max(0, added - max(0, own))
 
 
 def set_apart(

@@ -193,12 +193,13 @@ def approve_file(*, file_id: UUID, sha256: str, by: By) -> BankFile:
         PermissionDenied: the two are not independent, or one is no active member of staff any more.
     """
     with single_transaction():
+        account = locked_account(file_id)  # before the file, as erasure does
         file = locked(file_id)
         require_built(file)
         require_other_builder(file, by)
         if file.hash != sha256:
             raise file_refusal(OTHER_FILE)
-        require_sendable(file)
+        require_sendable(file, account)
         if refused := change_all_or_none(file, SendInFile, by):
             return end_file(file, reason_to_discard(refused), by)
         file.state, file.approved_by = BankFile.State.APPROVED, by.actor
@@ -208,13 +209,25 @@ def approve_file(*, file_id: UUID, sha256: str, by: By) -> BankFile:
         return file
 
 
-def require_sendable(file: BankFile) -> None:
-    """Require that the account of a file is open, which is locked, and that its day is to come.
+def locked_account(file_id: UUID) -> BankAccount:
+    """The locked account of a file.
+
+    Raises:
+        NotFound: there is no such file.
+    """
+    rows = BankAccount.objects.select_for_update(no_key=True)
+    account = rows.filter(id__in=BankFile.objects.filter(id=file_id).values("account")).first()
+    if account is None:
+        raise errors.NotFound()
+    return account
+
+
+def require_sendable(file: BankFile, account: BankAccount) -> None:
+    """Require that the account of a file is open, and that its day is to come. Both are locked.
 
     Raises:
         InvalidFields: they are not. A new file can be built when this one is discarded.
     """
-    account = BankAccount.objects.select_for_update(no_key=True).get(id=file.account_id)
     if not account.is_open:
         words = "The bank account {iban} is closed. Discard the file, and build one for another."
         raise file_refusal(errors.Message(words, iban=account.iban))

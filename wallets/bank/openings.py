@@ -2,7 +2,8 @@
 
 It is stored when the first statement with a balance is imported, and safeguarding rests on it. An
 older statement can only lead to it: what it had before, with the lines that it alone has, is the
-stored opening. So nobody can explain missing money by what an account would have had before.
+stored opening. So nobody can explain missing money by what an account would have had before. An
+earlier page of the first statement, which comes after a later one, leads to it in the same way.
 
 A statement without an opening balance has the one that its closing balance and its entries give. A
 statement without both sets no opening, and the account is wrong until one has it.
@@ -54,6 +55,22 @@ def is_before_opening(statement: BankStatement) -> bool:
     return first is not None and first_day_of(statement) < first
 
 
+def is_earlier_page(statement: BankStatement) -> bool:
+    """Whether a statement is a page of the first one of its account, before the page that has set
+    the opening: pages can come in any order."""
+    account = statement.account
+    if first_day_of(statement) != account.opening_date:
+        return False
+    later = BankStatement.objects.of_account(account).filter(
+        name=statement.name, number=statement.number, page__gt=statement.page
+    )
+    is_next = any(
+        (opening_by(each), first_day_of(each)) == (account.opening, account.opening_date)
+        for each in later
+    )
+    return is_next and closing_by(statement) == account.opening
+
+
 def require_opening_kept(statement: BankStatement) -> None:
     """Require that a statement, which is not stored yet, leads to the opening of its account.
 
@@ -71,7 +88,8 @@ def require_opening_kept(statement: BankStatement) -> None:
 def note_opening(statement: BankStatement) -> None:
     """Store the opening balance that a statement gives its account; both are locked and stored.
 
-    The opening of a later statement changes nothing.
+    The opening of a later statement changes nothing. An earlier page of the first statement moves
+    the opening, if it leads to it.
 
     Raises:
         Unreadable: it begins before the first statement, and its new entries don't lead to it.
@@ -80,9 +98,12 @@ def note_opening(statement: BankStatement) -> None:
     if not sets_opening(statement) or opening is None:
         return
     if account.opening is not None:
-        if not is_before_opening(statement):
+        is_before = is_before_opening(statement)
+        if not is_before and not is_earlier_page(statement):
             return
         if opening + sum_of_lines(statement) != account.opening:
+            if not is_before:
+                return
             raise Unreadable(said_of_opening(UNEXPLAINED, statement))
     account.opening, account.opening_date = opening, first_day_of(statement)
     account.save(update_fields=["opening", "opening_date"])

@@ -11,9 +11,13 @@ stored (`wallets.bank.openings`) had to cover the wallets then:
 
     own funds at the beginning = opening balances - wallets at the beginning
 
-Both are constants, so this surplus explains no later loss. If it is below zero, money is missing
-since then; only own money that is paid in later and set apart covers it. Movements from before the
-beginning that a line of the first PATIENCE days explains were in transit: they are not in the
+Both are constants, so this surplus explains no later loss. What is set apart changes the own money:
+
+    own money = own funds at the beginning + lines set apart - movements set apart
+
+If it is below zero, money of the wallets is missing, whatever it went for: a fee, or a transfer to
+another account. Only own money that is paid in later and set apart covers it. Movements from before
+the beginning that a line of the first PATIENCE days explains were in transit: they are not in the
 wallets at the beginning. A later line can't explain such a movement without a difference.
 
 An account whose last camt.053 is older than PATIENCE is wrong: nobody would contradict a forged
@@ -39,7 +43,7 @@ from uuid import UUID
 from django.db import connection
 
 from wallets.bank import unexplained
-from wallets.bank.apart import SET_APART, ApartSum, missing_for
+from wallets.bank.apart import SET_APART, ApartSum
 from wallets.bank.unexplained import WITHOUT_LINE
 from wallets.models import BankAccount, BankStatement
 
@@ -208,17 +212,24 @@ class SafeguardingPosition:
         return max(0, self.opening - self.before)
 
     @property
+    def missing(self) -> int:
+        """What no own money covers of the money of the wallets."""
+        added = sum(each.amount for each in self.movements_apart)
+        return max(0, self.before - self.opening - self.apart + added)
+
+    @property
     def shortfall(self) -> int:
         """What was missing at the beginning, and no own money that came later covers.
 
         The opening balance is what the bank says: it must cover what the wallets had.
         """
-        return max(0, self.before - self.opening - max(0, self.apart))
+        return min(self.missing, max(0, self.before - self.opening))
 
     @property
     def uncovered(self) -> int:
-        """What wallets got by movements that are set apart, and the institution has not paid in."""
-        return missing_for(self.movements_apart, self.opening - self.before + self.apart)
+        """What is missing because of lines and movements that are set apart: fees that the bank
+        took, and what wallets got. The institution has not paid it in."""
+        return self.missing - self.shortfall
 
     @property
     def banked(self) -> int:
@@ -236,7 +247,7 @@ class SafeguardingPosition:
         waiting += [each.oldest_unconfirmed for each in self.balances if each.oldest_unconfirmed]
         is_late = any(now - each > PATIENCE for each in waiting)
         is_late |= any(each.is_late(now) for each in self.balances)
-        is_whole = not self.difference and not self.shortfall and not self.uncovered
+        is_whole = not self.difference and not self.missing
         return is_whole and not is_late and all(each.is_right for each in self.balances)
 
 

@@ -36,7 +36,7 @@ FIGURES: Final = (
     "walletsAtBeginning",
     "ownFundsAtBeginning",
     "missingBeforeFirstStatement",
-    "missingForMovementsSetApart",
+    "missingForWhatIsSetApart",
     "mustBeInBank",
     "inBank",
     "difference",
@@ -121,7 +121,7 @@ def position_as_json(position: SafeguardingPosition, now: datetime) -> dict[str,
             {"reason": each.reason, **sum_as_json(each, position.currency)}
             for each in position.movements_apart
         ],
-        "missingForMovementsSetApart": text(position.uncovered),
+        "missingForWhatIsSetApart": text(position.uncovered),
         "opening": text(position.opening),
         "walletsAtBeginning": text(position.before),
         "ownFundsAtBeginning": text(position.own_at_beginning),

@@ -43,7 +43,8 @@ WITHOUT_LINE: Final = """
             SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.movement_id = movement.id
         )
     ), undone AS (
-        SELECT whole FROM open GROUP BY whole HAVING sum(amount) = 0
+        SELECT whole FROM open WHERE settled_at >= %(begin)s
+        GROUP BY whole HAVING sum(amount) = 0
     )
     SELECT type, sum(amount)::bigint, count(*), min(settled_at),
            min(settled_at) FILTER (WHERE undone.whole IS NULL)

@@ -47,6 +47,33 @@ CREATE CONSTRAINT TRIGGER bank_account_clients_are_as_approved
     AFTER INSERT OR UPDATE OR DELETE ON wallets_bankaccount_clients DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION bank_account_is_as_approved();
 
+-- What a command has made has no approval. Whoever changes it later needs one. A command writes the
+-- clients together with the account; it has a minute for that.
+CREATE FUNCTION bank_account_is_changed_by_two() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    changed jsonb := CASE TG_OP WHEN 'DELETE' THEN to_jsonb(OLD) ELSE to_jsonb(NEW) END;
+BEGIN
+    IF TG_TABLE_NAME = 'wallets_bankaccount' OR EXISTS (
+        SELECT FROM wallets_bankaccount AS account
+        WHERE account.id = (changed ->> 'bankaccount_id')::uuid AND account.approval_id IS NULL
+          AND account.created_at < iocash_now() - interval '1 minute'
+    ) THEN
+        RAISE EXCEPTION 'two people change a bank account, also one that a command has made'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'bank_account_is_changed_by_two';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+CREATE TRIGGER bank_account_is_changed_by_two
+    AFTER UPDATE ON wallets_bankaccount FOR EACH ROW
+    WHEN (NEW.approval_id IS NULL
+          AND to_jsonb(NEW) - '{opening,opening_date}'::text[]
+              IS DISTINCT FROM to_jsonb(OLD) - '{opening,opening_date}'::text[])
+    EXECUTE FUNCTION bank_account_is_changed_by_two();
+CREATE TRIGGER bank_account_clients_are_changed_by_two
+    BEFORE INSERT OR UPDATE OR DELETE ON wallets_bankaccount_clients FOR EACH ROW
+    EXECUTE FUNCTION bank_account_is_changed_by_two();
+
 CREATE FUNCTION bank_account_approvals_follow_one_another() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.approval_id IS NULL OR EXISTS (
@@ -74,7 +101,15 @@ BEGIN
           AND coalesce(statement.start, statement.day) = NEW.opening_date
           AND coalesce(statement.opening, statement.closing - statement.total) = NEW.opening
           AND (OLD.opening IS NULL OR (
-              NEW.opening_date < OLD.opening_date AND statement.day <= OLD.opening_date
+              (NEW.opening_date < OLD.opening_date AND statement.day <= OLD.opening_date
+                  OR NEW.opening_date = OLD.opening_date AND EXISTS (
+                      SELECT FROM wallets_bankstatement AS later
+                      WHERE later.account_id = NEW.id AND later.kind = 'camt.053'
+                        AND (later.name, later.number) = (statement.name, statement.number)
+                        AND later.page > statement.page
+                        AND coalesce(later.start, later.day) = OLD.opening_date
+                        AND coalesce(later.opening, later.closing - later.total) = OLD.opening
+                  ))
               AND coalesce(statement.closing, statement.opening + statement.total) = OLD.opening
               AND OLD.opening - NEW.opening = (
                   SELECT coalesce(sum(line.sign * line.amount), 0) FROM wallets_bankline AS line
@@ -110,6 +145,9 @@ DROP TRIGGER bank_account_opening_is_kept ON wallets_bankaccount;
 DROP FUNCTION bank_account_opening_is_kept();
 DROP TRIGGER bank_account_approvals_follow_one_another ON wallets_bankaccount;
 DROP FUNCTION bank_account_approvals_follow_one_another();
+DROP TRIGGER bank_account_clients_are_changed_by_two ON wallets_bankaccount_clients;
+DROP TRIGGER bank_account_is_changed_by_two ON wallets_bankaccount;
+DROP FUNCTION bank_account_is_changed_by_two();
 DROP TRIGGER bank_account_clients_are_as_approved ON wallets_bankaccount_clients;
 DROP TRIGGER bank_account_is_as_approved ON wallets_bankaccount;
 DROP FUNCTION bank_account_is_as_approved();

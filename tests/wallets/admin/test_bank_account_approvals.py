@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +12,11 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
 from iocash import errors
-from tests.support import people
+from iocash.db import clock
+from tests.support import bank, people
 from tests.support.approvals import approve, ask, post_and_approve
+from tests.support.camt import incoming
+from tests.support.sandbox import made, set_clock
 from tests.support.staff import ADMINISTRATOR, a_member, browser_of
 from users.approvals.acts import act_of_approval
 from users.models import Approval
@@ -48,6 +52,19 @@ def account(members, client_demo):
     approve(ask(ask_to_add(None, values(client_demo)), members[0]), members[1])
     check_now()
     return BankAccount.objects.get()
+
+
+@pytest.fixture
+def account_of_command(client_demo):
+    """An account that a command has made an hour ago."""
+    about = values(client_demo, actor="system:demo")
+    del about["key"], about["clients"]
+    with made():
+        account = BankAccount.objects.create(**about)
+        account.clients.set([client_demo])
+        check_now()
+        set_clock(clock.now() + timedelta(hours=1))
+        yield account
 
 
 def check_now() -> None:
@@ -116,6 +133,19 @@ def test_two_people_close_an_account(members, account):
         ask(ask_to_close(account, {}), members[0])
 
 
+def test_client_with_lines_of_the_account_stays(members, account, client_demo, bobs):
+    """Without it, its booked lines would be in no equation."""
+    client_demo.cash_ins = "BANK"
+    client_demo.save(update_fields=["cash_ins"])
+    bank.receive(incoming("5.00", "R1", target=bank.an_iban(bobs)))
+    assert bank.states() == {"MATCHED": 1}
+    changed = {"bic": "", "holder_name": "Other", "booked_by": "STATEMENT", "clients": []}
+    with pytest.raises(errors.InvalidFields):
+        ask(ask_to_change(account, changed), members[0])
+    asked = ask(ask_to_change(account, changed | {"clients": [client_demo]}), members[0])
+    assert approve(asked, members[1]).state == "APPROVED"
+
+
 def test_account_that_is_here_is_not_added_again(members, account, client_demo):
     with pytest.raises(errors.InvalidFields):
         ask(ask_to_add(None, values(client_demo)), members[0])
@@ -132,23 +162,31 @@ def test_own_funds_hold_no_clients_money(members, client_demo):
         ask(ask_to_add(None, values(client_demo, purpose="OWN_FUNDS")), members[0])
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        "UPDATE wallets_bankaccount SET booked_by = 'NOTIFICATION'",
-        "UPDATE wallets_bankaccount SET closed_at = iocash_clock()",
-        "UPDATE wallets_bankaccount SET bic = 'ABCDEFGH'",
-        "UPDATE wallets_bankaccount SET approval_id = NULL",
-        "UPDATE wallets_bankaccount SET approval_id = gen_random_uuid()",
-        "DELETE FROM wallets_bankaccount_clients",
-        """
-        INSERT INTO wallets_bankaccount_clients (bankaccount_id, client_id)
-        SELECT account.id, client.id FROM wallets_bankaccount account, users_client client
-        WHERE client.name = 'Another'
-        """,
-    ],
-)
+ALONE = [
+    "UPDATE wallets_bankaccount SET booked_by = 'NOTIFICATION'",
+    "UPDATE wallets_bankaccount SET closed_at = iocash_clock()",
+    "UPDATE wallets_bankaccount SET bic = 'ABCDEFGH'",
+    "UPDATE wallets_bankaccount SET holder_name = 'Other'",
+    "UPDATE wallets_bankaccount SET approval_id = gen_random_uuid()",
+    "DELETE FROM wallets_bankaccount_clients",
+    """
+    INSERT INTO wallets_bankaccount_clients (bankaccount_id, client_id)
+    SELECT account.id, client.id FROM wallets_bankaccount account, users_client client
+    WHERE client.name = 'Another'
+    """,
+]
+"""What nobody may do alone to an account."""
+
+
+@pytest.mark.parametrize("sent", [*ALONE, "UPDATE wallets_bankaccount SET approval_id = NULL"])
 def test_database_refuses_what_two_people_did_not_approve(account, sent):
+    people.a_client("Another")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        execute_and_check(sent)
+
+
+@pytest.mark.parametrize("sent", ALONE)
+def test_database_refuses_to_change_an_account_of_a_command(account_of_command, sent):
     people.a_client("Another")
     with pytest.raises(IntegrityError), transaction.atomic():
         execute_and_check(sent)
@@ -181,6 +219,14 @@ def test_command_makes_an_account_without_people(client_demo):
     account = BankAccount.objects.create(**about)
     account.clients.set([client_demo])
     check_now()
+
+
+def test_two_people_change_an_account_of_a_command(members, account_of_command, client_demo):
+    changed = {"bic": "", "holder_name": "Other", "booked_by": "STATEMENT", "clients": []}
+    asked = ask(ask_to_change(account_of_command, changed), members[0])
+    assert approve(asked, members[1]).state == "APPROVED"
+    check_now()
+    assert not account_of_command.clients.exists()
 
 
 def test_pages_ask_for_a_second_person(members, client_demo, account):

@@ -263,8 +263,7 @@ def approval_page(asked: Approval) -> str:
 
 def test_file_of_a_closed_account_is_not_approved(account, cash_outs, members):
     file = build(account, cash_outs, members[0])
-    account.closed_at = file.created_at
-    account.save(update_fields=["closed_at"])
+    bank.change(account, closed_at=file.created_at)
     with pytest.raises(errors.InvalidFields) as refused:
         bank_files.approve(file, members[1])
     assert "is closed" in refused.value.errors[0].detail

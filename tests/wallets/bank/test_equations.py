@@ -43,8 +43,7 @@ def test_wrong_bank_row_violates_the_named_equation(client_demo, bobs, equation,
     )
     decide("R3", "RETURN")
     decide("R4", "RETURN", pair="R3")
-    account.booked_by = "NOTIFICATION"
-    account.save(update_fields=["booked_by"])
+    bank.change(account, booked_by="NOTIFICATION")
     bank.receive(incoming("5.00", "N1"), kind="camt.054", name="N")
     bank.receive(incoming("5.00", "S1"), name="T")
     decide("S1", "SAME", pair="N1")

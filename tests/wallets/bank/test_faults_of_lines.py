@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 
+from iocash.db import clock
 from tests.support import audited, bank, people
 from tests.support.camt import incoming
 from tests.support.constraints import refused_by
+from tests.support.sandbox import made, set_clock
 from users.models import events
 from users.models.events import By, EventKind
 from wallets.bank import booking, decisions
@@ -143,14 +146,24 @@ def test_line_has_the_account_and_the_currency_of_its_statement(account, client_
 # --- Cash-ins without a line ----------------------------------------------------------------------
 
 
+@pytest.fixture
+def clock_of_sandbox():
+    with made():
+        yield
+
+
 def switch_to_bank(client: Any) -> None:
+    """Make the bank the source of the cash-ins, and let two minutes pass."""
     client.cash_ins = "BANK"
     client.save(update_fields=["cash_ins"])
     events.record_about_client(client, EventKind.CLIENT_CHANGED, people.BY)
+    set_clock(clock.now() + timedelta(minutes=2))
 
 
 @pytest.mark.spoils_the_books
-def test_cash_in_without_a_line_of_a_client_of_the_bank_is_found(client_demo, bobs):
+def test_cash_in_without_a_line_of_a_client_of_the_bank_is_found(
+    clock_of_sandbox, client_demo, bobs
+):
     bank.an_account(client_demo, cash_ins="API")
     people.cash_in(bobs, 1_00)
     switch_to_bank(client_demo)
@@ -163,7 +176,18 @@ def test_cash_in_without_a_line_of_a_client_of_the_bank_is_found(client_demo, bo
 
 
 @pytest.mark.spoils_the_books
-def test_cash_in_that_lost_its_line_is_found(client_demo, bobs):
+def test_later_change_of_a_client_hides_no_cash_in_without_a_line(
+    clock_of_sandbox, client_demo, bobs
+):
+    bank.an_account(client_demo, cash_ins="API")
+    switch_to_bank(client_demo)
+    people.cash_in(bobs, 3_00)
+    events.record_about_client(client_demo, EventKind.CLIENT_CHANGED, people.BY)
+    assert audited.violated() == {"bank_cash_ins"}
+
+
+@pytest.mark.spoils_the_books
+def test_cash_in_that_lost_its_line_is_found(clock_of_sandbox, client_demo, bobs):
     bank.an_account(client_demo)
     switch_to_bank(client_demo)
     bank.receive(incoming("2.00", "R1", target=bank.an_iban(bobs)))

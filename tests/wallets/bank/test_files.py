@@ -11,7 +11,7 @@ from lxml import etree
 
 from iocash import errors
 from iocash.db import clock
-from tests.support import bank_files, people
+from tests.support import bank, bank_files, people
 from tests.support.bank_files import approve, build, some_cash_outs, states
 from tests.support.cash_outs import end
 from wallets import posting
@@ -120,8 +120,7 @@ def test_file_is_not_built_for_a_past_day(account, members, cash_outs):
 
 
 def test_closed_account_builds_no_file(account, members, cash_outs):
-    account.closed_at = clock.now()
-    account.save(update_fields=["closed_at"])
+    bank.change(account, closed_at=clock.now())
     with pytest.raises(errors.InvalidFields):
         build(account, cash_outs, members[0])
 

@@ -14,6 +14,7 @@ from tests.support.camt import Line, Part, Statement
 from users.models.events import By
 from wallets.bank import decisions, importing, previews, safeguarding, safeguarding_reports
 from wallets.bank.messages.xml import Unreadable
+from wallets.bank.statements import import_statement
 from wallets.models import BankAccount, BankLine, BankStatement, BankStatementFile
 
 
@@ -151,6 +152,38 @@ def test_statements_of_a_file_can_be_in_any_order(account):
     importing.store_file(content, name="1", actor="system:tests")
     assert stored(account) == (4_00, "2026-11-24")
     assert only().difference == 0
+
+
+def receive_page(page: int, *, opening: str, closing: str, name: str = "PAGES") -> None:
+    """A page of the first statement, as a file of its own, with a credit of 10.00."""
+    statement = Statement(
+        lines=(line("10.00", f"R{page}", ago(1)),),
+        name=name,
+        day=ago(1),
+        opening=opening,
+        closing=closing,
+    )
+    number = f"<StmtPgntn><PgNb>{page}</PgNb><LastPgInd>true</LastPgInd></StmtPgntn>"
+    content = statement.xml().replace(b"<ElctrncSeqNb>", f"{number}<ElctrncSeqNb>".encode())
+    import_statement(content, name=f"{page}.xml", actor="system:tests")
+
+
+def test_pages_of_the_first_statement_can_come_in_any_order(account):
+    receive_page(3, opening="70.00", closing="80.00")
+    receive_page(2, opening="60.00", closing="70.00")
+    assert is_right()
+    receive_page(1, opening="50.00", closing="60.00")
+    assert stored(account) == (50_00, ago(1))
+    assert is_right()
+
+
+def test_page_of_another_statement_does_not_move_the_opening(account):
+    receive_page(2, opening="60.00", closing="70.00")
+    receive_page(1, opening="50.00", closing="60.00", name="OTHER")
+    assert stored(account) == (60_00, ago(1))
+    assert only().difference == 10_00
+    with pytest.raises(IntegrityError), transaction.atomic():
+        BankAccount.objects.filter(id=account.id).update(opening=50_00)
 
 
 def test_opening_without_a_balance_is_what_closing_and_entries_give(account):
@@ -297,7 +330,7 @@ def test_statement_of_a_few_days_ago_is_no_reason(account):
 
 
 @pytest.mark.parametrize(("closing", "is_late"), [("0.00", False), ("1.00", True)])
-def test_closed_account_is_late_only_with_money(account, closing, is_late):
+def test_closed_account_is_late_only_with_money(client_demo, closing, is_late):
+    bank.an_account(client_demo, closed_at=clock.now())
     bank.receive(name="1", day=ago(0), opening=closing, closing=closing)
-    BankAccount.objects.filter(id=account.id).update(closed_at=clock.now())
     assert only().balances[0].is_late(later(6)) is is_late

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 
 from iocash import errors
 from iocash.db import clock
@@ -15,6 +15,7 @@ from tests.support import bank, people
 from tests.support.approvals import a_request, approve, ask
 from tests.support.camt import Line, Part
 from tests.support.people import Api
+from tests.support.sandbox import made, set_clock
 from tests.support.staff import ADMINISTRATOR, a_member
 from users.admin.approved_clients import asked_source
 from users.models import Approval, Client, Event
@@ -109,11 +110,9 @@ def test_old_cash_in_without_a_line_stops_no_later_credit(client_demo, bobs):
     iban = bank.an_iban(bobs)
     people.cash_in(bobs, 10_00)
     bank.an_account(client_demo)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE users_client SET cash_ins_since = cash_ins_since - interval '11 days'"
-        )
-    credit("10.00", "R-10", iban)
+    with made():
+        set_clock(clock.now() + timedelta(days=11))
+        credit("10.00", "R-10", iban)
     assert bank.balance(bobs) == 20_00
 
 

@@ -20,7 +20,7 @@ from users.models import Approval, Client
 from users.models.approvals import ApprovalKind
 from users.models.events import By
 from users.staff.records import note_about
-from wallets.models import BankAccount
+from wallets.models import BankAccount, BankOutcome
 
 ADDED: Final = gettext_noop("Bank account added")
 CHANGED: Final = gettext_noop("Bank account changed")
@@ -97,7 +97,8 @@ class BankAccountAct(Approvable):
     def rehearse(self, asked: Approval, by: By) -> None:
         """
         Raises:
-            InvalidFields: the account is there already, or closed; or nothing would change.
+            InvalidFields: the account is there already, or closed; or nothing would change, or a
+                client would be removed for whom lines are booked.
         """
         payload, account = asked.payload, self.account(asked)
         if Client.objects.filter(id__in=payload["clients"]).count() != len(payload["clients"]):
@@ -111,6 +112,7 @@ class BankAccountAct(Approvable):
             return
         if not account.is_open:
             raise approval_refusal(gettext("The bank account is closed."))
+        require_clients_kept(account, payload["clients"])
         if payload == payload_of(account):
             raise approval_refusal(gettext("Nothing would change."))
 
@@ -131,6 +133,20 @@ class BankAccountAct(Approvable):
         if self.account(asked) is None:
             return reverse("admin:wallets_bankaccount_changelist")
         return reverse("admin:wallets_bankaccount_change", args=[asked.subject_id])
+
+
+def require_clients_kept(account: BankAccount, clients: Sequence[str]) -> None:
+    """Require that the clients of whom the account has booked lines stay: else these lines would be
+    in no equation of safeguarding.
+
+    Raises:
+        InvalidFields: one of them is not among `clients`.
+    """
+    removed = account.clients.exclude(id__in=clients)
+    if BankOutcome.objects.filter(line__account=account, client__in=removed).exists():
+        raise approval_refusal(
+            gettext("Lines of this account are booked for a client that you remove. It must stay.")
+        )
 
 
 def write_account(asked: Approval, by: By) -> tuple[BankAccount, str]:

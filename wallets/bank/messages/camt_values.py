@@ -13,7 +13,9 @@ from wallets.bank.messages.xml import Element, Unreadable
 MISSING: Final = frozenset(
     {"NOTPROVIDED", "NOT PROVIDED", "NOTAVAILABLE", "NONREF", "UNKNOWN", "NONE", "N/A", "NA"}
 )
-"""What banks write where a reference is required and there is none."""
+"""What banks write where a reference is required and there is none; or only zeros and signs."""
+
+SAYS_SOMETHING: Final = re.compile(r"[^\W0_]")
 
 AMOUNT: Final = re.compile(r"\+?([0-9]{1,18})(?:\.([0-9]{0,18}))?|\.[0-9]{1,18}")
 SPACE: Final = re.compile(r"\s+")
@@ -108,7 +110,7 @@ def read_reference(element: Element, *paths: str) -> str:
     """The first reference at these paths; what banks write instead of one is none."""
     for path in paths:
         text = read_text(element, path, longest=LONGEST_REFERENCE)
-        if text and text.upper().replace("_", " ") not in MISSING:
+        if SAYS_SOMETHING.search(text) and text.upper().replace("_", " ") not in MISSING:
             return text
     return ""
 

@@ -136,7 +136,10 @@ def test_same_statement_twice_is_refused():
     assert len(camt.read_statements(other.xml())) == 2
 
 
-@pytest.mark.parametrize("missing", ["NOTPROVIDED", "notprovided", "NOT_PROVIDED", "NONREF", "N/A"])
+@pytest.mark.parametrize(
+    "missing",
+    ["NOTPROVIDED", "notprovided", "NOT_PROVIDED", "NONREF", "N/A", "0", "0000000000", "-", "..."],
+)
 def test_placeholder_is_no_reference(missing):
     line = incoming("1.00", missing, end_to_end=missing, name="Alice")
     entry = read_entry(line)
