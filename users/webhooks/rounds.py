@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from math import ceil
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Final
@@ -21,7 +22,12 @@ from users.webhooks.secrets import valid_secrets
 from users.webhooks.sending import Sender
 
 THREADS: Final = 8
-"""Threads of an endpoint, and its connections."""
+"""Threads of an endpoint at most, and its connections."""
+FEWEST_THREADS: Final = 2
+"""Threads of an endpoint at least: one answer that hangs leaves another."""
+ENOUGH: Final = 1500
+"""Events in a second for which an endpoint gets threads: more of them than its receiver keeps
+waiting take the processor from each other, and from all else on the machine."""
 QUICK: Final = 1.0
 """Seconds; a receiver that takes longer for an answer is slow."""
 SLOW_FOR: Final = 300.0
@@ -43,6 +49,8 @@ class Connections:
         self.has_answered = False
         self.batch = FIRST_BATCH
         """New events of the next round: as many as the receiver takes in its time."""
+        self.threads = THREADS
+        """Threads of the next round: as many as wait for answers."""
         self.lock = Lock()
 
     @property
@@ -62,6 +70,9 @@ class Connections:
         A lane that is not sent in time gets a row, so a large round of a slow receiver costs much.
         """
         sent = len(done.attempts)
+        if sent:
+            mean = sum(each.milliseconds for each in done.attempts) / sent
+            self.threads = min(THREADS, max(FEWEST_THREADS, ceil(mean * ENOUGH / 1000)))
         if all(lane.is_finished or lane.failed for lane in done.lanes):
             self.batch = min(BATCH, max(self.batch, 2 * sent))
         else:
@@ -98,7 +109,7 @@ class Connections:
             return
         if self.pool is None:
             self.pool = ThreadPoolExecutor(THREADS, "webhooks")
-        tasks = [self.pool.submit(task) for _ in range(min(number, THREADS))]
+        tasks = [self.pool.submit(task) for _ in range(min(number, self.threads))]
         wait(tasks)
         for each in tasks:
             each.result()

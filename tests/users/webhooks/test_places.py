@@ -6,6 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from threading import Event as Signal
+from types import SimpleNamespace
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -158,6 +160,21 @@ def test_round_is_as_large_as_the_receiver_is_fast(alices, bobs, endpoint, worke
     pay(alices, bobs, rounds.THREADS)
     worker.run()
     assert rounds.THREADS < line.batch <= lanes.BATCH
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "threads"),
+    [([0, 1], rounds.FEWEST_THREADS), ([2, 2, 2], 3), ([1, 9], rounds.THREADS), ([], 5)],
+)
+def test_round_has_as_many_threads_as_wait_for_answers(milliseconds, threads):
+    line = rounds.Connections()
+    line.threads = 5
+    attempts = [SimpleNamespace(milliseconds=each) for each in milliseconds]
+    line.adapt(cast("lanes.Round", SimpleNamespace(attempts=attempts, lanes=[])))
+    ran: list[bool] = []
+    line.run(rounds.THREADS, lambda: ran.append(True))
+    assert len(ran) == threads
+    line.close()
 
 
 # --- Many receivers that hang --------------------------------------------------------------------
