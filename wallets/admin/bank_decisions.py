@@ -123,7 +123,6 @@ class BankDecisionAdmin(WithActions):
     list_filter = (AnswerFilter,)
     list_select_related = ("line__account",)
     ordering = ("-id",)
-    empty_value_display = "-"
     csv_columns = (
         ("id", "id"),
         ("line", "line_id"),

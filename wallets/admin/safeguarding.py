@@ -20,6 +20,7 @@ from users.change_lists.columns import NAMES
 from users.history import actor_in_words, names_of
 from users.menu import MenuSection
 from wallets.admin.forms import LedgerForm
+from wallets.admin.tabs import TYPES
 from wallets.bank import safeguarding_reports
 from wallets.bank.apart import WhyApart
 from wallets.bank.safeguarding_pdf import shown_amount, write_report_pdf
@@ -128,7 +129,7 @@ def figures_of(position: dict[str, Any]) -> Facts:
         if name in position
     ]
     for each in position["movementsWithoutLine"]:
-        label = gettext("Without a line: %(type)s") % {"type": Movement.Type(each["type"]).label}
+        label = gettext("Without a line: %(type)s") % {"type": TYPES[Movement.Type(each["type"])]}
         found.append((label, sum_in_words(each, currency)))
     for each in position["movementsSetApart"]:
         label = gettext("Movements set apart: %(reason)s") % {
