@@ -23,9 +23,9 @@ from wallets.admin.forms import LedgerForm
 from wallets.admin.tabs import TYPES
 from wallets.bank import safeguarding_reports
 from wallets.bank.apart import WhyApart
-from wallets.bank.safeguarding_pdf import shown_amount, write_report_pdf
 from wallets.models import Movement, SafeguardingReport, SafeguardingSignature
 from wallets.statements.pdf_file import PdfFailed, shown_time
+from wallets.statements.safeguarding_pdf import amount_in_report, write_report_pdf
 
 VIEW: Final = "wallets.view_safeguardingreport"
 SIGN: Final = "wallets.add_safeguardingsignature"
@@ -124,7 +124,7 @@ def figures_of(position: dict[str, Any]) -> Facts:
     """The figures of a position, with their labels."""
     currency = position["currency"]
     found: list[tuple[Any, object]] = [
-        (label, shown_amount(position[name], currency))
+        (label, amount_in_report(position[name], currency))
         for name, label in FIGURES
         if name in position
     ]
@@ -146,7 +146,7 @@ def figures_of(position: dict[str, Any]) -> Facts:
 def sum_in_words(movements: dict[str, Any], currency: str) -> str:
     """The sum of some movements, their number, and the day of the oldest."""
     return gettext("%(amount)s; number: %(count)s; the oldest of %(oldest)s") % {
-        "amount": shown_amount(movements["amount"], currency),
+        "amount": amount_in_report(movements["amount"], currency),
         "count": movements["count"],
         "oldest": movements["oldest"][:10],
     }
@@ -209,7 +209,7 @@ class SafeguardingReportAdmin(WithActions):
         for position in json.loads(obj.content)["positions"]:
             for name, label in FIGURES:
                 if name in DECIDING:
-                    found.append((label, shown_amount(position[name], position["currency"])))
+                    found.append((label, amount_in_report(position[name], position["currency"])))
         return found
 
     def get_queryset(self, request: HttpRequest) -> Any:

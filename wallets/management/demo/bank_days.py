@@ -109,7 +109,7 @@ def upload_day(day: date, days: int, by: By) -> BankUpload:
         iban=IBAN,
         day=day,
         number=day.timetuple().tm_yday,
-        opening=balance_before(account, day),
+        opening=closing_before(account, day),
         entries=[
             *entries_of_movements(account, day),
             *returns_of(account, days),
@@ -121,12 +121,12 @@ def upload_day(day: date, days: int, by: By) -> BankUpload:
     )
 
 
-def balance_before(account: BankAccount, day: date) -> int:
+def closing_before(account: BankAccount, day: date) -> int:
     """The closing balance of the statement before; at first, the money of the wallets and more."""
     last = BankStatement.objects.filter(account=account).order_by("-day", "-id").first()
     if last is not None:
         return last.closing or 0
-    settled = outside(account).filter(settled_at__lt=midnight(day))
+    settled = outside(account).filter(settled_at__lt=start_of_day(day))
     return OWN_FUNDS + (settled.aggregate(sum=Sum("amount"))["sum"] or 0)
 
 
@@ -134,7 +134,7 @@ def entries_of_movements(account: BankAccount, day: date) -> list[DemoEntry]:
     """The credits and debits of what the wallets got and paid on a day."""
     explained = BankOutcome.objects.filter(movement=OuterRef("pk"))
     settled = outside(account).filter(
-        ~Exists(explained), settled_at__gte=midnight(day), settled_at__lt=midnight(day, 1)
+        ~Exists(explained), settled_at__gte=start_of_day(day), settled_at__lt=start_of_day(day, 1)
     )
     found = settled.select_related("wallet__user").order_by("settled_at", "id")
     return [entry_of_movement(each) for each in found]
@@ -186,7 +186,7 @@ def outside(account: BankAccount) -> Any:
     )
 
 
-def midnight(day: date, days: int = 0) -> datetime:
+def start_of_day(day: date, days: int = 0) -> datetime:
     return datetime.combine(day + timedelta(days=days), time(), UTC)
 
 
@@ -197,22 +197,24 @@ def decide_about_lines(asker: By, second: By) -> None:
     """Decide about the lines of STORY that are in suspense; some requests wait for the second."""
     for line in BankLine.objects.unexplained().select_related("account").order_by("id"):
         if line.remittance == "Account fee":
-            decide(line, Kind.IGNORE, asker, second, "A fee of the bank")
+            decide_about_line(line, Kind.IGNORE, asker, second, "A fee of the bank")
         elif line.remittance == "Invoice 88":
-            decide(line, Kind.RETURN, asker, second, "The payer asks for it: a wrong account")
+            decide_about_line(
+                line, Kind.RETURN, asker, second, "The payer asks for it: a wrong account"
+            )
         elif line.remittance == "Orders 1007 and 1008":
             reason = "Two orders were paid at once"
-            ask(line, Kind.SPLIT, asker, reason, amounts=(400_00, 240_00))
+            ask_about_line(line, Kind.SPLIT, asker, reason, amounts=(400_00, 240_00))
         elif line.remittance == "Fee for a returned payment":
-            ask(line, Kind.IGNORE, second, "A fee of the bank")
+            ask_about_line(line, Kind.IGNORE, second, "A fee of the bank")
 
 
-def ask(line: BankLine, kind: str, by: By, reason: str, **values: Any) -> BankDecision:
+def ask_about_line(line: BankLine, kind: str, by: By, reason: str, **values: Any) -> BankDecision:
     return decisions.ask_for_decision(line, kind, by=by, reason=reason, **values)
 
 
-def decide(line: BankLine, kind: str, asker: By, second: By, reason: str) -> None:
-    asked = ask(line, kind, asker, reason)
+def decide_about_line(line: BankLine, kind: str, asker: By, second: By, reason: str) -> None:
+    asked = ask_about_line(line, kind, asker, reason)
     decisions.answer_decision(asked, by=second, is_approved=True)
 
 

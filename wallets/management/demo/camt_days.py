@@ -40,14 +40,14 @@ class DemoEntry:
 
     def written(self, day: date, number: int) -> str:
         party = "Cdtr" if self.amount < 0 else "Dbtr"
-        parties = within(party, within("Pty", element("Nm", self.name)))
-        parties += within(f"{party}Acct", within("Id", element("IBAN", self.iban)))
+        parties = wrapped_in(party, wrapped_in("Pty", element("Nm", self.name)))
+        parties += wrapped_in(f"{party}Acct", wrapped_in("Id", element("IBAN", self.iban)))
         details = (
-            within("Refs", element("EndToEndId", self.end_to_end))
+            wrapped_in("Refs", element("EndToEndId", self.end_to_end))
             + written_amount(self.amount)
-            + within("RltdPties", parties)
-            + within("RmtInf", element("Ustrd", self.text))
-            + within("RtrInf", within("Rsn", element("Cd", self.returned)))
+            + wrapped_in("RltdPties", parties)
+            + wrapped_in("RmtInf", element("Ustrd", self.text))
+            + wrapped_in("RtrInf", wrapped_in("Rsn", element("Cd", self.returned)))
         )
         return (
             f"<Ntry>{written_amount(self.amount)}<Sts><Cd>BOOK</Cd></Sts>"
@@ -92,6 +92,6 @@ def element(name: str, text: str) -> str:
     return f"<{name}>{escape(text)}</{name}>" if text else ""
 
 
-def within(name: str, content: str) -> str:
+def wrapped_in(name: str, content: str) -> str:
     """An element around others; nothing around nothing."""
     return f"<{name}>{content}</{name}>" if content else ""

@@ -51,13 +51,7 @@ def report_data(
         "title": gettext("Safeguarding report"),
         "issuer": "ioCash",
         "footer": gettext("Safeguarding on %(day)s") % {"day": report.day.isoformat()},
-        "words": {
-            "accounts": gettext("Bank accounts"),
-            "elsewhere": gettext("Wallets without a safeguarding account"),
-            "signatures": gettext("Signatures"),
-            "unsigned": gettext("Nobody has signed this report yet."),
-            "verify": gettext("How to verify this report"),
-        },
+        "words": words_of_report(),
         "facts": [
             (gettext("Day"), shown_day(report.day)),
             (gettext("Result"), gettext("Right") if report.is_right else gettext("Wrong")),
@@ -72,7 +66,7 @@ def report_data(
             for each in content["positions"]
         ],
         "elsewhere": [
-            (each["currency"], shown_amount(each["balance"], each["currency"]))
+            (each["currency"], amount_in_report(each["balance"], each["currency"]))
             for each in content["walletsWithoutAccount"]
         ],
         "signatures": signers,
@@ -81,6 +75,16 @@ def report_data(
             "below: compare it with the hash of the file that the back office lets you download."
         ),
         "digests": [("SHA-256", report.digest)],
+    }
+
+
+def words_of_report() -> dict[str, str]:
+    return {
+        "accounts": gettext("Bank accounts"),
+        "elsewhere": gettext("Wallets without a safeguarding account"),
+        "signatures": gettext("Signatures"),
+        "unsigned": gettext("Nobody has signed this report yet."),
+        "verify": gettext("How to verify this report"),
     }
 
 
@@ -98,10 +102,10 @@ def account_pairs(account: dict[str, Any], currency: str) -> Iterator[tuple[str,
     )
     for name, label in labels:
         if account[name] is not None:
-            yield label, shown_amount(account[name], currency)
+            yield label, amount_in_report(account[name], currency)
 
 
-def shown_amount(text: str, currency: str) -> str:
+def amount_in_report(text: str, currency: str) -> str:
     """A decimal amount of a report as people read it."""
     return f"{formatted_amount(money.to_minor(Decimal(text), currency), currency)} {currency}"
 

@@ -15,8 +15,8 @@ from tests.support.camt import IBAN, incoming
 from tests.support.statement_files import text_of
 from wallets.admin.safeguarding import figures_as_texts
 from wallets.bank import safeguarding_reports
-from wallets.bank.safeguarding_pdf import write_report_pdf
 from wallets.models import SafeguardingReport
+from wallets.statements.safeguarding_pdf import write_report_pdf
 
 pytestmark = pytest.mark.django_db
 
