@@ -181,7 +181,7 @@ def make_history(staff: list[By]) -> None:
         dormant.join_and_leave(client.id, by)
         advance_clock(timedelta(days=DAYS_BEHIND - DAYS))
         made = history.begun(client.id, by, staff, SEED)
-        bank_days.add_account([client.id, Client.objects.create(name=CLIENT).id])
+        bank_days.add_account([client, Client.objects.create(name=CLIENT)])
         Planner.of(made).plan()
         made.run()
         tasks.add_tasks(client.id, staff)

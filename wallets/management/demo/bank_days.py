@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Sum
 
 from iocash.db import clock
+from users.models import Client
 from users.models.events import By
 from wallets.bank import booking, decisions, safeguarding_reports, uploads
 from wallets.management.demo.acts import Orders
@@ -57,7 +57,7 @@ RETURNED_ON: Final = 3
 Kind = BankDecision.Kind
 
 
-def add_account(client_ids: list[UUID]) -> BankAccount:
+def add_account(clients: list[Client]) -> BankAccount:
     """Add the account that holds the money of these clients."""
     account = BankAccount.objects.create(
         iban=IBAN,
@@ -66,7 +66,7 @@ def add_account(client_ids: list[UUID]) -> BankAccount:
         purpose=BankAccount.Purpose.SAFEGUARDING,
         actor="system:seed_demo",
     )
-    account.clients.set(client_ids)
+    account.clients.set(clients)
     return account
 
 
