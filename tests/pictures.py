@@ -70,6 +70,13 @@ def show_the_document(page: Page) -> None:
     page.locator(".file.current img").first.evaluate("each => each.decode()")
 
 
+def ask_to_release(page: Page) -> None:
+    page.locator(".object-tools a[href*=release]").first.click()
+    page.locator(".submit-row [type=submit]").first.click()
+
+
+BANK: Final = "/admin/wallets"
+
 PICTURES: Final = (
     Picture("today", "/admin/", 860),
     Picture("today-phone", "/admin/", 780, width=390, scale=1),
@@ -81,6 +88,15 @@ PICTURES: Final = (
     Picture("payments-out", "/admin/payments-out/", 700, prepare=tick_three),
     Picture("payments-out-confirm", "/admin/payments-out/", 560, prepare=confirm_sending),
     Picture("payments-out-phone", "/admin/payments-out/", 780, width=390, scale=1),
+    Picture("bank-file", f"{BANK}/bankfile/ > #result_list th a", 720),
+    Picture(
+        "bank-release",
+        f"{BANK}/bankupload/ > #result_list tr:has-text('statement-') th a",
+        660,
+        prepare=ask_to_release,
+    ),
+    Picture("bank-lines", f"{BANK}/bankline/?state=open", 420),
+    Picture("safeguarding", f"{BANK}/safeguardingreport/ > #result_list th a", 720),
     Picture(
         "review",
         "/admin/users/review/ > #result_list tbody a",

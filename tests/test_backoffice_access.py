@@ -176,6 +176,7 @@ ACTIONS: Final = {
     "wallets.bankline/split": OPERATORS,
     "wallets.safeguardingreport/csv": LINE_READERS,
     "wallets.safeguardingreport/json": LINE_READERS,
+    "wallets.safeguardingreport/pdf": LINE_READERS,
     "wallets.safeguardingreport/sign": SUPERVISORS,
     "wallets.closing/again": SUPERVISORS,
     "wallets.closing/finish": SUPERVISORS,

@@ -48,7 +48,11 @@ GUIDE_CHAPTERS = (
     GuideChapter(
         "Money",
         (
-            Guide("cash-outs", "Cash-outs", "From the request to the bank account."),
+            Guide(
+                "cash-outs",
+                "Cash-outs, from the request to the bank",
+                "Files, answers and returns of the bank, and the cash-ins that it brings.",
+            ),
             Guide("external-accounts", "External accounts", "Bank accounts for cash-outs."),
             Guide(
                 "reversals", "Reversals", "Give back a transfer or a cash-in, in full or in part."

@@ -119,7 +119,7 @@ class AnswerFilter(admin.SimpleListFilter):
 
 @admin.register(BankDecision)
 class BankDecisionAdmin(WithActions):
-    list_display = ("asked_at", "kind_shown", "line", "reason", "asker", "answer_shown", "short")
+    list_display = ("asked_at", "kind_shown", "answer_shown", "asker", "reason", "line", "short")
     list_filter = (AnswerFilter,)
     list_select_related = ("line__account",)
     ordering = ("-id",)
@@ -140,6 +140,7 @@ class BankDecisionAdmin(WithActions):
         "kind_shown",
         "wallet",
         "movement",
+        "parts",
         "pair",
         "reason",
         "asker",
@@ -174,6 +175,11 @@ class BankDecisionAdmin(WithActions):
     @admin.display(description=_("decision"))
     def kind_shown(self, decision: BankDecision) -> str:
         return str(decision.get_kind_display())
+
+    @admin.display(description=_("amounts"))
+    def parts(self, decision: BankDecision) -> str:
+        currency = decision.line.currency
+        return ", ".join(with_currency(each, currency) for each in decision.amounts) or "-"
 
     @admin.display(description=_("asked by"))
     def asker(self, decision: BankDecision) -> str:

@@ -216,11 +216,11 @@ class SuspenseFilter(admin.SimpleListFilter):
 class BankLineAdmin(WithActions):
     list_display = (
         "booking_date",
-        "account",
         "shown_amount",
         "name",
         "remittance",
         "line_state",
+        "account",
         "short",
     )
     list_filter = (SuspenseFilter, "sign")

@@ -60,12 +60,12 @@ class BankStatementAdmin(ReadOnly):
     list_display = (
         "day",
         "kind_shown",
-        "account",
         "number",
         "entries",
         "opening_shown",
         "closing_shown",
         "remarks",
+        "account",
         "created_at",
     )
     list_filter = ("kind",)

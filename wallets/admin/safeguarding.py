@@ -12,6 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from iocash import errors
 from users import menu
 from users.actions import Action, Facts, WithActions, by
 from users.approvals.second import actors_dependent_on
@@ -19,9 +20,12 @@ from users.change_lists.columns import NAMES
 from users.history import actor_in_words, names_of
 from users.menu import MenuSection
 from wallets.admin.forms import LedgerForm
+from wallets.admin.tabs import TYPES
 from wallets.bank import safeguarding_reports
 from wallets.bank.apart import WhyApart
-from wallets.models import SafeguardingReport, SafeguardingSignature
+from wallets.models import Movement, SafeguardingReport, SafeguardingSignature
+from wallets.statements.pdf_file import PdfFailed, shown_time
+from wallets.statements.safeguarding_pdf import amount_in_report, write_report_pdf
 
 VIEW: Final = "wallets.view_safeguardingreport"
 SIGN: Final = "wallets.add_safeguardingsignature"
@@ -39,6 +43,9 @@ FIGURES: Final = (
     ("difference", _("Difference")),
     ("missingForWhatIsSetApart", _("Missing for what is set apart")),
 )
+
+DECIDING: Final = {"wallets", "suspense", "mustBeInBank", "inBank", "difference"}
+"""The figures that the page of the signature repeats."""
 
 
 def reports_to_sign(member: Any) -> Any:
@@ -87,35 +94,73 @@ def report_download(kind: str, media: str) -> Any:
 
     def run(request: HttpRequest, report: SafeguardingReport, values: Any) -> HttpResponse:
         content = report.content if kind == "json" else safeguarding_reports.as_csv(report)
-        name = f"safeguarding-{report.day.isoformat()}.{kind}"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return HttpResponse(content, content_type=media, headers=headers)
+        return file_response(report, kind, content, media)
 
     return run
+
+
+def download_pdf(request: HttpRequest, report: SafeguardingReport, values: Any) -> HttpResponse:
+    """Answer a report as PDF, in the language of the member.
+
+    Raises:
+        Overloaded: no PDF could be made now.
+    """
+    try:
+        content = write_report_pdf(report, signers_of(report), figures_as_texts)
+    except PdfFailed:
+        raise errors.Overloaded from None
+    return file_response(report, "pdf", content, "application/pdf")
+
+
+def file_response(
+    report: SafeguardingReport, kind: str, content: str | bytes, media: str
+) -> HttpResponse:
+    name = f"safeguarding-{report.day.isoformat()}.{kind}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(content, content_type=media, headers=headers)
 
 
 def figures_of(position: dict[str, Any]) -> Facts:
     """The figures of a position, with their labels."""
     currency = position["currency"]
     found: list[tuple[Any, object]] = [
-        (label, f"{position[name]} {currency}") for name, label in FIGURES if name in position
+        (label, amount_in_report(position[name], currency))
+        for name, label in FIGURES
+        if name in position
     ]
     for each in position["movementsWithoutLine"]:
-        label = gettext("Without a line: %(type)s") % {"type": each["type"]}
-        text = gettext("%(amount)s %(currency)s, %(count)s movements, the oldest of %(oldest)s")
-        oldest = each["oldest"][:10]
-        found.append((label, text % (each | {"currency": currency, "oldest": oldest})))
+        label = gettext("Without a line: %(type)s") % {"type": TYPES[Movement.Type(each["type"])]}
+        found.append((label, sum_in_words(each, currency)))
     for each in position["movementsSetApart"]:
         label = gettext("Movements set apart: %(reason)s") % {
             "reason": WhyApart(each["reason"]).label
         }
-        text = gettext("%(amount)s %(currency)s, %(count)s movements, the oldest of %(oldest)s")
-        found.append((label, text % (each | {"currency": currency, "oldest": each["oldest"][:10]})))
+        found.append((label, sum_in_words(each, currency)))
     for each in position["accounts"]:
         if day := each.get("withoutStatementSince"):
             text = gettext("No statement since %(day)s. Nothing contradicts what it says.")
             found.append((each["iban"], text % {"day": day}))
     return found
+
+
+def sum_in_words(movements: dict[str, Any], currency: str) -> str:
+    """The sum of some movements, their number, and the day of the oldest."""
+    return gettext("%(amount)s; number: %(count)s; the oldest of %(oldest)s") % {
+        "amount": amount_in_report(movements["amount"], currency),
+        "count": movements["count"],
+        "oldest": movements["oldest"][:10],
+    }
+
+
+def figures_as_texts(position: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(str(label), str(text)) for label, text in figures_of(position)]
+
+
+def signers_of(report: SafeguardingReport) -> list[tuple[str, str]]:
+    """Who signed a report, in their order, and when."""
+    found = sorted(report.signatures.all(), key=lambda row: row.place)
+    names = names_of({each.actor for each in found})
+    return [(actor_in_words(each.actor, names), shown_time(each.created_at)) for each in found]
 
 
 @admin.register(SafeguardingReport)
@@ -149,7 +194,23 @@ class SafeguardingReportAdmin(WithActions):
             form=SignForm,
             do=report_download("csv", "text/csv; charset=utf-8"),
         ),
+        Action(
+            name="pdf",
+            label=_("Download as PDF"),
+            permission=VIEW,
+            form=SignForm,
+            do=download_pdf,
+        ),
     )
+
+    def facts(self, obj: SafeguardingReport) -> Facts:
+        """What somebody confirms by signing: the result, and the figures that decide it."""
+        found: list[tuple[Any, object]] = [(_("Day"), obj.day), (_("Result"), self.result(obj))]
+        for position in json.loads(obj.content)["positions"]:
+            for name, label in FIGURES:
+                if name in DECIDING:
+                    found.append((label, amount_in_report(position[name], position["currency"])))
+        return found
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("signatures")
@@ -160,15 +221,14 @@ class SafeguardingReportAdmin(WithActions):
 
     @admin.display(description=_("signed by"))
     def signed_by(self, report: SafeguardingReport) -> str:
-        actors = [each.actor for each in sorted(report.signatures.all(), key=lambda row: row.place)]
-        names = names_of(set(actors))
-        return ", ".join(actor_in_words(each, names) for each in actors) or "-"
+        return ", ".join(name for name, _at in signers_of(report)) or "-"
 
     @admin.display(description=_("figures"))
     def figures(self, report: SafeguardingReport) -> Any:
         positions = json.loads(report.content)["positions"]
         rows = [fact for position in positions for fact in figures_of(position)]
-        return format_html_join("", "<p>{}: {}</p>", rows)
+        row = '<tr><th scope="row">{}</th><td class="number">{}</td></tr>'
+        return format_html("<table>{}</table>", format_html_join("", row, rows))
 
     @admin.display(description="SHA-256")
     def digest(self, report: SafeguardingReport) -> Any:

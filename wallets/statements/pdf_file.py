@@ -23,6 +23,8 @@ from wallets.statements.content import (
     settled_at,
 )
 
+LOOK: Final = Path(__file__).with_name("page.typ")
+"""The beginning of every template: the page, the fonts, and the tables of facts."""
 TEMPLATE: Final = Path(__file__).with_name("statement.typ")
 BREAK: Final = "\u200b"
 """A place where a line may be broken: it is not visible."""
@@ -45,8 +47,18 @@ def write_pdf(content: StatementContent, job: Job) -> bytes:
     """
     with override(content.file.language):
         data = pdf_data(content)
-    timestamp = int(content.file.created_at.timestamp())
-    made = processes.typeset(TEMPLATE.read_text(), data, timestamp, job)
+    return typeset_with_look(TEMPLATE, data, content.file.created_at, job)
+
+
+def typeset_with_look(template: Path, data: dict[str, Any], at: datetime, job: Job) -> bytes:
+    """A PDF of a template that begins as all do; `at` is the time of the document.
+
+    Raises:
+        PdfFailed: the process failed, or exceeded its limits.
+        Overloaded: too many documents are being processed.
+    """
+    source = LOOK.read_text() + template.read_text()
+    made = processes.typeset(source, data, int(at.timestamp()), job)
     if not made:
         raise PdfFailed
     return made

@@ -12,6 +12,7 @@ from tests.support import bank
 from tests.support.backoffice import Office, list_of, opens, page_of
 from tests.support.camt import Line, Statement, incoming
 from tests.support.staff import OPERATOR, SUPERVISOR, a_member
+from tests.support.statement_files import text_of
 from users.models import Client
 from wallets.bank import safeguarding_reports
 from wallets.models import (
@@ -189,6 +190,25 @@ def test_report_is_signed_by_two_and_downloaded(approver, line):
     answer = approver.browser.post(csv, {"key": key_of_form(approver, csv)})
     assert answer.headers["Content-Disposition"].endswith('.csv"')
     assert b"suspense,10.00" in answer.content
+    pdf = act(report, "pdf")
+    answer = approver.browser.post(pdf, {"key": key_of_form(approver, pdf)})
+    assert answer.headers["Content-Disposition"].endswith('.pdf"')
+    text = text_of(answer.content)
+    assert text.index("approver") < text.index("other")
+
+
+def test_page_of_the_signature_shows_what_is_confirmed(approver, line):
+    report = safeguarding_reports.make_report()
+    page = approver.get(act(report, "sign"))
+    assert "10.00 EUR" in page
+    assert "Must be in the bank" in page
+
+
+def test_decision_to_split_shows_the_parts_before_it_is_answered(operator, approver, line):
+    address = act(line, "split")
+    values = {"amounts": "4.00\n6.00", "reason": "Two", "key": key_of_form(operator, address)}
+    sent(operator, address, **values)
+    assert "4.00 EUR, 6.00 EUR" in approver.get(page_of(BankDecision.objects.get()))
 
 
 def test_today_shows_safeguarding_in_green_or_red(approver, line):

@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings as configured
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.db.models import Count, Max, Min
+from django.db.models import Count, F, Max, Min
 
 from tests.support import sandbox, staff
 from users.models import (
@@ -28,9 +28,22 @@ from users.models import (
 from wallets import audit
 from wallets.admin.closing import steps_of_closing
 from wallets.admin.dormant import dormant_wallets
+from wallets.bank.safeguarding import safeguarding_positions
 from wallets.management.commands import seed_demo
 from wallets.management.demo.members import members
-from wallets.models import BankFile, Closing, Hold, Movement, ScheduledRun, Wallet
+from wallets.models import (
+    BankDecision,
+    BankFile,
+    BankLine,
+    BankOutcome,
+    BankUpload,
+    Closing,
+    Hold,
+    Movement,
+    SafeguardingReport,
+    ScheduledRun,
+    Wallet,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 
@@ -81,10 +94,9 @@ def test_institution_has_ninety_days_of_everything(behind: datetime) -> None:
     assert users.count() >= 200
     assert movements.count() >= 5_000
     assert is_spread(movements, behind)
-    assert [each.state for each in BankFile.objects.order_by("id")] == [
-        "PARTIALLY_ACCEPTED",
-        "BUILT",
-    ]
+    assert_bank_has_files_in_several_states()
+    assert_lines_of_the_bank_are_explained_or_wait()
+    assert_safeguarding_is_right_and_waits_for_signatures(behind)
     assert movements.to_send().exists()
     statuses = Counter(users.values_list("status", flat=True))
     assert min(statuses[each] for each in ("ACTIVATED", "BLOCKED", "UNSUBSCRIBED", "CREATED")) >= 2
@@ -118,6 +130,47 @@ def is_spread(movements: Any, now: datetime) -> bool:
         and now - timedelta(hours=2) < ends["last"] <= datetime.now(UTC)
         and len(days) >= 89
     )
+
+
+def assert_bank_has_files_in_several_states() -> None:
+    states = [each.state for each in BankFile.objects.order_by("id")]
+    assert states == ["REJECTED", "PARTIALLY_ACCEPTED", "SENT", "BUILT"]
+    waiting = BankUpload.objects.filter(answered_at=None)
+    assert {*waiting.values_list("kind", flat=True)} == {*BankUpload.Kind}
+    released = BankUpload.objects.filter(is_released=True)
+    assert released.count() >= 5
+    assert not released.filter(answered_by=F("uploaded_by")).exists()
+
+
+def assert_lines_of_the_bank_are_explained_or_wait() -> None:
+    outcomes = Counter(BankOutcome.objects.values_list("status", flat=True))
+    assert outcomes["MATCHED"] > 20
+    assert outcomes["RETURNED"] == outcomes["IGNORED"] == 1
+    assert Movement.objects.filter(type="REVERSAL", reversal_of__type="CASH_OUT").exists()
+    open_lines = BankLine.objects.unexplained()
+    texts = {*open_lines.values_list("remittance", flat=True)}
+    assert texts == {
+        "Transfer 4711",
+        "Transfer 4715",
+        "Orders 1007 and 1008",
+        "Back to the payer",
+        "Fee for a returned payment",
+    }
+    decisions = BankDecision.objects.open()
+    assert {*decisions.values_list("kind", flat=True)} == {"SPLIT", "IGNORE"}
+    assert decisions.values("asked_by").distinct().count() == 2
+
+
+def assert_safeguarding_is_right_and_waits_for_signatures(now: datetime) -> None:
+    reports = SafeguardingReport.objects.order_by("day")
+    assert all(each.is_right for each in reports)
+    signatures = {each.day: each.signatures.count() for each in reports}
+    yesterday = now.date() - timedelta(days=1)
+    assert signatures[yesterday] == 0
+    assert [count for day, count in signatures.items() if day < yesterday] == [2, 2, 2]
+    (position,) = safeguarding_positions()
+    assert position.is_right(datetime.now(UTC))
+    assert position.difference == 0
 
 
 def assert_webhooks_were_sent_and_refused(client: Client) -> None:

@@ -33,7 +33,15 @@ from users.models.clients import SCOPES
 from users.models.events import By
 from users.models.sandbox import advance_clock, make_sandbox
 from wallets import posting
-from wallets.management.demo import approvals, bank_files, dormant, history, tasks, webhooks
+from wallets.management.demo import (
+    approvals,
+    bank_days,
+    bank_files,
+    dormant,
+    history,
+    tasks,
+    webhooks,
+)
 from wallets.management.demo.plan import Planner
 from wallets.models import Wallet
 from wallets.orders.cash_outs import CashOut
@@ -173,10 +181,12 @@ def make_history(staff: list[By]) -> None:
         dormant.join_and_leave(client.id, by)
         advance_clock(timedelta(days=DAYS_BEHIND - DAYS))
         made = history.begun(client.id, by, staff, SEED)
+        bank_days.add_account([client, Client.objects.create(name=CLIENT)])
         Planner.of(made).plan()
         made.run()
         tasks.add_tasks(client.id, staff)
         bank_files.make_bank_files(client.id, staff)
+        bank_days.upload_last_day(staff[0])
     webhooks.add_endpoint(client.id, by)  # it closes the connection while it waits for the receiver
 
 

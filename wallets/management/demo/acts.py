@@ -164,9 +164,13 @@ def close(member: Member) -> Act:
 
 
 def top_up(member: Member, amount: int, concept: str) -> Act:
+    """Bring money from the outside. The bank repeats the reference in its statement."""
+
     def act(history: History) -> Orders:
         if member.wallet_id:
-            yield CashIn(**history.about(member, amount=cents(amount), concept=concept)), None
+            values = {"amount": cents(amount), "concept": concept}
+            values["reference"] = f"IN-{history.now:%y%m%d}-{next(history.numbers)}"
+            yield CashIn(**history.about(member, **values)), None
 
     return act
 

@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 from typing import Final
 
 from users.kyc import Kind
-from wallets.management.demo import acts, cases, closings, schedules
+from wallets.management.demo import acts, bank_days, cases, closings, schedules
 from wallets.management.demo.history import Act, History
 from wallets.management.demo.members import TRADES, Member, Part, members
 
@@ -51,6 +51,7 @@ class Planner:
         self.plan_special(self.people[::SPECIAL_EVERY])
         self.plan_cases()
         self.plan_schedules()
+        self.plan_bank()
         self.plan_last_days()
 
     @property
@@ -289,6 +290,19 @@ class Planner:
         for day in range(days):
             self.history.plan(self.before_end(days=day, hours=1), schedules.make_runs)
 
+    def plan_bank(self) -> None:
+        """Plan a statement for each of the last days but one, and a report on each next morning.
+
+        The report of yesterday waits for its signatures.
+        """
+        last = self.days
+        for days in range(bank_days.FIRST_DAY, 1, -1):
+            act = bank_days.import_day(days)
+            self.history.plan(self.at(last - days + 1, 8.2), act)
+        for days in range(bank_days.FIRST_DAY - 2, -1, -1):
+            act = bank_days.make_report_of_day(is_signed=days > 1)
+            self.history.plan(self.at(last - days, 6), act)
+
     @property
     def heir(self) -> Member:
         """The first person without limits: it can receive whatever others leave."""
@@ -302,9 +316,9 @@ class Planner:
 
     def plan_last_days(self) -> None:
         """Plan what is open at the end: cash-outs that wait, and holds that end soon."""
-        for number, shop in enumerate(self.shops[:8]):
-            act = acts.cash_out(shop, share=0.4 + number / 20)
-            self.history.plan(self.before_end(minutes=20 + 33 * number), act)
+        for number, shop in enumerate(self.shops[:14]):
+            act = acts.cash_out(shop, share=0.4 + number / 40)
+            self.history.plan(self.before_end(minutes=20 + 19 * number), act)
         payers = [each for each in self.people if each.wage and each.joins < 60][:8]
         for number, member in enumerate(payers):
             days = 1.2 + number / 2
