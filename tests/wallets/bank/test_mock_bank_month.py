@@ -94,7 +94,7 @@ class Month:
             wallet = self.wallets[number % PEOPLE]
             text = f"Invoice {number} {wallet.iban}" if number % 10 else f"to {wallet.id}"
             note = "no name" if number < NAMELESS else text
-            credits_of_bank.arrives(self.bank, 3_00 + number, note)
+            credits_of_bank.arrives(self.bank, 1_80 + number, note)
 
     def send_cash_outs(self, number: int) -> None:
         ibans = [*PAID]
@@ -280,8 +280,10 @@ def test_month_of_a_bank_is_explained_to_the_cent(month, capsys):
 def test_days_of_a_bank_show_a_booking_in_two_transactions(month, capsys):
     """The control: with a booking like that, kills are noticed. Takes 40 s."""
     month.is_apart = True
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError) as noticed:
         pass_days(month, capsys, 4)
+    with capsys.disabled():
+        sys.stdout.write(f"{noticed.value} ")
 
 
 def check_day(month: Month, number: int, taken: int) -> None:
@@ -314,15 +316,15 @@ def check_payments(month: Month) -> None:
         said = decided.get(name)
         end = end_of(said)
         if movement.status == "PENDING":
-            assert end == "SUCCESS", said
-            counts["hidden"] += 1
+            counts["hidden" if end == "SUCCESS" else "unanswered"] += 1
             continue
         assert movement.status == end, said
         is_back = bool(said and said["returned_at"])
         assert (returned.get(name) == -movement.amount) is is_back, said
         counts["returned" if is_back else end] += 1
     assert counts["hidden"] == sum(amount < 0 for amount in hidden.values())
-    assert counts["ERROR"] >= 6 * (DAYS - 2) + CASH_OUTS, counts
+    assert counts["unanswered"] == 6, counts  # of the silent day: people ask the bank
+    assert counts["ERROR"] >= 6 * (DAYS - 3) + CASH_OUTS, counts
     assert counts["returned"] == CASH_OUTS - 6, counts
 
 
