@@ -7,12 +7,6 @@ from typing import Final
 
 from wallets.audit.equations import AT_ONCE, BY_OPERATION, BY_SUBJECT, Equation
 
-SINCE_BANK: Final = """
-    SELECT max(event.created_at) FROM users_event AS event
-    WHERE event.subject_id = client.id AND event.kind = 'client.changed'
-"""
-"""Since when the bank is the source of the cash-ins of `client`, at the latest."""
-
 EQUATIONS: Final = (
     Equation(
         "bank_movements",
@@ -269,14 +263,14 @@ EQUATIONS: Final = (
         "bank_cash_ins",
         "a cash-in of a client whose cash-ins come from the bank has a bank line",
         BY_OPERATION,
-        f"""
+        """
         SELECT movement.id AS movement, movement.client_id AS client
         FROM wallets_movement AS movement
         JOIN users_client AS client ON client.id = movement.client_id
         LEFT JOIN wallets_bankoutcome AS outcome ON outcome.movement_id = movement.id
         WHERE movement.operation_id BETWEEN %(first)s AND %(last)s
           AND movement.type = 'CASH_IN' AND movement.status = 'SUCCESS' AND outcome.id IS NULL
-          AND client.cash_ins = 'BANK' AND movement.settled_at > ({SINCE_BANK})
+          AND client.cash_ins = 'BANK' AND movement.settled_at >= client.cash_ins_since
         """,
     ),
 )

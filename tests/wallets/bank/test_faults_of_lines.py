@@ -163,6 +163,15 @@ def test_cash_in_without_a_line_of_a_client_of_the_bank_is_found(client_demo, bo
 
 
 @pytest.mark.spoils_the_books
+def test_later_change_of_a_client_hides_no_cash_in_without_a_line(client_demo, bobs):
+    """What counts is when the source has changed, not when something of the client has."""
+    bank.an_account(client_demo)
+    people.cash_in(bobs, 3_00)
+    events.record_about_client(client_demo, EventKind.CLIENT_CHANGED, people.BY)
+    assert audited.violated() == {"bank_cash_ins"}
+
+
+@pytest.mark.spoils_the_books
 def test_cash_in_that_lost_its_line_is_found(client_demo, bobs):
     bank.an_account(client_demo)
     switch_to_bank(client_demo)
