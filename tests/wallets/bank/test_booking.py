@@ -146,8 +146,13 @@ def test_refused_cash_in_is_in_suspense_and_booked_later(account, bobs, iban):
 
 def test_import_without_new_lines_looks_at_no_older_line(account, monkeypatch):
     """Banks send a notification for each payment: each would look at all lines in suspense."""
-    calls = []
-    monkeypatch.setattr(booking, "retry", lambda accounts: calls.append(accounts) or Counter())
+    calls: list[object] = []
+
+    def noted(accounts: object) -> Counter[str]:
+        calls.append(accounts)
+        return Counter()
+
+    monkeypatch.setattr(booking, "retry", noted)
     bank.receive(kind="camt.054", name="N1")
     bank.receive(incoming("1.00", "R1"), name="S1")
     assert len(calls) == 1
