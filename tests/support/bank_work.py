@@ -138,16 +138,19 @@ def book_apart() -> None:
 # --- The program ----------------------------------------------------------------------------------
 
 
-def main() -> None:
-    """Fork a child for each line that is read, and tell its number and how it has ended."""
+MODULES = ("tests.support.bank_files", "wallets.bank.decisions", "wallets.bank.statements")
+
+
+def serve(kind: type[Any], work: Callable[[Any, Callable[[str], None]], None]) -> None:
+    """Fork a child for each plan that is read, and tell its number and how it has ended."""
     django.setup()
-    for name in ("tests.support.bank_files", "wallets.bank.decisions", "wallets.bank.statements"):
+    for name in MODULES:
         import_module(name)  # once, so that kills hit the work
     for line in sys.stdin:
-        plan = Plan(**json.loads(line))
+        plan = kind(**json.loads(line))
         child = os.fork()
         if not child:
-            run(plan)
+            run(plan, work)
         _, status = os.waitpid(child, 0)
         write(f"done {os.waitstatus_to_exitcode(status)}")
 
@@ -157,7 +160,7 @@ def write(line: str) -> None:
     sys.stdout.flush()
 
 
-def run(plan: Plan) -> None:
+def run(plan: Any, work: Callable[[Any, Callable[[str], None]], None]) -> None:
     """Do the work, as a child; it never returns."""
     code = 1
     try:
@@ -187,12 +190,12 @@ class End:
 
 
 class Nursery:
-    """The program, on the database of the tests, as the role that serves."""
+    """A program, on the database of the tests, as the role that serves."""
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, module: str = "tests.support.bank_work") -> None:
         environment = {"DEBUG": "1", "DJANGO_SETTINGS_MODULE": "iocash.settings"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.bank_work"],
+            [sys.executable, "-m", module],
             env=os.environ | environment | {"DATABASE_URL": database},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -213,22 +216,26 @@ class Nursery:
         assert self.process.stdout
         return self.process.stdout.readline().strip()
 
-    def work(self, plan: Plan, kill_after: float | None = None) -> End:
-        """Let a child do the work, and kill it after so many seconds; else let it end."""
+    def work(self, plan: Any, kill_after: float | None = None, kill_at: str = "") -> End:
+        """Let a child do the work, and kill it so many seconds after it has begun, or after it has
+        begun a step; else let it end."""
         assert self.process.stdin
         self.process.stdin.write(json.dumps(asdict(plan)) + "\n")
         self.process.stdin.flush()
         child = int(self.read())
         begun = time.monotonic()
-        if kill_after is not None:
-            time.sleep(kill_after)
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        step = ""
-        while not (line := self.read()).startswith("done"):
+        step, is_reached = "", not kill_at
+        while True:
+            if is_reached and kill_after is not None:
+                time.sleep(kill_after)
+                kill_after = None
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            line = self.read()
             assert line, "the program has ended"
-            step = line
-        return End(int(line.split()[1]), step, time.monotonic() - begun)
+            if line.startswith("done"):
+                return End(int(line.split()[1]), step, time.monotonic() - begun)
+            step, is_reached = line, is_reached or line == kill_at
 
 
 def kill_at_random(
@@ -248,4 +255,4 @@ def kill_at_random(
 
 
 if __name__ == "__main__":
-    main()
+    serve(Plan, work)

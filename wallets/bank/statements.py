@@ -33,13 +33,16 @@ class ImportReport:
 def import_statement(content: bytes, *, name: str, actor: str) -> ImportReport:
     """Store a file and book its lines; safe to repeat, whatever was interrupted.
 
+    Older lines in suspense are looked at again only if the file has new ones: banks send a
+    notification for each payment, and the worker looks at all of them each hour.
+
     Raises:
         Unreadable: it can't be read, or is about an account that is not the institution's.
         Overloaded: other files are being read.
     """
     imported = importing.store_file(content, name=name, actor=actor)
     accounts = BankAccount.objects.filter(id__in=imported.accounts)
-    later = 0 if imported.is_known else booking.retry([*accounts])[booking.BOOKED]
+    later = booking.retry([*accounts])[booking.BOOKED] if imported.lines else 0
     return ImportReport(imported, booking.book([*accounts]), later)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 
@@ -141,6 +142,20 @@ def test_refused_cash_in_is_in_suspense_and_booked_later(account, bobs, iban):
     bobs.save(update_fields=["status"])
     assert booking.retry() == {"booked": 1}
     assert bank.balance(bobs) == 1_00
+
+
+def test_import_without_new_lines_looks_at_no_older_line(account, monkeypatch):
+    """Banks send a notification for each payment: each would look at all lines in suspense."""
+    calls: list[object] = []
+
+    def noted(accounts: object) -> Counter[str]:
+        calls.append(accounts)
+        return Counter()
+
+    monkeypatch.setattr(booking, "retry", noted)
+    bank.receive(kind="camt.054", name="N1")
+    bank.receive(incoming("1.00", "R1"), name="S1")
+    assert len(calls) == 1
 
 
 def test_details_of_an_entry_are_booked_apart(account, alices, bobs, iban):

@@ -171,7 +171,16 @@ def test_cash_in_without_a_line_of_a_client_of_the_bank_is_found(
     bank.receive(incoming("2.00", "R1", target=bank.an_iban(bobs)))
     assert bank.states() == {"MATCHED": 1}
     assert audited.wrong() == []
-    people.cash_in(bobs, 3_00)
+    people.cash_in_of_bank(bobs, 3_00)
+    assert audited.violated() == {"bank_cash_ins"}
+
+
+@pytest.mark.spoils_the_books
+def test_later_change_of_a_client_hides_no_cash_in_without_a_line(client_demo, bobs):
+    """What counts is when the source has changed, not when something of the client has."""
+    bank.an_account(client_demo)
+    people.cash_in_of_bank(bobs, 3_00)
+    events.record_about_client(client_demo, EventKind.CLIENT_CHANGED, people.BY)
     assert audited.violated() == {"bank_cash_ins"}
 
 

@@ -28,8 +28,11 @@ def account(client_demo):
 
 
 def begun(client: Client) -> BankAccount:
-    """An account with a statement of three days ago: movements count since then."""
-    account: BankAccount = bank.an_account(client)
+    """An account with a statement of three days ago: movements count since then.
+
+    The client orders its cash-ins, so they have no line at first.
+    """
+    account: BankAccount = bank.an_account(client, cash_ins="API")
     bank.receive(name="S0", day=of_day(3), opening="0.00", closing="0.00")
     return account
 
@@ -52,7 +55,8 @@ def report() -> SafeguardingReport:
 
 def test_list_has_what_no_line_explains(account, alices, bobs):
     """100.00 of Alice is explained by no line, 12.50 of Bob by one."""
-    bank.receive(incoming("12.50", "R1", target=bank.an_iban(bobs)), closing="12.50")
+    people.cash_in(bobs, 12_50, reference="INV-1")
+    bank.receive(incoming("12.50", "R1", end_to_end="INV-1"), closing="12.50")
     before = sums(unexplained.NEVER)
     made = report()
     assert listed() == [100_00]
@@ -62,8 +66,6 @@ def test_list_has_what_no_line_explains(account, alices, bobs):
 
 def test_explained_movement_leaves_the_list_and_the_figures(account, client_demo, bobs):
     """The client's own cash-in is matched by a later line."""
-    client_demo.cash_ins = "API"
-    client_demo.save(update_fields=["cash_ins"])
     people.cash_in(bobs, 5_00, reference="INV-1")
     report()
     assert listed() == [5_00]
