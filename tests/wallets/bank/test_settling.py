@@ -113,7 +113,7 @@ def test_debit_in_a_statement_finishes_a_closing(paid_out, alices):
     assert [FinishClosings().perform() for _ in range(2)] == [1, 0]
     found.refresh_from_db()
     alices.user.refresh_from_db()
-    assert (found.state, found.ended_by) == ("DONE", "system:work")
+    assert (found.state, found.ended_by) == ("DONE", "system:clock")
     assert (alices.user.status, states([movement])) == ("UNSUBSCRIBED", ["SUCCESS"])
 
 
