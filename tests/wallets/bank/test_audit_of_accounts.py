@@ -34,7 +34,7 @@ WRONG = [
         " SELECT account.id, client.id FROM wallets_bankaccount AS account, users_client AS client"
         " WHERE client.name = 'Another'",
     ),
-    ("bank_accounts", "UPDATE users_approval SET decided_by_id = asked_by_id"),
+    ("bank_accounts", "UPDATE users_approval SET subject_id = '' WHERE kind = 'BANK_ACCOUNT'"),
     ("bank_accounts", "UPDATE users_approval SET state = 'REFUSED' WHERE kind = 'BANK_ACCOUNT'"),
     (
         "bank_accounts",

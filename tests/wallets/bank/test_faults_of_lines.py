@@ -144,8 +144,7 @@ def test_line_has_the_account_and_the_currency_of_its_statement(account, client_
 
 
 def switch_to_bank(client: Any) -> None:
-    client.cash_ins = "BANK"
-    client.save(update_fields=["cash_ins"])
+    bank.agree_to_source(client, "BANK")
     events.record_about_client(client, EventKind.CLIENT_CHANGED, people.BY)
 
 

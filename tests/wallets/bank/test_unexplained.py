@@ -62,8 +62,7 @@ def test_list_has_what_no_line_explains(account, alices, bobs):
 
 def test_explained_movement_leaves_the_list_and_the_figures(account, client_demo, bobs):
     """The client's own cash-in is matched by a later line."""
-    client_demo.cash_ins = "API"
-    client_demo.save(update_fields=["cash_ins"])
+    bank.agree_to_source(client_demo, "API")
     people.cash_in(bobs, 5_00, reference="INV-1")
     report()
     assert listed() == [5_00]
