@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -61,9 +62,7 @@ class AtTheBank(RuleBasedStateMachine):
     wallets: ClassVar[list[Wallet]]
     alice: Any
     captured: list[Any]
-
-    def try_to(self, name: str, call: Any) -> Any:
-        raise NotImplementedError
+    try_to: Callable[[str, Any], Any]
 
     def member(self, who: int) -> Any:
         """Alice, or somebody whom she controls."""

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.support import audited, bank_files, people
+from tests.support import audited, bank, bank_files, people
 from tests.support.bank_work import Nursery, Plan, kill_at_random
 from tests.support.camt import Line, Part, Statement, incoming, outgoing
 from tests.support.embedded_postgres import linux
