@@ -1,4 +1,4 @@
-"""What one person tries at the bank, as rules of a machine: files, uploads, lines and signatures."""
+"""What one person tries at the bank, as rules of a machine: files, uploads, lines, signatures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from uuid import uuid4
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from iocash.db import clock
 from tests.support import bank, bank_files, people
 from tests.support.approvals import ask
 from tests.support.camt import Statement, incoming
@@ -152,7 +151,7 @@ class AtTheBank(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1), who=WHO, kind=st.sampled_from(["ASSIGN", "RETURN", "IGNORE"]))
     def ask_about_a_line(self, which: int, who: int, kind: str) -> None:
         line = BankLine.objects.select_related("account").order_by("id")[which]
-        values = {"wallet": self.wallets[1]} if kind == "ASSIGN" else {}
+        values: dict[str, Any] = {"wallet": self.wallets[1]} if kind == "ASSIGN" else {}
         ask_about = decisions.ask_for_decision
         self.try_to(
             "ask about", lambda: ask_about(line, kind, by=self.actor(who), reason="x", **values)

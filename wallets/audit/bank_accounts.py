@@ -1,4 +1,4 @@
-"""Equations about bank accounts and sources of cash-ins: two people have agreed to what they are."""
+"""Equations about bank accounts and sources of cash-ins: two people have agreed to them."""
 
 # ruff: noqa: S608 (the queries are built from constants)
 from __future__ import annotations

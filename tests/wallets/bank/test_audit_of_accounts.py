@@ -10,7 +10,7 @@ from django.db import connection
 
 from tests.support import audited, bank, people
 from tests.support.approvals import approve, ask
-from tests.support.camt import incoming
+from tests.support.camt import IBAN, incoming
 from tests.support.staff import ADMINISTRATOR, a_member
 from users.admin.approved_clients import asked_source
 from wallets.admin.approvals.bank_accounts import ask_to_add, ask_to_change
@@ -19,6 +19,11 @@ from wallets.models import BankAccount
 pytestmark = [pytest.mark.django_db, pytest.mark.spoils_the_books]
 ACCOUNT = "UPDATE wallets_bankaccount SET {}"
 SOURCE = "UPDATE users_client SET {} WHERE name = 'Demo'"
+OF_ANOTHER = """
+    INSERT INTO wallets_bankaccount_clients (bankaccount_id, client_id)
+    SELECT account.id, client.id FROM wallets_bankaccount AS account, users_client AS client
+    WHERE client.name = 'Another'
+"""
 WRONG = [
     ("bank_accounts", ACCOUNT.format("purpose = 'OWN_FUNDS'")),
     ("bank_accounts", ACCOUNT.format("holder_name = 'Somebody'")),
@@ -28,12 +33,7 @@ WRONG = [
     ("bank_accounts", ACCOUNT.format("approval_id = gen_random_uuid()")),
     ("bank_accounts", ACCOUNT.format("approval_id = NULL, actor = 'system:x'")),
     ("bank_accounts", "DELETE FROM wallets_bankaccount_clients"),
-    (
-        "bank_accounts",
-        "INSERT INTO wallets_bankaccount_clients (bankaccount_id, client_id)"
-        " SELECT account.id, client.id FROM wallets_bankaccount AS account, users_client AS client"
-        " WHERE client.name = 'Another'",
-    ),
+    ("bank_accounts", OF_ANOTHER),
     ("bank_accounts", "UPDATE users_approval SET subject_id = '' WHERE kind = 'BANK_ACCOUNT'"),
     ("bank_accounts", "UPDATE users_approval SET state = 'REFUSED' WHERE kind = 'BANK_ACCOUNT'"),
     (
@@ -57,7 +57,7 @@ TABLES = ("users_approval", "users_client", "wallets_bankaccount", "wallets_bank
 
 def values(client: Any) -> dict[str, Any]:
     """What the form of a new account sends."""
-    about = {"iban": bank.IBAN, "bic": "", "holder_name": "Institution", "currency": "EUR"}
+    about = {"iban": IBAN, "bic": "", "holder_name": "Institution", "currency": "EUR"}
     kinds = {"purpose": "SAFEGUARDING", "booked_by": "STATEMENT"}
     return {"key": uuid4(), **about, **kinds, "clients": [client]}
 
