@@ -1,7 +1,7 @@
 """A day with the bank in a real browser: two members of staff, and a bank that answers.
 
 Sixty payments out become one file, the bank pays them, and its statement settles them. With
-`PICTURES_OF_THE_DAY`, the name of a folder, each step leaves a picture there. Takes 40 s, and needs
+`PICTURES_OF_THE_DAY`, the name of a folder, each step leaves a picture there. Takes 60 s, and needs
 Chromium.
 """
 
@@ -282,7 +282,7 @@ def settle(alice: AtWork, bob: AtWork, statement: bytes, cash_outs: list[Movemen
 def test_two_members_of_staff_play_a_day_with_the_bank(
     alice_at_work, bob_at_work, bank, tuesday, sixty, monday
 ):
-    """Takes 40 s."""
+    """Takes 60 s."""
     alice, bob = alice_at_work, bob_at_work
     for amount in (12_34, 45_67):
         arrives(bank, amount, "Thank you")

@@ -77,7 +77,7 @@ class AtTheBank(RuleBasedStateMachine):
 
     @rule(minor=st.integers(1, 3_00), who=WHO)
     def build_file(self, minor: int, who: int) -> None:
-        wallet = Wallet.objects.get(id=self.wallets[1].id)
+        wallet = Wallet.objects.seen().get(id=self.wallets[1].id)
         if wallet.available < minor:
             return
         cash_out = a_cash_out(wallet, minor)

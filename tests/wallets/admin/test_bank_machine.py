@@ -32,8 +32,8 @@ def machine(alices: Wallet, bobs: Wallet) -> type[OnePersonAtTheBank]:
 
 
 def test_one_person_moves_no_money_at_the_bank(machine, capsys):
-    """Takes 60 s."""
-    play_with_a_new_seed(machine, 6, 30, capsys)
+    """Takes 120 s."""
+    play_with_a_new_seed(machine, 15, 40, capsys)
     with capsys.disabled():
         sys.stdout.write(f" {OnePerson.steps} steps: {dict(OnePerson.tally.most_common())} ")
     tried = {name.split()[0] for name in OnePerson.tally}
