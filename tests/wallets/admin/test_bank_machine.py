@@ -9,7 +9,7 @@ import pytest
 
 from tests.model.play import play_with_a_new_seed
 from tests.support import bank_rules, people, sandbox
-from tests.wallets.admin.test_approval_machine import OnePerson
+from tests.support.one_person import OnePerson
 from wallets.models import Wallet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.ci]
