@@ -197,7 +197,9 @@ def end_line(movement: Movement, iban: str) -> BankLine:
     return BankLine.objects.get(reference="D1")
 
 
+@pytest.mark.ci
 def test_each_line_of_a_large_account_has_its_turn(client_demo, alices, monkeypatch):
+    """Takes 2 s."""
     monkeypatch.setattr(booking, "MOST_RETRIED", 3)
     account = bank.an_account(client_demo)
     lines_of(account, 5)
