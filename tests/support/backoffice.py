@@ -57,6 +57,8 @@ def ways_to_ask(shown: Any) -> list[str]:
         field = shown.model._meta.get_field(name) if isinstance(each, str) else None
         if field is not None and field.choices:
             asked += [f"{name}__exact={value}" for value, _ in field.choices]
+        elif isinstance(field, models.BooleanField):
+            asked += [f"{name}__exact={value}" for value in (0, 1)]
         elif field is not None:
             asked.append(f"{name}__id__exact={uuid4()}")
     return asked

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 
 class Effort(NamedTuple):
@@ -52,6 +52,11 @@ class AtWork:
     def choose(self, selector: str, option: str) -> None:
         self.done.append(Effort(fields=1))
         self.page.select_option(selector, option)
+
+    def attach(self, selector: str, file: FilePayload) -> None:
+        """Choose a file."""
+        self.done.append(Effort(fields=1))
+        self.page.set_input_files(selector, file)
 
     def press(self, key: str) -> None:
         self.done.append(Effort(keys=1))

@@ -320,6 +320,7 @@ WRONG_RUNS = [
 ]
 
 OF_THE_BANK = {
+    *("bank_accounts", "bank_openings", "bank_sources"),
     *("answers", "bank_apart", "file_sums", "files", "files_taken_back"),
     *("bank_decisions", "bank_lines", "bank_movements", "bank_pairs", "bank_parts"),
     *("bank_cash_ins", "bank_returns", "bank_statement_files", "bank_statement_lines"),

@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from iocash import errors
-from tests.support import people, staff
+from tests.support import bank_files, people, staff
 from tests.support.approval_pages import REASON, action_address
 from tests.support.approvals import a_request, approve, ask
 from tests.support.payments_out import words_of
@@ -17,7 +17,9 @@ from users.admin.approved_staff import about_member
 from users.approvals import words
 from users.models import Approval, User
 from users.models.approvals import ApprovalKind
+from wallets.admin.approvals.bank_files import ask_to_take_back
 from wallets.admin.approvals.money import asked_about
+from wallets.admin.approvals.set_apart import ask_to_set_apart
 from wallets.models import Movement
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +49,30 @@ def test_page_groups_the_amounts_of_facts(asker, second, alices):
     asked = a_request(alices, 4321_00, asker)
     page = staff.browser_of(second).get(reverse("admin:users_approval_change", args=[asked.pk]))
     assert "4,421.00 EUR" in words_of(page)
+
+
+def ask_to_take_a_file_back(source: Any, asker: Any) -> Approval:
+    account = bank_files.an_account(source.client)
+    builder, approver = bank_files.two_members()
+    file = bank_files.build(account, bank_files.some_cash_outs(source, 4321_00), builder)
+    return ask(ask_to_take_back(bank_files.approve(file, approver), {}), asker)
+
+
+def ask_to_set_a_movement_apart(source: Any, asker: Any) -> Approval:
+    paid = Movement.objects.select_related("wallet__user").get(amount=4321_00)
+    return ask(ask_to_set_apart(paid, {"pair": None, "why": "OWN_FUNDS"}), asker)
+
+
+@pytest.mark.parametrize("page", ["queue", "one"])
+@pytest.mark.parametrize("request_to", [ask_to_take_a_file_back, ask_to_set_a_movement_apart])
+def test_pages_group_the_amounts_of_bank_requests(request_to, page, asker, second, alices):
+    people.cash_in(alices, 4321_00)
+    asked = request_to(alices, asker)
+    about = {"queue": ("approvals", []), "one": ("users_approval_change", [asked.pk])}
+    name, arguments = about[page]
+    answer = staff.browser_of(second).get(reverse(f"admin:{name}", args=arguments))
+    assert "4,321.00 EUR" in words_of(answer)
+    assert "4321.00 EUR" not in words_of(answer)
 
 
 def test_page_reads_the_facts_once_for_the_form_and_the_reader(asker, second, alices, monkeypatch):

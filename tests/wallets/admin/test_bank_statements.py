@@ -163,7 +163,9 @@ def test_refused_decision_is_shown(operator, approver, line):
     assert "Refused by" in approver.get(page_of(decision))
 
 
+@pytest.mark.ci
 def test_lists_and_rows_open(operator, staff, line, bobs):
+    """Takes 5 s."""
     address = act(line, "assign")
     values = {"wallet": str(bobs.id), "reason": "Known", "key": key_of_form(operator, address)}
     sent(operator, address, **values)

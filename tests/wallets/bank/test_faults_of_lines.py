@@ -154,8 +154,7 @@ def clock_of_sandbox():
 
 def switch_to_bank(client: Any) -> None:
     """Make the bank the source of the cash-ins, and let two minutes pass."""
-    client.cash_ins = "BANK"
-    client.save(update_fields=["cash_ins"])
+    bank.agree_to_source(client, "BANK")
     events.record_about_client(client, EventKind.CLIENT_CHANGED, people.BY)
     set_clock(clock.now() + timedelta(minutes=2))
 

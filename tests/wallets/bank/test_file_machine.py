@@ -311,8 +311,7 @@ class FileGame(RuleBasedStateMachine):
 
 @pytest.fixture
 def stage(client_demo: Any, alices: Any) -> Iterator[None]:
-    client_demo.cash_ins = "BANK"
-    client_demo.save(update_fields=["cash_ins"])
+    bank.agree_to_source(client_demo, "BANK")
     FileGame.stage = alices, bank_files.an_account(client_demo), bank_files.two_members()
     yield
     FileGame.stage = None

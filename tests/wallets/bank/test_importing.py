@@ -129,12 +129,16 @@ def test_same_file_twice_changes_nothing(bobs):
     assert bank.balance(bobs) == 1_00
 
 
+@pytest.mark.ci
 @given(SEEDS, st.lists(st.sampled_from(CHANGES), min_size=1, max_size=4))
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_changed_statement_never_stores_another_sum(client_demo, bobs, seed, changes):
-    """Elements are removed, repeated and moved: a line has the sum of its entry, and once."""
+    """Elements are removed, repeated and moved: a line has the sum of its entry, and once.
+
+    Takes 2 s.
+    """
     content = changed(example_for(bobs), changes, random.Random(seed))
     with transaction.atomic():
         with suppress(Unreadable):

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.support import audited, bank_files, people
+from tests.support import audited, bank, bank_files, people
 from tests.support.bank_work import Nursery, Plan, kill_at_random
 from tests.support.camt import Line, Part, Statement, incoming, outgoing
 from tests.support.embedded_postgres import linux
@@ -39,8 +39,7 @@ def members() -> tuple[By, By]:
 def a_plan(members: tuple[By, By], *, is_apart: bool = False) -> Plan:
     """A client with its bank account, three cash-outs, and what the bank will say of them."""
     client = people.a_client(uuid4().hex[:12])
-    client.cash_ins = "BANK"
-    client.save(update_fields=["cash_ins"])
+    bank.agree_to_source(client, "BANK")
     wallet = people.first_wallet(people.a_user(client, people.ALICE))
     people.cash_in(wallet, 100_00)
     iban = f"NL{uuid4().int % 10**16:016}"

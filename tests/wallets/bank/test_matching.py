@@ -62,8 +62,7 @@ def test_credit_of_a_cash_in_by_the_api_is_not_booked_after_a_change(client_demo
     bank.an_account(client_demo, cash_ins="API")
     iban = bank.an_iban(bobs)
     posting.submit(CashIn(**people.about(bobs), amount=Decimal(50), reference="INV-1"))
-    client_demo.cash_ins = "BANK"
-    client_demo.save(update_fields=["cash_ins"])
+    bank.agree_to_source(client_demo, "BANK")
     bank.receive(incoming("50.00", "R1", target=iban, end_to_end="INV-1"))
     assert bank.balance(bobs) == 50_00
     assert bank.states() == {"MATCHED": 1}

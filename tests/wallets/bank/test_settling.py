@@ -113,7 +113,7 @@ def test_debit_in_a_statement_finishes_a_closing(paid_out, alices):
     assert [FinishClosings().perform() for _ in range(2)] == [1, 0]
     found.refresh_from_db()
     alices.user.refresh_from_db()
-    assert (found.state, found.ended_by) == ("DONE", "system:work")
+    assert (found.state, found.ended_by) == ("DONE", "system:clock")
     assert (alices.user.status, states([movement])) == ("UNSUBSCRIBED", ["SUCCESS"])
 
 
@@ -197,7 +197,9 @@ def end_line(movement: Movement, iban: str) -> BankLine:
     return BankLine.objects.get(reference="D1")
 
 
+@pytest.mark.ci
 def test_each_line_of_a_large_account_has_its_turn(client_demo, alices, monkeypatch):
+    """Takes 2 s."""
     monkeypatch.setattr(booking, "MOST_RETRIED", 3)
     account = bank.an_account(client_demo)
     lines_of(account, 5)

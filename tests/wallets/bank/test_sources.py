@@ -88,8 +88,7 @@ def test_one_of_two_equal_cash_ins_is_not_guessed(account, client_demo, alices, 
     iban = bank.an_iban(bobs)
     for _ in range(2):
         people.cash_in(bobs, 10_00, reference="RENT")
-    client_demo.cash_ins = "BANK"
-    client_demo.save(update_fields=["cash_ins"])
+    bank.agree_to_source(client_demo, "BANK")
     credit("10.00", "RENT", iban, days=0)
     assert bank.states() == {"booked_before": 1}
     assert bank.balance(bobs) == 20_00
@@ -98,14 +97,13 @@ def test_one_of_two_equal_cash_ins_is_not_guessed(account, client_demo, alices, 
 def test_cash_in_of_another_wallet_with_the_reference_waits(account, client_demo, alices, bobs):
     iban = bank.an_iban(bobs)
     people.cash_in(alices, 10_00, reference="R-10")
-    client_demo.cash_ins = "BANK"
-    client_demo.save(update_fields=["cash_ins"])
+    bank.agree_to_source(client_demo, "BANK")
     credit("10.00", "R-10", iban)
     assert bank.states() == {"booked_before": 1}
     assert bank.balance(bobs) == 0
 
 
-@pytest.mark.spoils_the_books  # the audit misses the line of the earlier cash-in
+@pytest.mark.spoils_the_books  # no approval is of that day
 def test_old_cash_in_without_a_line_stops_no_later_credit(client_demo, bobs):
     """The source is the bank since long ago: only a reference tells of an earlier cash-in."""
     iban = bank.an_iban(bobs)
@@ -190,7 +188,7 @@ def test_cash_in_that_is_posted_during_the_change_is_found(client_demo, bobs):
     slow = threading.Thread(target=post_slowly)
     slow.start()
     posted.wait(10)
-    Client.objects.filter(id=client_demo.id).update(cash_ins="BANK")
+    bank.agree_to_source(client_demo, "BANK")
     importing = threading.Thread(target=in_own_connection, args=[credit, "10.00", "R-10", iban])
     importing.start()
     importing.join(0.3)

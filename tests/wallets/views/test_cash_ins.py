@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import people
+from tests.support import bank, people
 from tests.support.people import Api, cash, to
 
 pytestmark = pytest.mark.django_db
@@ -42,8 +42,7 @@ def test_client_of_the_bank_orders_no_cash_in(api, client_demo, wallet, alices, 
     body = {"type": "CASH_IN", "amount": "1.00"}
     path = f"{wallet}/movements"
     assert api.post(path, body, key="one").status == 201
-    client_demo.cash_ins = "BANK"
-    client_demo.save(update_fields=["cash_ins"])
+    bank.agree_to_source(client_demo, "BANK")
     sent = {"movements": [body]} if is_batch else body
     answer = api.post(f"{path}/batch" if is_batch else path, sent, key="two")
     if is_batch:

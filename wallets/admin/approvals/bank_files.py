@@ -56,6 +56,7 @@ class TakeBackAct(Approvable):
         "sum": _("Sum"),
         "sha256": "SHA-256",
     }
+    amounts = ("sum",)
 
     def lock(self, asked: Approval) -> None:
         lock_file(UUID(asked.subject_id))

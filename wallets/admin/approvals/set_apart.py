@@ -46,6 +46,7 @@ class SetApartAct(Approvable):
         "sum": _("Sum"),
         "is_explained": _("Bank lines"),
     }
+    amounts = ("amount", "pair_amount", "sum")
 
     def lock(self, asked: Approval) -> None:
         lock_wallets_of({each.wallet.user_id for each in named_movements(asked)})

@@ -40,8 +40,10 @@ def test_text_is_cut_after_it_was_spelled():
     assert spell("ß" * 40, 70) == "s" * 70
 
 
+@pytest.mark.ci
 @given(st.text(max_size=200), st.integers(1, 140))
 def test_any_text_has_only_allowed_characters(text, most):
+    """Takes 2 s."""
     spelled = spell(text, most)
     assert ALLOWED.fullmatch(spelled)
     assert len(spelled) <= most
