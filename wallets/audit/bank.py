@@ -1,7 +1,6 @@
 """Equations about bank lines: each is explained exactly once, or in suspense."""
 
 # ruff: noqa: S608 (the queries are built from constants)
-
 from __future__ import annotations
 
 from typing import Final
