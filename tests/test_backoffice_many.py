@@ -30,7 +30,14 @@ TABLES = {label: table for label, table in LISTS.items() if table in CHANGES} | 
 """The table whose rows a list shows, by the label of the list."""
 OF_ALL = {"users.task": "?owned=all"}
 """The query that shows the rows of all members, for lists that show one's own first."""
-SHORT = {"auth.user", "auth.group", "users.signingkey", "users.terms", "wallets.audit"}
+SHORT = {
+    "auth.user",
+    "auth.group",
+    "users.signingkey",
+    "users.terms",
+    "wallets.audit",
+    "wallets.bankaccount",
+}
 
 
 @pytest.fixture

@@ -43,14 +43,16 @@ STAFF = (
     "users.models.searches.FOUND",
     "users.models.users.FOUND",
     "wallets.admin",
+    "wallets.bank",
     "wallets.dashboard",
     "wallets.erasure",
+    "wallets.models.bank_files",
     "wallets.models.movement_querysets.IDENTIFIED",
     "wallets.models.wallets.FOUND",
     "wallets.models.wallets.LABELLED",
     "wallets.models.wallets.NAMED",
 )
-"""The back office, where staff see all clients."""
+"""The back office, where staff see all clients; and the bank, whose accounts hold their money."""
 NOT_SERVING = (
     "users.deliveries",
     "users.duties",

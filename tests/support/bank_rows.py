@@ -14,7 +14,7 @@ from wallets.models import BankLine
 
 def bank_rows(client: Client) -> dict[str, Any]:
     """A line in suspense, a decision about another, and a report of safeguarding."""
-    bank.an_account(client)
+    bank.an_account(client, cash_ins="API")
     bank.receive(incoming("1.00", "R1"), incoming("2.00", "R2"), opening="0.00", closing="3.00")
     first, second = BankLine.objects.select_related("account").order_by("reference")
     decision = decisions.ask_for_decision(first, "IGNORE", by=By("staff:0"), reason="Fee")

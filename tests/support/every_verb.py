@@ -12,20 +12,35 @@ import pytest
 from django.utils import timezone
 
 from iocash.times import moment
-from tests.support import freezes, order_guard, people, published_story, story, user_actions
+from tests.support import (
+    bank,
+    bank_files,
+    freezes,
+    order_guard,
+    people,
+    published_story,
+    story,
+    user_actions,
+)
 from tests.support import kyc as shown
+from tests.support.approvals import a_colleague, approve, ask
+from tests.support.camt import incoming
 from tests.support.people import Api
+from tests.support.staff import SUPERVISOR, a_member
 from tests.support.story import Recorder, pass_two_minutes
 from tests.support.user_bodies import ALICE, NEW
 from users import kyc
 from users.kyc import Kind, looks
 from users.models import Client, User
 from wallets import posting
+from wallets.admin.approvals.bank_files import ask_to_take_back
+from wallets.bank import files
 from wallets.duties.holds import ExpireOverdueHolds
 from wallets.models import Wallet
+from wallets.orders.bank_files import ReturnCashOut
 from wallets.orders.base import Order
 from wallets.orders.cash_outs import CashOut, MarkCashOutSent, RejectCashOut, SettleCashOut
-from wallets.orders.payments import Adjust
+from wallets.orders.payments import BANK, Adjust
 from wallets.orders.users import BlockUser, UnblockUser, UnsubscribeUser
 from wallets.orders.wallets import BlockWallet, UnblockWallet
 from wallets.posting import group
@@ -61,6 +76,7 @@ def play() -> None:
     play_the_stories()
     client = people.a_client("Verbs")
     wallet = play_orders(client)
+    play_bank(wallet)
     play_reviews(client)
     play_users(client)
     play_lists(client, wallet)
@@ -108,6 +124,27 @@ def play_group(wallet: Wallet) -> None:
     group.post([people.a_cash_in(wallet, 1_00), people.a_cash_in(other, 1_00)])
     people.reverse(people.movements(other)[0])
     posting.submit(UnsubscribeUser(client_id=other.client_id, by=people.BY, user_id=stranger.id))
+
+
+def play_bank(wallet: Wallet) -> None:
+    """Files that are discarded, taken back, and sent; answers to them, and a line of a statement.
+
+    The bank returns one payment, by itself and with a line.
+    """
+    account = bank.an_account(wallet.client, cash_ins="API")
+    paid, rejected = movements = bank_files.some_cash_outs(wallet, 2_00, 1_00)
+    builder, approver = bank_files.two_members()
+    discarded = bank_files.build(account, movements, builder)
+    files.discard_file(file_id=discarded.id, reason="Wrong day", by=builder)
+    taken_back = bank_files.approve(bank_files.build(account, movements, builder), approver)
+    request = ask(ask_to_take_back(taken_back, {}), a_member(SUPERVISOR, name="asker"))
+    assert approve(request, a_colleague()).state == "APPROVED"
+    sent = bank_files.send(bank_files.build(account, movements, builder), approver)
+    bank_files.say(sent, payments={paid: "ACSC", rejected: "RJCT AC04"})
+    bank.receive(incoming("1.00", "R1", end_to_end=paid.id.hex, returned="AC04"))
+    half = people.decimal(1_00)
+    order = ReturnCashOut(**people.about(wallet) | {"by": BANK}, movement_id=paid.id, amount=half)
+    posting.submit(order)
 
 
 def play_reviews(client: Client) -> None:

@@ -12,6 +12,7 @@ from django.db import connection
 from tests.support import people
 from tests.support.approvals import a_request
 from tests.support.bank_files import a_file
+from tests.support.bank_rows import bank_rows
 from tests.support.cases import a_case
 from tests.support.identity import a_signature, a_verification, some_terms
 from tests.support.notes import a_note
@@ -96,8 +97,23 @@ CHANGES: dict[str, dict[str, str]] = {
     "users_webhookattempt": {"id": "md5('attempt ' || n)::uuid"},
     "wallets_scheduledoperation": OF_WALLET,
     "wallets_scheduledrun": {"id": "md5('run ' || n)::uuid", "number": "1000 + n"},
+    "wallets_bankfile": NEW_ID | {"message_id": "'M' || n"},
+    "wallets_bankupload": NEW_ID
+    | {
+        "content": "'\\x' || lpad(to_hex(n), 8, '0')",
+        "sha256": "'\\x' || encode(sha256(decode(lpad(to_hex(n), 8, '0'), 'hex')), 'hex')",
+    },
+    "wallets_bankstatement": NEW_ID | {"place": "1000 + n"},
+    "wallets_bankline": NEW_ID | {"reference": "'REFERENCE ' || n"},
+    "wallets_bankdecision": {
+        "id": "md5('decision ' || n)::uuid",
+        "answered_by": "'staff:1000'",
+        "answered_at": "now()",
+        "is_approved": "false",
+    },
+    "wallets_safeguardingreport": NEW_ID | {"day": "'2020-01-01'::date + n::int"},
     "users_approval": NEW_ID | {"user_id": USER},
-    "users_apikey": NEW_ID | {"digest": "'\\\\x' || lpad(to_hex(n), 64, '0')"},
+    "users_apikey": NEW_ID | {"digest": "'\\x' || lpad(to_hex(n), 64, '0')"},
 }
 """What differs between the copies, by table: SQL that knows the number `n` of the copy."""
 KEYS = {
@@ -110,8 +126,10 @@ KEYS = {
 
 def one_of_each(source: Wallet, target: Wallet) -> None:
     """Make the rows that are copied: those that the two wallets don't have yet."""
+    a_file(source)
     make_each(source, target, 1_00)
     people.transfer(source, target, 1)
+    bank_rows(source.client)
     some_terms()
     a_signature(source.user)
     a_verification(source.user)
@@ -125,7 +143,6 @@ def one_of_each(source: Wallet, target: Wallet) -> None:
     endpoint = an_endpoint(source.client)
     an_attempt(endpoint, event.id)
     a_failed_delivery(endpoint, event)
-    a_file(source)
     Closing.objects.create(client=source.client, user=source.user, actor="staff:1")
     ReviewAssignment.objects.create(client=source.client, user=source.user, actor="staff:1")
     looks.record_access(source.user, Access.What.REVIEW, people.BY)

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -97,9 +98,12 @@ class BankStatementAdmin(ReadOnly):
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """Without the contents of the files, which can be large."""
+        """With what the statement before ended with; without the contents of the files, which can
+        be large."""
         rows = super().get_queryset(request).select_related("account", "file")
-        return rows.defer("file__content")
+        earlier = BankStatement.objects.of_account(OuterRef("account"))
+        before = earlier.filter(day__lt=OuterRef("day"), closing__isnull=False).values("closing")
+        return rows.defer("file__content").annotate(closing_before=Subquery(before[:1]))
 
     @admin.display(description=_("kind"))
     def kind_shown(self, statement: BankStatement) -> str:
@@ -137,16 +141,15 @@ def shown_balance(statement: BankStatement, balance: int | None) -> str:
     return "-" if balance is None else with_currency(balance, statement.account.currency)
 
 
-def gap_before(statement: BankStatement) -> str:
+def gap_before(statement: Any) -> str:
     """Whether the opening balance is another than the closing balance of the statement before."""
     if statement.kind != BankStatement.Kind.STATEMENT or statement.opening is None:
         return ""
-    before = BankStatement.objects.of_account(statement.account).filter(day__lt=statement.day)
-    previous = before.filter(closing__isnull=False).first()
-    if previous is None or previous.closing == statement.opening:
+    closing = statement.closing_before
+    if closing is None or closing == statement.opening:
         return ""
     return gettext("The statement before it ends with %(closing)s.") % {
-        "closing": shown_balance(previous, previous.closing)
+        "closing": shown_balance(statement, closing)
     }
 
 

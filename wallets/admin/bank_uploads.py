@@ -256,7 +256,7 @@ def stored_in_words(stored: importing.StoredFile) -> str:
     return text % values
 
 
-def is_waiting(upload: BankUpload) -> bool:
+def waits_for_release(upload: BankUpload) -> bool:
     return upload.answered_at is None
 
 
@@ -312,7 +312,7 @@ class BankUploadAdmin(WithActions):
             form=ReleaseForm,
             do=release_from_page,
             rehearse=rehearse_release,
-            is_available=is_waiting,
+            is_available=waits_for_release,
         ),
         Action(
             name="refuse",
@@ -320,7 +320,7 @@ class BankUploadAdmin(WithActions):
             permission=RELEASE,
             form=RefuseUploadForm,
             do=refuse_from_page,
-            is_available=is_waiting,
+            is_available=waits_for_release,
             is_harmful=True,
         ),
     )

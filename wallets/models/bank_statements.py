@@ -60,7 +60,7 @@ class BankStatementFile(models.Model):
 
 
 class BankStatementQuerySet(models.QuerySet["BankStatement"]):
-    def of_account(self, account: BankAccount) -> Self:
+    def of_account(self, account: BankAccount | models.OuterRef) -> Self:
         """The booked statements of an account, the latest first."""
         return self.filter(account=account, kind="camt.053").order_by(
             "-day", "-page", "-created_at", "-id"

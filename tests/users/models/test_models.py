@@ -180,8 +180,13 @@ def break_recovery_codes(users: dict[str, User]) -> str:
     )
 
 
+def break_source_of_cash_ins(users: dict[str, User]) -> str:
+    return refused_by("UPDATE users_client SET cash_ins = 'CASH'")
+
+
 BREAKERS: dict[str, Callable[[dict[str, User]], str]] = {
     "client_status_is_known": break_client_status,
+    "client_cash_ins_are_known": break_source_of_cash_ins,
     "api_key_scopes_are_known": break_scopes,
     "signing_key_scopes_are_known": break_signing_scopes,
     "key_status_is_a_success": break_key_status,

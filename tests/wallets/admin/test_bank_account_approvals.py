@@ -135,8 +135,7 @@ def test_two_people_close_an_account(members, account):
 
 def test_client_with_lines_of_the_account_stays(members, account, client_demo, bobs):
     """Without it, its booked lines would be in no equation."""
-    client_demo.cash_ins = "BANK"
-    client_demo.save(update_fields=["cash_ins"])
+    bank.agree_to_source(client_demo, "BANK")
     bank.receive(incoming("5.00", "R1", target=bank.an_iban(bobs)))
     assert bank.states() == {"MATCHED": 1}
     changed = {"bic": "", "holder_name": "Other", "booked_by": "STATEMENT", "clients": []}

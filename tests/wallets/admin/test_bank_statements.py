@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from tests.support import bank
 from tests.support.backoffice import Office, list_of, opens, page_of
-from tests.support.camt import Line, Statement, incoming
+from tests.support.camt import Line, Statement, incoming, of_day
 from tests.support.staff import OPERATOR, SUPERVISOR, a_member
 from tests.support.statement_files import text_of
 from users.models import Client
@@ -178,6 +178,15 @@ def test_lists_and_rows_open(operator, staff, line, bobs):
         opens(office, model)
     for state in ("open", "MATCHED"):
         office.get(list_of(BankLine), state=state)
+
+
+def test_statement_says_if_it_does_not_follow_the_one_before(operator, line):
+    gap = "The statement before it ends with 10.00 EUR."
+    for opening, day in (("10.00", of_day(1)), ("11.00", of_day(0))):
+        assert gap not in operator.get(list_of(BankStatement))
+        bank.receive(opening=opening, closing="10.00", day=day, name=day)
+    assert operator.get(list_of(BankStatement)).count(gap) == 1
+    assert gap in operator.get(page_of(BankStatement.objects.latest("day")))
 
 
 def test_report_is_signed_by_two_and_downloaded(approver, line):
