@@ -108,15 +108,26 @@ BALANCES: Final = """
     WHERE client_id = ANY(%s) AND currency = %s
 """
 BEFORE: Final = """
-    SELECT coalesce(sum(movement.amount), 0)::bigint FROM wallets_movement AS movement
-    WHERE movement.client_id = ANY(%(clients)s) AND movement.currency = %(currency)s
-      AND movement.settled_at < %(begin)s
-      AND movement.counterparty_id IS NULL AND movement.status = 'SUCCESS'
-      AND NOT EXISTS (
-          SELECT FROM wallets_bankoutcome AS outcome
-          JOIN wallets_bankline AS line ON line.id = outcome.line_id
-          WHERE outcome.movement_id = movement.id AND line.booking_date <= %(in_transit)s
-      )
+    WITH past AS (
+        SELECT amount FROM wallets_movement
+        WHERE settled_at < %(begin)s AND counterparty_id IS NULL AND status = 'SUCCESS'
+          AND client_id = ANY(%(clients)s) AND currency = %(currency)s
+    ), early AS MATERIALIZED (
+        SELECT outcome.movement_id AS id, outcome.client_id
+        FROM wallets_bankaccount AS account
+        JOIN wallets_bankline AS line
+            ON line.account_id = account.id AND line.booking_date <= %(in_transit)s
+        JOIN wallets_bankoutcome AS outcome ON outcome.line_id = line.id
+        WHERE outcome.client_id = ANY(%(clients)s) AND outcome.movement_id IS NOT NULL
+    ), in_transit AS (
+        SELECT movement.amount
+        FROM early JOIN wallets_movement AS movement
+            ON movement.id = early.id AND movement.client_id = early.client_id
+        WHERE movement.settled_at < %(begin)s AND movement.currency = %(currency)s
+          AND movement.counterparty_id IS NULL AND movement.status = 'SUCCESS'
+    )
+    SELECT (coalesce((SELECT sum(amount) FROM past), 0)
+            - coalesce((SELECT sum(amount) FROM in_transit), 0))::bigint
 """
 """What the wallets had at the beginning, without what was in transit then."""
 

@@ -30,9 +30,11 @@ WITHOUT_LINE: Final = """
     WITH waiting AS (
         SELECT movement_id AS id, client_id FROM wallets_unexplainedmovement
         WHERE client_id = ANY(%(clients)s) AND currency = %(currency)s
+          AND settled_at >= %(begin)s
         UNION
         SELECT id, client_id FROM wallets_movement
-        WHERE settled_at >= %(swept)s AND client_id = ANY(%(clients)s) AND currency = %(currency)s
+        WHERE settled_at >= greatest(%(swept)s, %(begin)s)
+          AND client_id = ANY(%(clients)s) AND currency = %(currency)s
           AND counterparty_id IS NULL AND status = 'SUCCESS'
     ), open AS MATERIALIZED (
         SELECT movement.type, movement.amount, movement.settled_at,
@@ -42,14 +44,12 @@ WITHOUT_LINE: Final = """
         WHERE NOT EXISTS (
             SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.movement_id = movement.id
         )
-    ), undone AS (
-        SELECT whole FROM open WHERE settled_at >= %(begin)s
-        GROUP BY whole HAVING sum(amount) = 0
+    ), summed AS (
+        SELECT *, sum(amount) OVER (PARTITION BY whole) AS total FROM open
     )
     SELECT type, sum(amount)::bigint, count(*), min(settled_at),
-           min(settled_at) FILTER (WHERE undone.whole IS NULL)
-    FROM open LEFT JOIN undone ON undone.whole = open.whole
-    WHERE settled_at >= %(begin)s GROUP BY type ORDER BY type
+           min(settled_at) FILTER (WHERE total <> 0)
+    FROM summed GROUP BY type ORDER BY type
 """
 """The movements since the beginning without a line, by type; and the oldest that was not reversed
 as a whole."""

@@ -76,6 +76,8 @@ def store_upload(content: bytes, *, kind: str, name: str, by: By) -> BankUpload:
 def release_upload(upload: BankUpload, *, sha256: str, by: By) -> Released:
     """Release the file with this hash, and import it, in one transaction.
 
+    It locks the accounts of a statement, then the upload, as erasure does.
+
     Raises:
         InvalidFields: it was answered before, has another hash, the same person has uploaded it,
             or it can't be imported. It goes on waiting.
@@ -89,6 +91,8 @@ def release_upload(upload: BankUpload, *, sha256: str, by: By) -> Released:
         said = pain002.read_report(content) if is_answer else None
         read = None if is_answer else camt.read_statements(content)
         with single_transaction():
+            if read is not None:
+                importing.lock_accounts(read)
             locked = answer_upload(upload, by=by, is_released=True, shown=sha256)
             if locked.content is None:
                 raise upload_refusal(ERASED)

@@ -64,7 +64,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(fields=["client", "currency"], name="unexplained_of_client")
+                    models.Index(
+                        fields=["client", "currency", "settled_at"], name="unexplained_of_client"
+                    )
                 ],
             },
         ),

@@ -200,6 +200,36 @@ ALTER TABLE wallets_bankaccount DROP CONSTRAINT bank_account_has_its_currency;
 ALTER TABLE wallets_bankstatement DROP CONSTRAINT bank_statement_is_of_its_account;
 """
 
+# The order writes the movement after the outcome, so both are compared at the end.
+OF_ITS_LINE = """
+CREATE FUNCTION bank_outcome_has_the_movement_of_its_line() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM wallets_bankline AS line
+        JOIN wallets_movement AS movement
+            ON movement.id = NEW.movement_id AND movement.client_id = NEW.client_id
+            AND movement.wallet_id = NEW.wallet_id AND movement.currency = line.currency
+            AND movement.status = 'SUCCESS' AND movement.counterparty_id IS NULL
+            AND movement.amount = line.sign * line.amount
+        WHERE line.id = NEW.line_id
+    ) THEN
+        RAISE EXCEPTION 'a bank line is explained by a settled movement of its amount'
+            USING ERRCODE = 'check_violation',
+                CONSTRAINT = 'bank_outcome_has_the_movement_of_its_line';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER bank_outcome_has_the_movement_of_its_line
+    AFTER INSERT ON wallets_bankoutcome DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.status IN ('MATCHED', 'ASSIGNED'))
+    EXECUTE FUNCTION bank_outcome_has_the_movement_of_its_line();
+"""
+OF_ANY_LINE = """
+DROP TRIGGER bank_outcome_has_the_movement_of_its_line ON wallets_bankoutcome;
+DROP FUNCTION bank_outcome_has_the_movement_of_its_line();
+"""
+
 # What quotes people is erased by these functions only: the serving role may not write it.
 ERASE = r"""
 CREATE FUNCTION wallets_blank_bank_lines(wanted uuid[])
@@ -577,6 +607,7 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(OF_ITS_STATEMENT, OF_ANY_STATEMENT),
+        migrations.RunSQL(OF_ITS_LINE, OF_ANY_LINE),
         migrations.RunSQL(ERASE, KEEP),
         migrations.RunSQL(ALLOW, migrations.RunSQL.noop),
     ]

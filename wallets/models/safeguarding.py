@@ -99,7 +99,9 @@ class UnexplainedMovement(models.Model):
     settled_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["client", "currency"], name="unexplained_of_client")]
+        indexes = [
+            models.Index(fields=["client", "currency", "settled_at"], name="unexplained_of_client")
+        ]
 
     def __str__(self) -> str:
         return str(self.movement_id)

@@ -12,12 +12,15 @@ from django.db import connection
 from iocash.db import clock
 from tests.support import audited, bank, people
 from tests.support.camt import incoming
-from tests.support.constraints import refused_by
+from tests.support.cash_outs import a_cash_out
+from tests.support.constraints import refused_by, run
 from tests.support.sandbox import made, set_clock
 from users.models import events
 from users.models.events import By, EventKind
+from wallets import posting
 from wallets.bank import booking, decisions
 from wallets.models import BankAccount, BankLine
+from wallets.orders.payments import Adjust
 
 pytestmark = pytest.mark.django_db
 ONE, OTHER = By("staff:1"), By("staff:2")
@@ -242,3 +245,30 @@ def test_restated_line_is_booked_by_two_people_only(client_demo, bobs):
     asked = decisions.ask_for_decision(line, "ASSIGN", by=ONE, reason="Called", wallet=bobs)
     decisions.answer_decision(asked, by=OTHER, is_approved=True)
     assert bank.balance(bobs) == 5_00
+
+
+EXPLAIN = """
+    INSERT INTO wallets_bankoutcome
+        (id, client_id, wallet_id, line_id, movement_id, status, reason, actor)
+    SELECT gen_random_uuid(), movement.client_id, %s, line.id, movement.id, 'MATCHED', '', 'x'
+    FROM wallets_movement AS movement CROSS JOIN wallets_bankline AS line
+    WHERE movement.id = %s AND line.reference = 'R2'
+"""
+
+
+def test_line_is_explained_by_a_settled_movement_of_its_amount(account, alices, bobs):
+    """R2 is a credit of 2.00: one of 3.00, a debit, or one of another wallet do not explain it."""
+    more, debit, right = (
+        posting.submit(
+            Adjust(**people.about(bobs), amount=people.decimal(abs(minor)), is_debit=minor < 0)
+        ).id
+        for minor in (3_00, -2_00, 2_00)
+    )
+    waiting = a_cash_out(bobs, 2_00).id
+    named = "bank_outcome_has_the_movement_of_its_line"
+    wrong = (bobs, more), (bobs, debit), (bobs, waiting), (alices, right)
+    for wallet, movement in wrong:
+        assert refused_by(EXPLAIN, [wallet.id, movement]) == named
+    run(EXPLAIN, [bobs.id, right])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE wallets_bankline SET is_open = false WHERE reference = 'R2'")
