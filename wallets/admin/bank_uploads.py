@@ -177,8 +177,8 @@ def effect_facts(effects: previews.Effects) -> Iterator[tuple[Any, object]]:
     """The number and sum of each effect, then what wallets get, the largest first."""
     places = {effect: place for place, effect in enumerate(EFFECTS)}
     for effect, currency in sorted(effects.sums, key=lambda each: (places[each[0]], each[1])):
-        amount = with_currency(effects.sums[effect, currency], currency)
-        yield EFFECTS[effect], f"{amount} ({effects.counts[effect]})"
+        total = with_currency(effects.sums[effect, currency], currency)
+        yield EFFECTS[effect], f"{total} ({effects.counts[effect]})"
     largest = sorted(effects.credited.items(), key=lambda each: -each[1])
     shown = largest[: previews.SHOWN]
     wallets = Wallet.objects.select_related("user").in_bulk([pk for (pk, _name), _sum in shown])
@@ -266,7 +266,7 @@ def stored_in_words(stored: importing.StoredFile) -> str:
     return text % values
 
 
-def is_waiting(upload: BankUpload) -> bool:
+def is_unanswered_upload(upload: BankUpload) -> bool:
     return upload.answered_at is None
 
 
@@ -322,7 +322,7 @@ class BankUploadAdmin(WithActions):
             form=ReleaseForm,
             do=release_from_page,
             rehearse=rehearse_release,
-            is_available=is_waiting,
+            is_available=is_unanswered_upload,
         ),
         Action(
             name="refuse",
@@ -330,7 +330,7 @@ class BankUploadAdmin(WithActions):
             permission=RELEASE,
             form=RefuseUploadForm,
             do=refuse_from_page,
-            is_available=is_waiting,
+            is_available=is_unanswered_upload,
             is_harmful=True,
         ),
     )
