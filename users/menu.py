@@ -137,25 +137,12 @@ class Menu:
 
     def waiting_besides(self, url_name: str, member: Any) -> list[WaitingRows]:
         """What waits for a member of staff below other entries, and counts for this one."""
-        entries = [
-            each
-            for each in self.entries
-            if each.waiting and each.counts_for == url_name and is_open(each, member)
-        ]
-        if not entries:
-            return []
-        first, *others = [
-            each.waiting(member)
-            .order_by()
-            .values(place=Value(place, IntegerField()))
-            .values_list("place", Count("pk"), Min(each.since))
-            for place, each in enumerate(entries)
-            if each.waiting
-        ]
-        rows = first.union(*others, all=True) if others else first
-        found = [(entries[place], count, since) for place, count, since in rows]
-        found.sort(key=lambda row: row[0].order)
-        return [WaitingRows(each.label, each.address, count, at) for each, count, at in found]
+        return waiting_rows([each for each in self.entries if each.counts_for == url_name], member)
+
+    def waiting_in_all(self, url_name: str, member: Any) -> list[WaitingRows]:
+        """What waits for a member of staff below this entry, and as `waiting_besides`."""
+        names = [(each, (each.url_name, each.counts_for)) for each in self.entries]
+        return waiting_rows([each for each, known in names if url_name in known], member)
 
     def shown(self, request: HttpRequest) -> list[tuple[Any, list[ShownEntry]]]:
         """The sections with the entries that this member of staff may open."""
@@ -178,6 +165,25 @@ def menu_address(url_name: str, script_prefix: str) -> str:
 
 def is_open(entry: MenuEntry, user: Any) -> bool:
     return entry.permission is None or user.has_perm(entry.permission)
+
+
+def waiting_rows(entries: Sequence[MenuEntry], member: Any) -> list[WaitingRows]:
+    """How much waits below those entries that the member may open, in one statement."""
+    waiting = [
+        each.waiting(member)
+        .order_by()
+        .values(place=Value(place, IntegerField()))
+        .values_list("place", Count("pk"), Min(each.since))
+        for place, each in enumerate(entries)
+        if each.waiting and is_open(each, member)
+    ]
+    if not waiting:
+        return []
+    first, *others = waiting
+    rows = first.union(*others, all=True) if others else first
+    found = [(entries[place], count, since) for place, count, since in rows if count]
+    found.sort(key=lambda row: row[0].order)
+    return [WaitingRows(each.label, each.address, count, at) for each, count, at in found]
 
 
 def counts(entries: Sequence[MenuEntry], member: Any) -> dict[str, str]:

@@ -292,6 +292,7 @@ menu.add(
     permission=VIEW,
     waiting=waiting_for_member,
     order=10,
+    since="asked_at",
 )
 menu.add(
     MenuSection.APPROVALS,

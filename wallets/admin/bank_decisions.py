@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from users import menu
 from users.actions import Action, Facts, WithActions, by
 from users.approvals.second import actors_dependent_on
-from users.change_lists.columns import NAMES
+from users.change_lists.columns import NAMES, readable
 from users.history import actor_in_words, names_of
 from users.menu import MenuSection
 from wallets.admin.bank_lines import line_facts, line_name
@@ -22,6 +22,13 @@ from wallets.bank import decisions
 from wallets.models import BankDecision
 
 ANSWER: Final = "wallets.answer_bankdecision"
+OF_SOME_KINDS: Final = {
+    "wallet": "wallet",
+    "movement": "movement",
+    "parts": "amounts",
+    "pair": "pair",
+}
+"""Fields that only some kinds of decisions have, and what is empty in others."""
 
 
 def decisions_to_answer(member: Any) -> Any:
@@ -168,6 +175,11 @@ class BankDecisionAdmin(WithActions):
             is_harmful=True,
         ),
     )
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Without what this kind of decision does not have."""
+        empty = {name for name, each in OF_SOME_KINDS.items() if obj and not getattr(obj, each)}
+        return readable(self.model, [name for name in self.fields if name not in empty])
 
     def facts(self, obj: Any) -> Facts:
         return decision_facts(obj)

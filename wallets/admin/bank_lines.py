@@ -81,7 +81,11 @@ class DecisionForm(LedgerForm):
 
 
 class AssignLineForm(DecisionForm):
-    wallet = forms.UUIDField(label=_("Wallet"), help_text=_("The wallet's id."))
+    wallet = forms.CharField(
+        label=_("Wallet"),
+        max_length=100,
+        help_text=_("The wallet's id, its own IBAN or its alias."),
+    )
     movement = forms.UUIDField(
         label=_("Movement"),
         required=False,
@@ -89,11 +93,13 @@ class AssignLineForm(DecisionForm):
     )
 
     def clean_wallet(self) -> Wallet:
-        found = Wallet.objects.select_related("client", "user")
-        wallet = found.filter(id=self.cleaned_data["wallet"]).first()
-        if wallet is None:
+        named = Wallet.objects.called(self.cleaned_data["wallet"])
+        found = named.select_related("client", "user")[:2]
+        if not found:
             raise forms.ValidationError(_("This wallet does not exist."))
-        return wallet
+        if len(found) > 1:
+            raise forms.ValidationError(_("Several wallets have it. Enter the id of one."))
+        return found[0]
 
     def clean_movement(self) -> Movement | None:
         named = self.cleaned_data["movement"]

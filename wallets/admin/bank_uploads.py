@@ -29,7 +29,7 @@ from wallets.bank import booking, importing, previews, uploads
 from wallets.bank.messages.camt import ReadStatement
 from wallets.bank.messages.xml import MOST_BYTES, Unreadable
 from wallets.bank.uploads import Released
-from wallets.models import BankAccount, BankUpload, Wallet
+from wallets.models import BankAccount, BankLine, BankUpload, Wallet
 from wallets.orders.payments import BANK
 
 RELEASE: Final = "wallets.release_bankupload"
@@ -39,13 +39,14 @@ MOST_AT_ONCE: Final = 500
 """The most new entries that are booked while somebody waits; the worker books others."""
 
 EFFECTS: Final = {
-    "cash-in": _("Becomes cash-ins"),
-    "return": _("Returns payments out"),
-    "settle": _("Settles payments out"),
-    "reject": _("Rejects payments out"),
-    "match": _("Matches movements"),
     "suspense": _("Goes to suspense"),
+    "return": _("Returns payments out"),
+    "cash-in": _("Becomes cash-ins"),
+    "match": _("Matches movements"),
+    "reject": _("Rejects payments out"),
+    "settle": _("Settles payments out"),
 }
+"""What lines do. Those that need a look come first."""
 
 
 def uploads_to_release(member: Any) -> Any:
@@ -135,9 +136,16 @@ def content_facts(preview: previews.StatementPreview) -> Iterator[tuple[Any, obj
         yield _("More statements"), len(preview.statements) - previews.SHOWN
     yield _("Known entries"), preview.known
     yield from effect_facts(preview.effects)
-    for line in preview.lines:
-        words = [with_currency(line.signed_amount, line.currency), line.name, line.remittance]
-        yield _("Line"), " ".join(filter(None, [str(line.booking_date), *words]))[:200]
+    for effect, label in EFFECTS.items():
+        lines = preview.effects.lines.get(effect, ())
+        yield from ((label, line_in_words(line)) for line in lines)
+        if more := preview.effects.counts[effect] - len(lines):
+            yield gettext("%(effect)s: more lines") % {"effect": label}, more
+
+
+def line_in_words(line: BankLine) -> str:
+    words = [with_currency(line.signed_amount, line.currency), line.name, line.remittance]
+    return " ".join(filter(None, [str(line.booking_date), *words]))[:200]
 
 
 def statement_in_words(read: ReadStatement) -> str:
@@ -167,8 +175,10 @@ def balance_in_words(balance: int | None, currency: str) -> str:
 
 def effect_facts(effects: previews.Effects) -> Iterator[tuple[Any, object]]:
     """The number and sum of each effect, then what wallets get, the largest first."""
-    for (effect, currency), amount in sorted(effects.sums.items()):
-        yield EFFECTS[effect], f"{with_currency(amount, currency)} ({effects.counts[effect]})"
+    places = {effect: place for place, effect in enumerate(EFFECTS)}
+    for effect, currency in sorted(effects.sums, key=lambda each: (places[each[0]], each[1])):
+        total = with_currency(effects.sums[effect, currency], currency)
+        yield EFFECTS[effect], f"{total} ({effects.counts[effect]})"
     largest = sorted(effects.credited.items(), key=lambda each: -each[1])
     shown = largest[: previews.SHOWN]
     wallets = Wallet.objects.select_related("user").in_bulk([pk for (pk, _name), _sum in shown])

@@ -18,7 +18,7 @@ from wallets.models.bank_lines import Suspense
 from wallets.orders.bank_lines import ExplainLine
 
 SHOWN: Final = 20
-"""The most lines, and wallets, that are shown; all are counted."""
+"""The most lines of an effect, and wallets, that are shown; all are counted."""
 
 
 @dataclass(slots=True)
@@ -31,6 +31,8 @@ class Effects:
     """The number of lines by their effect."""
     sums: Counter[tuple[str, str]] = field(default_factory=Counter)
     """The sums, by effect and currency."""
+    lines: dict[str, list[BankLine]] = field(default_factory=lambda: defaultdict(list))
+    """The first lines of each effect."""
 
     def add(self, effect: str, amount: int, currency: str) -> None:
         self.counts[effect] += 1
@@ -39,10 +41,9 @@ class Effects:
 
 @dataclass(frozen=True, slots=True)
 class StatementPreview:
-    """The statements of a file, its first new lines, and what its new lines would do."""
+    """The statements of a file, and what its new lines would do."""
 
     statements: Sequence[ReadStatement]
-    lines: Sequence[BankLine]
     known: int
     effects: Effects
 
@@ -65,7 +66,6 @@ def preview_statements(content: bytes) -> StatementPreview:
     importing.require_past(statements)
     rows = BankAccount.objects.prefetch_related("clients")
     accounts = importing.accounts_of(statements, rows)
-    first: list[BankLine] = []
     known = 0
     for statement, each in importing.by_day(statements, None, accounts):
         openings.require_opening_kept(statement)
@@ -74,9 +74,8 @@ def preview_statements(content: bytes) -> StatementPreview:
         new, found = new_and_known(statement, each.entries)
         lines = importing.lines_of_entries(statement, new)
         known += len(found)
-        first += lines[: SHOWN - len(first)]
         add_effects(effects, lines)
-    return StatementPreview(statements, first, known, effects)
+    return StatementPreview(statements, known, effects)
 
 
 def add_effects(effects: Effects, lines: Sequence[BankLine]) -> None:
@@ -86,6 +85,8 @@ def add_effects(effects: Effects, lines: Sequence[BankLine]) -> None:
         for line, answer in zip(batch, matching.match(batch), strict=True):
             effect = "suspense" if line.reason else effect_of(answer)
             effects.add(effect, line.amount, line.currency)
+            if len(effects.lines[effect]) < SHOWN:
+                effects.lines[effect].append(line)
             if effect in {"cash-in", "return"} and isinstance(answer, ExplainLine):
                 effects.credited[answer.wallet_id, line.currency] += line.amount
 

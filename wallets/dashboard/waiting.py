@@ -20,7 +20,6 @@ from django.utils.translation import gettext_lazy as _
 
 from users import pages
 from users.approvals.acts import APPROVE
-from users.approvals.words import waiting_for_member
 from users.menu import MENU
 from users.models import Case, DutyState, KycDocument, Task, User, WebhookDelivery, WebhookEndpoint
 from users.templatetags.words import code_in_words
@@ -84,16 +83,17 @@ def tiles(user: Any, now: datetime) -> list[Tile]:
 def own_approvals(user: Any, now: datetime) -> Iterator[Tile]:
     """What others asked for that the member of staff may decide about, and what else needs two
     people."""
-    found = waiting_for_member(user).aggregate(count=Count("id"), since=Min("asked_at"))
-    others = MENU.waiting_besides("approvals", user)
+    found = MENU.waiting_in_all("approvals", user)
+    address = reverse("admin:approvals")
     tile = waiting_tile(
         _("Waiting for my approval"),
-        count=found["count"] + sum(each.count for each in others),
-        since=min(filter(None, [found["since"], *(each.since for each in others)]), default=None),
+        count=sum(each.count for each in found),
+        since=min((each.since for each in found), default=None),
         now=now,
-        address=reverse("admin:approvals"),
+        address=address,
         unit=lambda count: ngettext("%(count)s request", "%(count)s requests", count),
     )
+    others = [each for each in found if each.address != address]
     tile.details.extend(f"{each.label}: {each.count}" for each in others)
     yield tile
 

@@ -38,6 +38,12 @@ NAMED: Final = (
     f"{LABELLED} UNION ALL SELECT id FROM wallets_wallet WHERE user_id = ANY(ARRAY({FOUND}))"  # noqa: S608
 )
 
+CALLED: Final = """
+    SELECT id FROM wallets_wallet WHERE alias <> '' AND lower(alias) = lower(%s)
+    UNION ALL
+    SELECT wallet.id FROM users_client AS client
+    JOIN wallets_wallet AS wallet ON wallet.client_id = client.id AND wallet.iban = %s
+"""
 
 NO_ALERT: Final = Decimal(0)
 """Removes the alert of a wallet: no balance is below zero."""
@@ -77,6 +83,12 @@ class WalletQuerySet(OwnedQuerySet["Wallet"]):
         if found := as_id(words):
             return self.filter(id=found)
         return self.filter(HasIdOf.found(LABELLED, labelled_by(words, most)))
+
+    def called(self, words: str) -> Self:
+        """The wallets with exactly this id, alias or own IBAN. Capitals of an alias don't count."""
+        if found := as_id(words):
+            return self.filter(id=found)
+        return self.filter(HasIdOf.found(CALLED, [words.strip(), compact(words) or None]))
 
 
 def labelled_by(words: str, most: int = MOST_FOUND) -> list[Any]:

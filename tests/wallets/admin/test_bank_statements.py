@@ -8,12 +8,15 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from tests.support import bank
+from tests.support import bank, bank_files, people
 from tests.support.backoffice import Office, list_of, opens, page_of
-from tests.support.camt import Line, Statement, incoming, of_day
+from tests.support.camt import Line, Statement, incoming, of_day, outgoing
+from tests.support.cash_outs import end
+from tests.support.ibans import OTHER_IBAN
 from tests.support.staff import OPERATOR, SUPERVISOR, a_member
 from tests.support.statement_files import text_of
 from users.models import Client
+from wallets import posting
 from wallets.bank import safeguarding_reports
 from wallets.models import (
     BankDecision,
@@ -21,7 +24,10 @@ from wallets.models import (
     BankStatement,
     BankUpload,
     SafeguardingReport,
+    Wallet,
 )
+from wallets.orders.cash_outs import MarkCashOutSent
+from wallets.orders.external_accounts import AddExternalAccount
 
 pytestmark = pytest.mark.django_db
 IMPORT = "/admin/bank/import/"
@@ -89,6 +95,34 @@ def test_second_person_releases_an_uploaded_file(operator, approver, client_demo
     assert "Released by approver" in approver.get(page_of(upload))
 
 
+def test_lines_that_need_a_look_come_first(operator, approver, client_demo, alices, bobs):
+    bank.an_account(client_demo)
+    paid = bank_files.some_cash_outs(alices, *[1_00] * 21)
+    for each in paid:
+        end(MarkCashOutSent, each)
+    debits = [outgoing("1.00", f"D{each.id}"[:35], end_to_end=each.id.hex) for each in paid]
+    credits_ = [incoming("3.00", "C1", name="Stranger"), incoming("4.00", "C2", name="Unknown")]
+    credit = incoming("5.00", "C3", name="Payer", target=bank.an_iban(bobs))
+    content = Statement(lines=(*debits, credit, *credits_)).xml()
+    uploaded(operator, content)
+    upload = BankUpload.objects.get()
+    values = {"key": key_of_form(approver, act(upload, "release")), "sha256": upload.hash}
+    page = sent(approver, act(upload, "release"), **values)
+    expected = [
+        "7.00 EUR (2)",
+        "21.00 EUR (21)",
+        "For Bob",
+        "3.00 EUR Stranger",
+        "4.00 EUR Unknown",
+        "5.00 EUR Payer",
+        "-1.00 EUR",
+        "Settles payments out: more lines",
+    ]
+    places = [page.find(each) for each in expected]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
 def test_uploader_can_not_release_on_the_page(approver, client_demo, bobs):
     bank.an_account(client_demo)
     content = Statement(lines=(incoming("1.00", "R1", target=bank.an_iban(bobs)),)).xml()
@@ -134,6 +168,45 @@ def test_line_is_assigned_by_two_members(operator, approver, line, bobs):
         approver, approve, key=key_of_form(approver, approve), confirmed="1"
     )
     assert bank.balance(bobs) == 10_00
+
+
+def asked_to_assign(office: Office, line: BankLine, wallet: str) -> str:
+    address = act(line, "assign")
+    values = {"wallet": wallet, "reason": "Known", "key": key_of_form(office, address)}
+    return sent(office, address, **values)
+
+
+@pytest.mark.parametrize("words", ["iban", "spaced", "alias"])
+def test_line_is_assigned_to_a_wallet_by_its_iban_or_alias(operator, line, bobs, words):
+    iban = bank.an_iban(bobs)
+    Wallet.objects.filter(id=bobs.id).update(alias="Savings")
+    spaced = " ".join(iban[each : each + 4] for each in range(0, len(iban), 4)).lower()
+    known = {"iban": iban, "spaced": spaced, "alias": "savings"}
+    assert "Another person must approve it" in asked_to_assign(operator, line, known[words])
+    assert BankDecision.objects.get().wallet_id == bobs.id
+
+
+def test_unknown_or_ambiguous_wallet_is_refused_in_words(operator, line, alices, bobs):
+    Wallet.objects.filter(id__in=[alices.id, bobs.id]).update(alias="Savings")
+    assert "Several wallets have it." in asked_to_assign(operator, line, "Savings")
+    for words in ("Saving", "DE02120300000000202051", "-", str(line.id)):
+        assert "This wallet does not exist." in asked_to_assign(operator, line, words)
+    assert not BankDecision.objects.exists()
+
+
+def test_wallet_of_an_external_account_is_not_called_by_its_iban(operator, line, bobs):
+    posting.submit(AddExternalAccount(**people.about(bobs), iban=OTHER_IBAN))
+    assert "This wallet does not exist." in asked_to_assign(operator, line, OTHER_IBAN)
+
+
+def test_page_leaves_out_what_is_empty(operator, approver, line, bobs):
+    asked_to_assign(operator, line, str(bobs.id))
+    page = approver.get(page_of(BankDecision.objects.get()))
+    assert "field-wallet" in page
+    for name in ("field-movement", "field-parts", "field-pair", "history-heading"):
+        assert name not in page
+    assert "history-heading" not in approver.get(page_of(line))
+    assert "history-heading" in Office(a_member(OPERATOR, name="other")).get(page_of(bobs))
 
 
 def test_asker_can_not_approve_in_the_back_office(approver, line):
