@@ -13,7 +13,7 @@ from users import menu
 from users.actions import Action, Facts, WithActions, by
 from users.approvals.second import actors_dependent_on
 from users.change_lists.columns import NAMES, readable
-from users.history import actor_in_words, names_of
+from users.history import actor_name, name_actors
 from users.menu import MenuSection
 from wallets.admin.bank_lines import line_facts, line_name
 from wallets.admin.facts import name_of_wallet, with_currency
@@ -81,7 +81,7 @@ def decision_facts(decision: BankDecision) -> Facts:
     return [
         *facts,
         (_("Reason"), decision.reason),
-        (_("Asked by"), actor_in_words(decision.asked_by, names_of({decision.asked_by}))),
+        (_("Asked by"), actor_name(decision, decision.asked_by)),
     ]
 
 
@@ -181,6 +181,9 @@ class BankDecisionAdmin(WithActions):
         empty = {name for name, each in OF_SOME_KINDS.items() if obj and not getattr(obj, each)}
         return readable(self.model, [name for name in self.fields if name not in empty])
 
+    def prepare(self, rows: list[Any]) -> None:
+        name_actors(rows, "asked_by", "answered_by")
+
     def facts(self, obj: Any) -> Facts:
         return decision_facts(obj)
 
@@ -195,7 +198,7 @@ class BankDecisionAdmin(WithActions):
 
     @admin.display(description=_("asked by"))
     def asker(self, decision: BankDecision) -> str:
-        return actor_in_words(decision.asked_by, names_of({decision.asked_by}))
+        return actor_name(decision, decision.asked_by)
 
     @admin.display(description=_("answer"))
     def answer_shown(self, decision: BankDecision) -> str:
@@ -206,6 +209,4 @@ class BankDecisionAdmin(WithActions):
             if decision.is_approved
             else gettext("Refused by %(who)s")
         )
-        return text % {
-            "who": actor_in_words(decision.answered_by, names_of({decision.answered_by}))
-        }
+        return text % {"who": actor_name(decision, decision.answered_by)}

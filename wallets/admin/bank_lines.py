@@ -18,7 +18,7 @@ from iocash.http import fields
 from users import menu
 from users.actions import Action, ActionForm, Facts, WithActions, by
 from users.change_lists.columns import NAMES
-from users.history import actor_in_words, names_of
+from users.history import actor_name
 from users.manual import MANUAL
 from users.menu import MenuSection
 from wallets.admin.amounts import in_api_form, refused_texts
@@ -290,5 +290,5 @@ class BankLineAdmin(WithActions):
         outcome = next(iter(line.outcomes.all()), None)
         if outcome is None:
             return "-"
-        who = actor_in_words(outcome.actor, names_of({outcome.actor}))
+        who = actor_name(outcome, outcome.actor)
         return " ".join(filter(None, [who, outcome.reason, str(outcome.movement_id or "")]))

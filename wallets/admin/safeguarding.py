@@ -17,7 +17,7 @@ from users import menu
 from users.actions import Action, Facts, WithActions, by
 from users.approvals.second import actors_dependent_on
 from users.change_lists.columns import NAMES
-from users.history import actor_in_words, names_of
+from users.history import actor_name, names_of
 from users.menu import MenuSection
 from wallets.admin.forms import LedgerForm
 from wallets.admin.tabs import TYPES
@@ -159,8 +159,7 @@ def figures_as_texts(position: dict[str, Any]) -> list[tuple[str, str]]:
 def signers_of(report: SafeguardingReport) -> list[tuple[str, str]]:
     """Who signed a report, in their order, and when."""
     found = sorted(report.signatures.all(), key=lambda row: row.place)
-    names = names_of({each.actor for each in found})
-    return [(actor_in_words(each.actor, names), shown_time(each.created_at)) for each in found]
+    return [(actor_name(report, each.actor), shown_time(each.created_at)) for each in found]
 
 
 @admin.register(SafeguardingReport)
@@ -202,6 +201,11 @@ class SafeguardingReportAdmin(WithActions):
             do=download_pdf,
         ),
     )
+
+    def prepare(self, rows: list[Any]) -> None:
+        names = names_of({each.actor for row in rows for each in row.signatures.all()})
+        for row in rows:
+            row.actor_names = names
 
     def facts(self, obj: SafeguardingReport) -> Facts:
         """What somebody confirms by signing: the result, and the figures that decide it."""
