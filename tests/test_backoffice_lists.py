@@ -72,7 +72,7 @@ def test_list_runs_no_count_and_sorts_by_its_key(label, query, browser):
         return
     key = LISTS[label].model._meta.pk
     for sql in asked:
-        for order in ORDER.findall(sql):
+        for order in ORDER.findall(sql)[-1:]:  # that of the rows; subqueries may have others
             assert order.endswith(f'"{key.column}" DESC'), sql
             assert "," not in order, sql
 

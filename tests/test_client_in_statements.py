@@ -48,6 +48,7 @@ STAFF = (
     "wallets.erasure",
     "wallets.models.bank_files",
     "wallets.models.movement_querysets.IDENTIFIED",
+    "wallets.models.wallets.CALLED",
     "wallets.models.wallets.FOUND",
     "wallets.models.wallets.LABELLED",
     "wallets.models.wallets.NAMED",

@@ -48,8 +48,13 @@ def import_page(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(request.path)
     return pages.render(
         request,
-        "admin/bank_report_import.html",
+        "admin/bank_upload.html",
         title=gettext("Upload answers of the bank"),
+        effect=gettext(
+            "Nothing happens until another person has released the file. Then payments that the "
+            "bank rejects return to the wallets of their owners; payments that it has settled "
+            "leave them for good."
+        ),
         form=form,
     )
 

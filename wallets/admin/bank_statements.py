@@ -179,5 +179,12 @@ def statement_import_page(request: HttpRequest) -> HttpResponse:
             return HttpResponseRedirect(address_of(upload))
         return HttpResponseRedirect(request.path)
     return pages.render(
-        request, "admin/bank_import.html", title=gettext("Upload a statement"), form=form
+        request,
+        "admin/bank_upload.html",
+        title=gettext("Upload a statement"),
+        effect=gettext(
+            "Nothing is booked until another person has released the file. Lines that name no "
+            "wallet wait in suspense."
+        ),
+        form=form,
     )
