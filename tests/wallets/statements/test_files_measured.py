@@ -21,7 +21,7 @@ from tests.support.statement_files import a_file, drawn, long_content
 from users.documents import processes
 from wallets.models import StatementFile
 from wallets.statements import files
-from wallets.statements.pdf_file import TEMPLATE, pdf_data
+from wallets.statements.pdf_file import LOOK, TEMPLATE, pdf_data
 
 ONLY = ("manage.py", "work", "--only", "write-statement-files")
 
@@ -40,7 +40,7 @@ def test_pdf_of_1000_movements_takes_two_seconds_and_no_memory_here(alices):
     before = megabytes()
     with override("en"):
         data = pdf_data(long_content(alices, 1_000))
-    asked = {"source": TEMPLATE.read_text(), "data": data, "timestamp": 0}
+    asked = {"source": LOOK.read_text() + TEMPLATE.read_text(), "data": data, "timestamp": 0}
     report = run_job(processes.TYPESET, json.dumps(asked).encode())
     assert report.content.startswith(b"%PDF-")
     assert report.facts is not None
