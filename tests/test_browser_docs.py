@@ -92,7 +92,7 @@ def test_copy_button_copies_the_visible_example(page):
 @pytest.mark.parametrize("address", EVERYWHERE)
 def test_search_is_on_every_page(page, address):
     page.goto(address)
-    page.fill(SEARCH, "safeguarding")
+    page.fill(SEARCH, "investigation")
     link = page.locator(".found a").first
     expect(link).to_have_attribute("href", "/api/docs/reconciliation#what-to-compare-every-day")
 
