@@ -312,7 +312,9 @@ class FileGame(RuleBasedStateMachine):
 @pytest.fixture
 def stage(client_demo: Any, alices: Any) -> Iterator[None]:
     bank.agree_to_source(client_demo, "BANK")
-    FileGame.stage = alices, bank_files.an_account(client_demo), bank_files.two_members()
+    account = bank_files.an_account(client_demo)
+    bank.receive(name="S0", iban=account.iban, day=str(FIRST_DAY), opening="0.00", closing="0.00")
+    FileGame.stage = alices, account, bank_files.two_members()
     yield
     FileGame.stage = None
 
