@@ -50,6 +50,8 @@ def test_queue_works_without_javascript_and_by_keyboard(browser, live_server, su
         page.locator("input[value=page]").focus()
         page.keyboard.press("Space")
         page.keyboard.press("Tab")
+        expect(page.locator("button:has-text('Make a bank file')")).to_be_focused()
+        page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         button = page.locator("button:has-text('Mark 60 payments as sent')")
         button.focus()
