@@ -181,7 +181,7 @@ def a_decider(*, may_give: bool) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["added", "changed"])
-def test_roles_are_given_only_by_members_who_may_give_them(kind, asker, second):
+def test_member_gives_only_roles_of_its_own_right(kind, asker, second):
     values = {"first_name": "", "last_name": "", "email": "", "roles": ["supervisor"]}
     if kind == "added":
         asked = ask(ask_for_member(None, {"username": "erin", **values}), asker)

@@ -178,7 +178,7 @@ ALONE = [
 
 
 @pytest.mark.parametrize("sent", [*ALONE, "UPDATE wallets_bankaccount SET approval_id = NULL"])
-def test_database_refuses_what_two_people_did_not_approve(account, sent):
+def test_database_refuses_ends_without_two_people(account, sent):
     people.a_client("Another")
     with pytest.raises(IntegrityError), transaction.atomic():
         execute_and_check(sent)

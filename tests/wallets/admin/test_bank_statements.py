@@ -199,7 +199,7 @@ def test_wallet_of_an_external_account_is_not_called_by_its_iban(operator, line,
     assert "This wallet does not exist." in asked_to_assign(operator, line, OTHER_IBAN)
 
 
-def test_page_leaves_out_what_is_empty(operator, approver, line, bobs):
+def test_page_leaves_out_empty_rows(operator, approver, line, bobs):
     asked_to_assign(operator, line, str(bobs.id))
     page = approver.get(page_of(BankDecision.objects.get()))
     assert "field-wallet" in page
@@ -281,7 +281,7 @@ def test_report_is_signed_by_two_and_downloaded(approver, line):
     assert text.index("approver") < text.index("other")
 
 
-def test_page_of_the_signature_shows_what_is_confirmed(approver, line):
+def test_page_of_the_signature_shows_the_figures(approver, line):
     report = safeguarding_reports.make_report()
     page = approver.get(act(report, "sign"))
     assert "10.00 EUR" in page

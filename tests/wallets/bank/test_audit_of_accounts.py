@@ -95,7 +95,7 @@ def findings_after(statement: str) -> set[str]:
     return found
 
 
-def test_audit_finds_what_nobody_has_agreed_to(agreed):
+def test_audit_finds_changes_without_an_agreement(agreed):
     assert audited.wrong() == []
     found = [(equation, statement, findings_after(statement)) for equation, statement in WRONG]
     assert [each for each in found if each[0] not in each[2]] == []

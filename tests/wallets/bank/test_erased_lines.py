@@ -110,7 +110,7 @@ def erase(wallet: Any) -> None:
     erasure.erase(user_id=wallet.user_id, by=people.BY, reason="AUTHORITY_ORDER")
 
 
-def test_erasure_of_a_user_leaves_nothing_of_what_the_bank_said(scene):
+def test_erasure_of_a_user_erases_the_texts_of_the_bank(scene):
     there = {
         *("wallets_bankline", "wallets_bankdecision", "wallets_bankoutcome"),
         *("wallets_bankpayment", "wallets_bankreport", "wallets_bankupload"),
@@ -126,7 +126,7 @@ def audit_is_right() -> bool:
     return [finding for _, finding in audit.findings() if finding] == []
 
 
-def test_erasure_keeps_the_texts_of_others_and_what_the_audit_needs(scene):
+def test_erasure_keeps_the_texts_of_others_and_the_audit_right(scene):
     kept = "reference", "booking_date", "amount", "sign", "account", "confirmed_by"
     before = sorted(map(str, BankLine.objects.values_list("id", *kept)))
     hashes = {*BankStatementFile.objects.values_list("sha256", "statement_count")}

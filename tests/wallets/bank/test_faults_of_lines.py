@@ -98,9 +98,7 @@ SPOILED = [
 
 @pytest.mark.spoils_the_books
 @pytest.mark.parametrize(("equation", "statement", "tables"), SPOILED)
-def test_lines_that_are_not_those_of_their_statement_are_found(
-    account, equation, statement, tables
-):
+def test_lines_of_another_sum_than_their_statement_are_found(account, equation, statement, tables):
     assert audited.wrong() == []
     as_owner(statement, *tables)
     assert equation in audited.violated()
