@@ -145,7 +145,7 @@ def test_cash_out_in_a_sent_file_is_not_changed_by_hand(account, members, cash_o
     assert states(cash_outs) == ["SENT"] * 3
 
 
-def test_client_does_not_cancel_what_is_in_a_file(account, members, cash_outs, api, alices):
+def test_client_cancels_no_cash_out_in_a_file(account, members, cash_outs, api, alices):
     build(account, cash_outs, members[0])
     path = f"wallets/{alices.id}/movements/{cash_outs[0].id}"
     answer = api.patch(path, {"status": "CANCELLED"})

@@ -120,7 +120,7 @@ def test_payments_to_bad_accounts_are_rejected_and_the_others_not(bank, account,
     assert money_of(alices) == (100_00, 10_00)
 
 
-def test_account_with_insufficient_funds_pays_what_it_can(bank, account, members, alices):
+def test_account_with_insufficient_funds_pays_some_cash_outs(bank, account, members, alices):
     bank.behave("ACME", behaviour="insufficient-funds", balance=25_00)
     cash_outs = cash_outs_to(alices, *[ELSEWHERE] * 4)
     sent_to(bank, account, members, cash_outs)

@@ -186,7 +186,7 @@ def test_page_of_another_statement_does_not_move_the_opening(account):
         BankAccount.objects.filter(id=account.id).update(opening=50_00)
 
 
-def test_opening_without_a_balance_is_what_closing_and_entries_give(account):
+def test_closing_and_entries_give_a_missing_opening(account):
     bank.receive(line("1.00", "R1", "2026-11-25"), day="2026-11-25", closing="51.00")
     assert stored(account) == (50_00, "2026-11-25")
 

@@ -142,7 +142,7 @@ def number(member: Any) -> int:
 
 
 @ALL
-def test_work_of_others_waits_for_the_member_who_may_do_it(kind, client_demo, alices, puppet):
+def test_work_of_others_waits_for_members_with_its_permission(kind, client_demo, alices, puppet):
     maker = get_user_model().objects.get(username="maker")
     kind(client_demo, alices, actor(maker))
     other = a_member(SUPERVISOR, name="other")

@@ -53,7 +53,7 @@ def report() -> SafeguardingReport:
     return made
 
 
-def test_list_has_what_no_line_explains(account, alices, bobs):
+def test_list_has_movements_without_a_line(account, alices, bobs):
     """100.00 of Alice is explained by no line, 12.50 of Bob by one."""
     people.cash_in(bobs, 12_50, reference="INV-1")
     bank.receive(incoming("12.50", "R1", end_to_end="INV-1"), closing="12.50")

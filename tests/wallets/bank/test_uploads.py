@@ -163,7 +163,7 @@ def test_unreadable_file_is_refused_at_once(iban):
     assert not BankUpload.objects.exists()
 
 
-def test_preview_says_what_a_statement_would_do(upload, bobs):
+def test_preview_shows_the_effects_of_a_statement(upload, bobs):
     preview = previews.preview_statements(bytes(upload.content))
     assert preview.effects.sums == {("cash-in", "EUR"): 5_00, ("suspense", "EUR"): 2_00}
     assert preview.effects.credited == {(bobs.id, "EUR"): 5_00}

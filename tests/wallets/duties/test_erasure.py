@@ -110,7 +110,7 @@ def test_user_who_can_not_be_erased_stops_no_other(duty, alice, bob, monkeypatch
     assert duty.perform() == 1
 
 
-def test_users_who_never_can_be_erased_keep_no_other_waiting(duty, alice, bob, monkeypatch):
+def test_failing_erasures_keep_no_other_user_waiting(duty, alice, bob, monkeypatch):
     """A batch is one user. Alice is due first, and always fails."""
     monkeypatch.setattr(duties, "BATCH", 1)
     close(alice)

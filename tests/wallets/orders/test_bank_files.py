@@ -112,7 +112,7 @@ def test_cash_out_leaves_its_own_file_until_it_is_sent(books, leg):
     assert isinstance(refused(books, on(leg, RemoveFromFile, file_id=OTHER)), errors.CashOutSent)
 
 
-def test_bank_settles_and_rejects_only_what_was_sent(books, leg):
+def test_bank_settles_and_rejects_only_sent_cash_outs(books, leg):
     do(books, on(leg, AddToFile))
     for order in (on(leg, SettleByBank), on(leg, RejectByBank, reason="AC04")):
         assert isinstance(refused(books, order), errors.CashOutNotSent)

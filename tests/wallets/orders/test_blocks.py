@@ -72,7 +72,7 @@ def test_reason_of_the_last_block_decides(kind, alices):
 
 
 @either
-def test_unblocking_of_what_is_not_blocked_needs_no_approval(kind, alices):
+def test_unblocking_without_a_block_needs_no_approval(kind, alices):
     block, unblock = orders(kind, alices, "SUSPECTED_FRAUD", people.BY)
     posting.submit(block)
     posting.submit(unblock)
