@@ -167,7 +167,7 @@ def strip_namespaces(root: Element) -> str:
     for element in root.iter(etree.Element):
         tag = str(element.tag)
         if tag.startswith("{"):
-            namespace, _, element.tag = tag[1:].partition("}")
+            namespace, _, element.tag = tag[1:].rpartition("}")
             found = found or namespace
     return found
 

@@ -132,6 +132,12 @@ def test_changed_answer_is_read_or_refused(seed, changes):
     assert {each.amount for each in report.payments.values()} <= {None, 4}
 
 
+def test_brace_in_the_namespace_is_no_end_of_it():
+    place = EXAMPLE.index(b"urn:")
+    for brace in (b"}", b"{"):
+        assert is_read_or_refused(EXAMPLE[:place] + brace + EXAMPLE[place + 1 :])
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1", "cp1252", "utf-8-sig"])
 def test_encoding_changes_no_amount(encoding):
     text = EXAMPLE.decode().replace("Alice", "Aliçe")
