@@ -141,6 +141,13 @@ def test_supervisors_wait_longer_than_the_worker_for_its_last_batches():
     assert "TimeoutStopSec=40" in WORKER_UNIT
 
 
+def test_worker_has_a_tenth_of_the_weight_of_the_server():
+    assert "cpu_shares" not in SERVICES["app"]
+    assert SERVICES["worker"]["cpu_shares"] == 1024 // 10
+    assert "CPUWeight" not in UNIT
+    assert "CPUWeight=10\n" in WORKER_UNIT
+
+
 def test_units_have_the_same_limits():
     """The unit of the worker is that of the web server, but for what it runs."""
     hardened = r"\nStateDirectory=.+"
