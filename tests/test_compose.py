@@ -59,7 +59,7 @@ def test_only_migrate_has_the_owner_role():
 
 
 def test_every_variable_is_read_by_the_settings():
-    read = (dev.ROOT / "iocash" / "settings.py").read_text()
+    read = (dev.ROOT / "iocash" / "settings" / "__init__.py").read_text()
     for service in ("migrate", "app", "worker"):
         for name in SERVICES[service]["environment"]:
             assert f'"{name}"' in read, name
