@@ -64,7 +64,7 @@ Right = tuple[str, str]
 """A table, `table.column`, sequence or function, and a privilege."""
 
 
-def rows_of(question: str, *values: Any) -> list[tuple[Any, ...]]:
+def all_rows(question: str, *values: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(question, *values)
         found: list[tuple[Any, ...]] = cursor.fetchall()
@@ -87,8 +87,8 @@ def wrong_migrations() -> Iterator[str]:
 
 def wrong_tables() -> Iterator[str]:
     """Say which columns, constraints, indexes and triggers are missing or disabled."""
-    columns = {tuple(row) for row in rows_of(COLUMNS)}
-    names = {name for (name,) in rows_of(NAMES)}
+    columns = {tuple(row) for row in all_rows(COLUMNS)}
+    names = {name for (name,) in all_rows(NAMES)}
     for model in apps.get_models(include_auto_created=True):
         options = model._meta
         if not options.managed or options.proxy:
@@ -99,7 +99,7 @@ def wrong_tables() -> Iterator[str]:
         for part in (*options.constraints, *options.indexes):
             if part.name not in names:
                 yield f"{part.name} of {options.db_table} is missing, or not valid."
-    for (name,) in rows_of(DISABLED):
+    for (name,) in all_rows(DISABLED):
         yield f"The trigger {name} is disabled."
 
 
@@ -109,11 +109,11 @@ def wrong_tables() -> Iterator[str]:
 def wrong_rights() -> Iterator[str]:
     """Say where the rights of the serving role differ from what the migrations grant."""
     role = settings.DATABASE_ROLE
-    for is_superuser, is_owner in rows_of(ATTRIBUTES, [role]):
+    for is_superuser, is_owner in all_rows(ATTRIBUTES, [role]):
         if is_superuser or is_owner:
             yield f"{role} is a superuser, or owns tables."
             return
-    granted, found = granted_rights(), {(row[0], row[1]) for row in rows_of(RIGHTS, {"role": role})}
+    granted, found = granted_rights(), {(row[0], row[1]) for row in all_rows(RIGHTS, {"role": role})}
     for thing, privilege in sorted(granted - found):
         yield f"{role} lacks {privilege} on {thing}."
     tables = {thing.partition(".")[0] for thing, _ in granted}
@@ -126,7 +126,7 @@ def granted_rights() -> set[Right]:
     """What all migrations together grant to the serving role, in their order."""
     found: set[Right] = set()
     loader = MigrationLoader(None)
-    for key in ordered(loader):
+    for key in in_order(loader):
         for operation in loader.graph.nodes[key].operations:
             for privileges, things in grants_in(operation):
                 names = [name.strip() for name in things.split(",")]
@@ -136,7 +136,7 @@ def granted_rights() -> set[Right]:
     return found
 
 
-def ordered(loader: MigrationLoader) -> list[tuple[str, str]]:
+def in_order(loader: MigrationLoader) -> list[tuple[str, str]]:
     """All migrations, each after those that it depends on."""
     order: dict[tuple[str, str], None] = {}
     for leaf in sorted(loader.graph.leaf_nodes()):

@@ -56,7 +56,7 @@ ORDERS: Final = {
 
 
 @dataclass(slots=True)
-class Missing:
+class Lag:
     """How far the ledger is behind an anchor, and the first row that contradicts it."""
 
     at: datetime
@@ -68,14 +68,14 @@ class Missing:
         self.finding = self.finding or Finding(EQUATION, row)
 
 
-def read_missing(anchor: Path) -> Missing:
+def read_missing(anchor: Path) -> Lag:
     """Compare the ledger with a whole anchor that may be newer than it.
 
     Raises:
         OSError: the file can't be read.
         BadAnchor: it is not an anchor, or was damaged.
     """
-    found = Missing(at=time_of(anchor))
+    found = Lag(at=time_of(anchor))
     with anchor.open() as lines:
         for kind, some in groupby(Reading(lines).lines(), key=lambda line: line.kind):
             while chunk := list(islice(some, CHUNK)):
@@ -102,7 +102,7 @@ def columns_of(chunk: list[AnchorLine]) -> list[list[str]]:
     return [list(column) for column in zip(*(line.words for line in chunk), strict=True)]
 
 
-def check_wallets(found: Missing, chunk: list[AnchorLine]) -> None:
+def check_wallets(found: Lag, chunk: list[AnchorLine]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(WALLETS, columns_of(chunk))
         for wallet, owner, seq, head, owner_now, seq_now, head_then in cursor.fetchall():
@@ -113,14 +113,14 @@ def check_wallets(found: Missing, chunk: list[AnchorLine]) -> None:
                 found.contradict(wallet=wallet, seq=seq, owner=owner, owner_now=owner_now)
 
 
-def check_movements(found: Missing, chunk: list[AnchorLine]) -> None:
+def check_movements(found: Lag, chunk: list[AnchorLine]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(MOVEMENTS, columns_of(chunk))
         for wallet, seq, movement in cursor.fetchall():
             found.contradict(wallet=wallet, seq=seq, movement=movement)
 
 
-def check_orders(found: Missing, chunk: list[AnchorLine]) -> None:
+def check_orders(found: Lag, chunk: list[AnchorLine]) -> None:
     """Cash-outs that were pending, and holds that were open."""
     kind = chunk[0].kind
     with connection.cursor() as cursor:

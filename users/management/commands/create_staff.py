@@ -67,7 +67,7 @@ class Command(BaseCommand):
         if not options["role"] and not options["superuser"]:
             raise CommandError(f"Name a role: {names_of_roles()}. Or give --superuser.")
         values = checked(options)
-        words = "; ".join(filter(None, [describe(options), options["reason"]]))
+        words = "; ".join(filter(None, [words_of_shell(options), options["reason"]]))
         try:
             person = members.add_from_shell(
                 values, options["role"], is_superuser=options["superuser"], words=words
@@ -126,7 +126,7 @@ def names_of_roles() -> str:
     return ", ".join(role.name for role in roles.every_role())
 
 
-def describe(options: dict[str, Any]) -> str:
+def words_of_shell(options: dict[str, Any]) -> str:
     """Who used the shell, and what was given, for the record."""
     given = ["superuser"] if options["superuser"] else []
     return f"{login()} → {', '.join([*given, *sorted(options['role'], key=roles.rank_of)])}"

@@ -69,7 +69,7 @@ class Command(BaseCommand):
             if not options["json"]:
                 self.show(results[-1])
         self.report["movements"] = Movement.objects.count()
-        self.report["newestEventAt"] = text_of(newest_event())
+        self.report["newestEventAt"] = moment_or_none(newest_event())
         self.conclude(results, as_json=options["json"])
 
     def checks(
@@ -110,7 +110,7 @@ class Command(BaseCommand):
         for file, behind in found:
             yield from self.judged(file, behind, until)
 
-    def judged(self, file: Path, found: missing.Missing, until: datetime | None) -> Iterator[str]:
+    def judged(self, file: Path, found: missing.Lag, until: datetime | None) -> Iterator[str]:
         counts = {name: number for name, number in sorted(found.counts.items()) if number}
         self.report["anchors"].append(
             {"file": str(file), "takenAt": moment(found.at), "missing": counts}
@@ -118,7 +118,7 @@ class Command(BaseCommand):
         if found.finding:
             yield str(found.finding)
         if counts and not (until and found.at > until):
-            yield f"{described(counts)} of the anchor of {moment(found.at)} are missing."
+            yield f"{counted(counts)} of the anchor of {moment(found.at)} are missing."
 
     def conclude(self, results: list[Checked], *, as_json: bool) -> None:
         """Print the report; exit with 1 if something is wrong."""
@@ -138,7 +138,7 @@ class Command(BaseCommand):
 
     def show_facts(self) -> None:
         for anchor in self.report["anchors"]:
-            lacks = described(anchor["missing"]) if anchor["missing"] else "nothing"
+            lacks = counted(anchor["missing"]) if anchor["missing"] else "nothing"
             self.stdout.write(f"The anchor of {anchor['takenAt']}: {lacks} missing.")
         if files := len(self.report["unknownFiles"]):
             self.stdout.write(f"{files} stored files have no row: they are of later documents.")
@@ -156,7 +156,7 @@ def instant(text: str) -> datetime:
     return found
 
 
-def text_of(at: datetime | None) -> str | None:
+def moment_or_none(at: datetime | None) -> str | None:
     return moment(at) if at else None
 
 
@@ -187,5 +187,5 @@ def newest_anchors(until: datetime | None) -> list[Path]:
     return [*dict.fromkeys([*before[-1:], *files[-1:]])]
 
 
-def described(counts: dict[str, int]) -> str:
+def counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} {name}" for name, number in counts.items())
