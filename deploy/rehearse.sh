@@ -17,6 +17,7 @@ chmod 0755 "$R"
 PIDS=()
 declare -A UNITS
 
+timedatectl() { :; }
 say() { printf '%7.1f s  %s\n' "$(bc <<<"$(date +%s.%N) - $BEGAN")" "$1"; }
 fail() { echo "rehearse.sh: $1" >&2; exit 1; }
 
@@ -101,6 +102,7 @@ nginx() { PATH=$PATH:/usr/sbin command nginx -p "$R/nginx" -c "$R/etc/nginx/ngin
 systemctl() {
   local verb=$1 unit
   shift
+  if [ "$verb" = --no-pager ]; then echo "${!UNITS[@]}"; return; fi
   for unit in "$@"; do
     case $verb:$unit in
       daemon-reload:* | enable:--now) ;;
@@ -127,31 +129,41 @@ start_unit() {
       runuser -u postgres -- "$PG_BIN/pg_ctl" -D "$R/postgresql" -l "$R/log/postgresql.log" -s -t 60 start
       UNITS[$1]=running ;;
     pgbouncer)
-      local pooler
-      pooler=$(PATH=$PATH:/usr/sbin command -v pgbouncer)
-      run_unit pgbouncer runuser -u postgres -- "$pooler" -q "$R/etc/pgbouncer/pgbouncer.ini" ;;
+      translate <"$R/etc/pgbouncer/pgbouncer.ini" >"$R/etc/pgbouncer/here.ini"
+      run_pooler >>"$R/log/pgbouncer.log" 2>&1 &
+      UNITS[$1]=$!
+      await "$P_POOLER" ;;
     nginx)
       local kind places=""
       for kind in client_body proxy fastcgi uwsgi scgi; do places+="${kind}_temp_path $R/nginx/$kind; "; done
       sed -i "s#^http {\$#http { $places#" "$R/etc/nginx/nginx.conf"
-      run_unit nginx nginx -g "pid $R/nginx/pid; daemon off; $NGINX_USER" ;;
+      run_nginx >>"$R/log/nginx.log" 2>&1 &
+      UNITS[$1]=$!
+      await "$P_PROXY" ;;
     *) run_service "$1" ;;
   esac
 }
 
-run_unit() {  # NAME COMMAND: in the background
-  local name=$1
-  shift
-  (if [ "$1" = runuser ]; then as_pooler "$@"; fi
-    if [ "$1" = nginx ]; then exec "$(PATH=$PATH:/usr/sbin command -v nginx)" -p "$R/nginx" -c "$R/etc/nginx/nginx.conf" -g "${*: -1}"; fi
-    exec "$@") >>"$R/log/$name.log" 2>&1 &
-  UNITS[$name]=$!
+run_pooler() {  # PgBouncer refuses to be root
+  local command
+  command="$(PATH=$PATH:/usr/sbin command -v pgbouncer) -q $R/etc/pgbouncer/here.ini"
+  # shellcheck disable=SC2086
+  if is_root; then exec setpriv --reuid postgres --regid postgres --clear-groups $command; fi
+  # shellcheck disable=SC2086
+  exec $command
 }
 
-as_pooler() {  # PgBouncer refuses to be root
-  shift 3
-  if is_root; then exec setpriv --reuid postgres --regid postgres --clear-groups "$@"; fi
-  exec "$@"
+run_nginx() {
+  exec "$(PATH=$PATH:/usr/sbin command -v nginx)" -p "$R/nginx" -c "$R/etc/nginx/nginx.conf" \
+    -g "pid $R/nginx/pid; daemon off; $NGINX_USER"
+}
+
+await() {  # PORT: until something listens
+  for _ in $(seq 100); do
+    (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
+    sleep 0.1
+  done
+  fail "Nothing listens on port $1."
 }
 
 run_service() {  # what the unit says: its folder, its settings and its command
@@ -279,6 +291,16 @@ upgrade() {
   say "upgraded while $PAID payments were made: none failed"
 }
 
+await_server() {
+  for _ in $(seq 600); do
+    curl --silent --fail "https://pay.example:$P_PROXY/readyz" >/dev/null 2>&1 && return
+    sleep 0.1
+  done
+  fail "The server is not ready."
+}
+
+euros() { bc <<<"scale=2; ($1 + $PAID) / 100"; }  # CENTS, and what was paid during the upgrade
+
 verify_balance() {  # WALLET EXPECTED WORDS
   local found
   found=$(runuser -u postgres -- psql -d iocash -Atc "SELECT balance FROM wallets_wallet WHERE id = '$1'")
@@ -301,6 +323,7 @@ take_messages
 block install code
 make_venv
 for name in secrets database quiet pgbouncer tables units certificate nginx staff client; do block install "$name"; done
+await_server
 
 ALICE=$(add_user alice +34600000041)
 BOB=$(add_user bob +34600000042)
@@ -310,6 +333,7 @@ call POST "/wallets/$ALICE/movements" "{\"type\": \"TRANSFER\", \"targetWalletId
 say "the first payment, through nginx"
 
 upgrade
+PREFIX=$(runuser -u postgres -- psql -d iocash -Atc 'SELECT prefix FROM users_apikey')
 
 block backup archive
 block backup cron
@@ -321,11 +345,19 @@ call POST "/wallets/$ALICE/movements" "{\"type\": \"TRANSFER\", \"targetWalletId
 anchor
 "$R/srv/iocash/deploy/backup.sh" documents
 runuser -u postgres -- psql -Atqc 'SELECT pg_switch_wal()' >/dev/null
-for _ in $(seq 100); do
-  block backup archived | grep -q '^0|' && break
+for _ in $(seq 300); do
+  block backup archived >"$R/archived"
+  if grep -q '^0|' "$R/archived"; then break; fi
   sleep 0.1
 done
 say "backed up"
+
+for name in look disk-full pooler worker locks replica clock leaked-key lost-factor audit; do block incidents "$name"; done
+for name in connections disk; do block sizing "$name"; done
+for name in due; do block retention "$name"; done
+for name in secret-key app-password; do block secrets "$name"; done
+await_server
+[ "$(balance "$BOB")" = "$(euros 1550)" ] || fail "The server answers otherwise with its new secrets."
 
 block backup stop
 block backup instant
@@ -335,6 +367,6 @@ rm -rf "$DATA" "$R/var/lib/iocash/documents"
 block backup restore
 verify_balance "$BOB" $((1550 + PAID)) "restored to the end: every payment is there"
 block backup afterwards
-for _ in $(seq 300); do curl -sf "https://pay.example:$P_PROXY/readyz" >/dev/null && break; sleep 0.1; done
-[ "$(balance "$BOB")" = "$(bc <<<"scale=2; (1550 + $PAID) / 100")" ] || fail "The restored server answers otherwise."
+await_server
+[ "$(balance "$BOB")" = "$(euros 1550)" ] || fail "The restored server answers otherwise."
 say "the restored server answers"
