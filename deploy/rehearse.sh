@@ -58,7 +58,7 @@ translate() {  # the paths and ports of the pages, to those of the rehearsal
     -e "s#/(srv/iocash|etc/iocash|etc/systemd|etc/nginx|etc/pgbouncer|etc/cron\.d|var/lib/iocash|var/backups|var/log/nginx)#$R/\1#g" \
     -e "s#127\.0\.0\.1:5432#127.0.0.1:$P_DATABASE#g; s#127\.0\.0\.1:6432#127.0.0.1:$P_POOLER#g" \
     -e "s#^listen_port = 6432#listen_port = $P_POOLER#; s#port=5432#port=$P_DATABASE#" \
-    -e "s#(127\.0\.0\.1|iocash-web2?|--port)([: ])8000#\1\2$P_ONE#g; s#(127\.0\.0\.1|iocash-web2|--port)([: ])8001#\1\2$P_TWO#g" \
+    -e "s#(127\.0\.0\.1|iocash-web):8000#\1:$P_ONE#g; s#(127\.0\.0\.1|iocash-web2):8001#\1:$P_TWO#g" \
     -e "s#listen 443 ssl#listen 127.0.0.1:$P_PROXY ssl#; s#https://pay\.example/(readyz|api)#https://pay.example:$P_PROXY/\1#g" \
     -e "s#https://sms\.example#http://127.0.0.1:$P_SMS#g"
 }
@@ -168,7 +168,7 @@ await() {  # PORT: until something listens
 
 run_service() {  # what the unit says: its folder, its settings and its command
   local file=$R/etc/systemd/system/$1.service command
-  command=$(translate <"$file" | sed -n 's/^ExecStart=//p')
+  command=$(translate <"$file" | sed -n "s/^ExecStart=//p" | sed "s/--port 8000/--port $P_ONE/; s/--port 8001/--port $P_TWO/")
   (
     cd "$R/srv/iocash"
     set -a
