@@ -314,6 +314,7 @@ anchor() { "$R/srv/iocash/deploy/manage" anchor "$R/var/lib/iocash/anchors/iocas
 # --- The rehearsal -----------------------------------------------------------------------------------
 
 BEGAN=$(date +%s.%N)
+echo "The folder: $R"
 REPOSITORY=$CHECKOUT
 apt-get
 prepare

@@ -27,6 +27,7 @@ instant=${2:-}
 limit=99999999T999999Z
 if [ -n "$instant" ]; then
   limit=$(date -u -d "$instant" +%Y%m%dT%H%M%SZ) || fail "$instant is not an instant."
+  instant=$(date -u -d "$instant" '+%Y-%m-%d %H:%M:%S.%6N+00')  # PostgreSQL takes no Z here
 fi
 require_empty "$data"
 require_empty "$DOCUMENTS_DIR"

@@ -113,7 +113,10 @@ def wrong_rights() -> Iterator[str]:
         if is_superuser or is_owner:
             yield f"{role} is a superuser, or owns tables."
             return
-    granted, found = granted_rights(), {(row[0], row[1]) for row in all_rows(RIGHTS, {"role": role})}
+    granted, found = (
+        granted_rights(),
+        {(row[0], row[1]) for row in all_rows(RIGHTS, {"role": role})},
+    )
     for thing, privilege in sorted(granted - found):
         yield f"{role} lacks {privilege} on {thing}."
     tables = {thing.partition(".")[0] for thing, _ in granted}

@@ -83,7 +83,7 @@ def a_file(user: Any) -> Path:
         shown=CARD,
         by=people.BY,
     )
-    return Path(file_storage().path(sent.document.file.name))
+    return Path(file_storage().path(str(sent.document.file)))
 
 
 def test_complete_server_passes_every_check(paid, alice):
