@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 from django.urls import reverse
 
+from iocash.db import clock
 from tests.support import bank_files, payments_out
 from tests.support.bank_files import an_answer, some_cash_outs, states
 from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, a_member, browser_of, somebody
@@ -129,6 +130,24 @@ def test_builder_is_told_that_somebody_else_approves(account, cash_outs, supervi
     assert states(cash_outs) == ["IN A FILE"] * 3
 
 
+def offered_on(page: Any) -> set[str]:
+    return {action.name for action in page.context["page_actions"]}
+
+
+def test_page_offers_the_approval_to_others_only(account, cash_outs, supervisor):
+    make(supervisor, cash_outs)
+    address = address_of(BankFile.objects.get())
+    assert "approve" not in offered_on(supervisor.get(address))
+    other = browser_of(a_member(SUPERVISOR, name="other"))
+    assert "approve" in offered_on(other.get(address))
+
+
+def test_title_of_a_file_says_what_is_in_it(account, cash_outs, operator):
+    make(operator, cash_outs)
+    page = operator.get(address_of(BankFile.objects.get()))
+    assert page.context["title"] == f"3 payments out, 60.00 EUR, {clock.today()}"
+
+
 def test_approval_of_another_hash_is_refused(account, cash_outs, operator, supervisor):
     make(operator, cash_outs)
     answer = act(supervisor, BankFile.objects.get(), "approve", sha256="0" * 64)
@@ -174,9 +193,9 @@ def test_uploaded_answers_wait_for_a_second_person(account, cash_outs, superviso
     file = bank_files.send(bank_files.build(account, cash_outs, builder), approver)
     good = an_answer(file, payments={cash_outs[0]: "RJCT AC04", cash_outs[1]: "ACSC"})
     answer = upload(supervisor, good, b"<x/>", good)
-    assert "0.xml: Uploaded. Another person must release it" in answer.text
-    assert "1.xml: This is no message pain.002" in answer.text
-    assert "2.xml: This file was uploaded before, and waits" in answer.text
+    assert "“0.xml”: Uploaded. Another person must release it" in answer.text
+    assert "“1.xml”: This is no message pain.002" in answer.text
+    assert "“2.xml”: This file was uploaded before, and waits" in answer.text
     assert states(cash_outs) == ["SENT"] * 3
     answer = release(browser_of(a_member(SUPERVISOR, name="releaser")), BankUpload.objects.get())
     assert "Settled: 1. Rejected: 1. Noted: 0. Contradictions: 0." in answer.text
