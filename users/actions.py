@@ -213,7 +213,7 @@ class WithActions(AskPages, ReadOnly):
 
     def get_urls(self) -> list[URLPattern]:
         action = path(
-            "<path:object_id>/act/<slug:name>/",
+            "<path:object_id>/action/<slug:name>/",
             self.admin_site.admin_view(with_filters_kept(self.run_action)),
             name=f"{self.opts.app_label}_{self.opts.model_name}_action",
         )

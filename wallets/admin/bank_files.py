@@ -1,4 +1,4 @@
-"""The pages of bank files: the list, a file with its payments, and the acts on it."""
+"""The pages of bank files: the list, a file with its payments, and the actions on it."""
 
 from __future__ import annotations
 
