@@ -248,7 +248,7 @@ field() { python3 -c 'import functools, json, sys
 print(functools.reduce(lambda at, name: at[int(name) if name.isdigit() else name], sys.argv[1].split("."), json.load(sys.stdin)))' "$1"; }
 
 call() {  # METHOD PATH [BODY] [IDEMPOTENCY-KEY]
-  curl --fail-with-body --silent --show-error --max-time 40 -X "$1" -H "Authorization: Bearer $KEY" \
+  curl --fail-with-body --silent --show-error --max-time 40 --retry 5 --retry-delay 1 -X "$1" -H "Authorization: Bearer $KEY" \
     ${3:+-H "Content-Type: application/json" -d "$3"} ${4:+-H "Idempotency-Key: $4"} "https://pay.example:$P_PROXY/api/v1$2"
 }
 

@@ -43,7 +43,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--superuser",
             action="store_true",
-            help="Give all permissions. Two people are required for the same acts as before.",
+            help="Give all permissions. Two people are required for the same actions as before.",
         )
         parser.add_argument(
             "--reason", default="", help="Why the back office can't be used. It is recorded."
