@@ -336,6 +336,10 @@ say "the first payment, through nginx"
 upgrade
 PREFIX=$(runuser -u postgres -- psql -d iocash -Atc 'SELECT prefix FROM users_apikey')
 
+for name in secret-key app-password; do block secrets "$name"; done
+await_server
+[ "$(balance "$BOB")" = "$(euros 1250)" ] || fail "The server answers otherwise with its new secrets."
+
 block backup archive
 block backup cron
 call POST "/wallets/$ALICE/movements" "{\"type\": \"TRANSFER\", \"targetWalletId\": \"$BOB\", \"amount\": \"1.00\"}" kept-1 >/dev/null
@@ -356,10 +360,6 @@ say "backed up"
 for name in look disk-full pooler worker locks replica clock leaked-key lost-factor audit; do block incidents "$name"; done
 for name in connections disk; do block sizing "$name"; done
 for name in due; do block retention "$name"; done
-for name in secret-key app-password; do block secrets "$name"; done
-await_server
-[ "$(balance "$BOB")" = "$(euros 1550)" ] || fail "The server answers otherwise with its new secrets."
-
 block backup stop
 block backup instant
 verify_balance "$BOB" $((1350 + PAID)) "restored to the instant: the later payment is not there"
