@@ -1,6 +1,6 @@
 """`deploy/rehearse.sh`: the pages' commands install, upgrade, back up and restore a server.
 
-Takes 180 s on an idle machine.
+Takes 345 s at a load of 10 on two processors.
 """
 
 from __future__ import annotations

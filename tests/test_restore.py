@@ -1,6 +1,6 @@
 """Both stores are backed up, destroyed and restored: to an instant, and to the end.
 
-Takes 60 s on an idle machine.
+Takes 285 s at a load of 14 on two processors.
 """
 
 from __future__ import annotations
