@@ -6,6 +6,8 @@ python3 dev.py test [ARGS]      run all checks, then pytest with ARGS (-n 0: in 
 python3 dev.py bench [ARGS]     measure ioCash, pgbench and comparable servers (--help)
 python3 dev.py pictures         take the pictures of the README and of the staff manual
 python3 dev.py manage [ARGS]    run manage.py with DEBUG=1 on the demo's database
+
+It is for development. In production run `python manage.py` (docs/operations/README.md).
 """
 
 import argparse

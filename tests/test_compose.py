@@ -85,6 +85,16 @@ def test_proxy_passes_the_largest_accepted_body():
     assert sizes == [settings.MAX_DOCUMENT_BODY_BYTES] == [*largest]
 
 
+def test_location_with_a_header_of_its_own_repeats_those_of_the_server():
+    """nginx inherits none of them then: the health check had the host `app`, and got 400."""
+    general, *locations = re.split(r"^    location ", PROXY, flags=re.MULTILINE)
+    shared = set(re.findall(r"proxy_set_header (\S+ \S+);", general))
+    assert "Host $http_host" in shared
+    own = [set(re.findall(r"proxy_set_header (\S+ \S+);", text)) for text in locations]
+    assert any(own)
+    assert all(shared <= headers for headers in own if headers)
+
+
 def test_proxys_errors_have_registered_codes():
     for status, code in re.findall(r'"status": (\d+), "code": "(\w+)"', PROXY):
         assert errors.REGISTRY[code].status == int(status)

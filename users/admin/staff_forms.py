@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from users.actions import ActionForm
-from users.staff import roles
+from users.staff import members, roles
 
 TAKEN: Final = _("There is already a member of staff with this name.")
 
@@ -76,9 +76,8 @@ class NewMemberForm(MemberForm):
 
     def clean_username(self) -> str:
         """Refuse a name that differs from another's in upper and lower case only."""
-        members = get_user_model()
-        name = members.normalize_username(self.cleaned_data["username"])
-        if members.objects.filter(username__iexact=name).exists():
+        name = get_user_model().normalize_username(self.cleaned_data["username"])
+        if members.is_taken(name):
             raise forms.ValidationError(str(TAKEN))
         return str(name)
 

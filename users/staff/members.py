@@ -51,6 +51,40 @@ def add_member(values: dict[str, str], role_names: Sequence[str], *, by: Any) ->
     return person
 
 
+def is_taken(name: str) -> bool:
+    """Whether a member has this user name; upper and lower case do not tell names apart."""
+    return get_user_model().objects.filter(username__iexact=name).exists()
+
+
+def add_from_shell(
+    values: dict[str, str], role_names: Sequence[str], *, is_superuser: bool, words: str
+) -> Any:
+    """Add a member of staff without a password, for somebody with a shell of the server.
+
+    Nobody of the staff did it, so the record names the new member; `words` say how and why.
+
+    Raises:
+        IntegrityError: the user name is taken.
+        PermissionDenied: there is no such role.
+    """
+    with single_transaction():
+        person = get_user_model()(is_staff=True, is_superuser=is_superuser, **values)
+        groups = roles.groups_to_give(get_user_model()(is_superuser=True), role_names)
+        person.set_unusable_password()
+        person.save(force_insert=True)
+        person.groups.set(groups)
+        note(person, person, gettext_noop("Added on the command line"), names=words, flag=ADDITION)
+    return person
+
+
+def who_can_add() -> list[Any]:
+    """The members of staff who can log in and may ask for a new member, or approve one."""
+    members = get_user_model().objects.filter(is_staff=True, is_active=True).order_by("username")
+    return [
+        each for each in members if each.has_usable_password() and each.has_perm("auth.add_user")
+    ]
+
+
 def new_link(person: Any, *, by: Any) -> tuple[str, str]:
     """Void the password, close all sessions, and return the two parts of a link to set another.
 
