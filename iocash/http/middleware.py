@@ -19,7 +19,7 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.encoding import escape_uri_path
 from django_otp.middleware import OTPMiddleware
 
-from iocash import errors
+from iocash import errors, metrics
 from iocash.http import problems
 from iocash.http.parsing import content_length
 from iocash.http.rendering import JSON
@@ -31,6 +31,8 @@ else:
     Base = object
 
 access = logging.getLogger("iocash.access")
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -46,6 +48,7 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = perf_counter()
+        metrics.begin_request()
         if not request.path_info.startswith("/"):  # OPTIONS *: no pattern would see it
             request.path_info = f"/{request.path_info}"
         drop_double_slash(request)
@@ -58,7 +61,9 @@ class RequestMiddleware:
         response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         # Django logs every refusal as a warning and every 503 as an error; here they are a line.
         response._has_been_logged = True  # type: ignore[attr-defined]
-        _log(request, response.status_code, perf_counter() - started)
+        seconds = perf_counter() - started
+        _count(request, response.status_code, seconds)
+        _log(request, response.status_code, seconds)
         return response
 
     def _api_answer(self, request: HttpRequest) -> HttpResponseBase:
@@ -117,9 +122,24 @@ def _translated(status: int) -> errors.Refused:
     return errors.InvalidHeader("The request is malformed.")
 
 
+def _count(request: HttpRequest, status: int, seconds: float) -> None:
+    """Count the request for `/metrics`, by names that no caller chooses."""
+    code: str | None = getattr(request, "error_code", None)
+    route, method = "unknown", request.method or ""
+    if match := request.resolver_match:
+        is_published = "/public/" in match.route
+        route = "admin" if match.namespaces else match.url_name or route
+        route = "published" if is_published else route
+    if code:
+        metrics.count_refusal(code, status)
+    if route == "unknown" or code == errors.MethodNotAllowed.code or method not in METHODS:
+        method = "other"
+    metrics.end_request(route, method, status, seconds)
+
+
 def _log(request: HttpRequest, status: int, seconds: float) -> None:
     """Write the access line: no query, no header, no body, so no key, no OTP and no name."""
-    path = escape_uri_path(request.path)
+    path, code = escape_uri_path(request.path), getattr(request, "error_code", None)
     milliseconds = round(seconds * 1000, 2)
     facts = {
         "requestId": request.request_id,  # type: ignore[attr-defined]
@@ -127,7 +147,7 @@ def _log(request: HttpRequest, status: int, seconds: float) -> None:
         "method": request.method,
         "path": path,
         "status": status,
-        "code": getattr(request, "error_code", None),
+        "code": code,
         "durationMs": milliseconds,
     }
     access.info("%s %s %s %s ms", request.method, path, status, milliseconds, extra=facts)
