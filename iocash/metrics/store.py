@@ -19,7 +19,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Store:
         self.file = -1 if path is None else open_file(path)
         self.is_shared = path is not None
         self.map = mmap.mmap(self.file, SLOTS * SLOT_SIZE) if self.is_shared else private_map()
-        self.words = memoryview(self.map).cast("d")
+        self.words: Any = memoryview(self.map).cast("d")
         self.slot: int | None = None
         """The number of this process's slot, once it has one."""
         self.header = 0

@@ -88,10 +88,12 @@ ENDPOINTS: Final = """
 SCHEDULES: Final = """
     SELECT next_at AS since FROM wallets_scheduledoperation
     WHERE status IN ('ACTIVE', 'PAUSED') AND trigger = '' AND next_at <= iocash_now()
+    ORDER BY next_at
 """
 HOLDS: Final = """
     SELECT expires_at AS since FROM wallets_hold
     WHERE status = 'OPEN' AND expires_at <= iocash_now()
+    ORDER BY expires_at
 """
 CASH_OUTS: Final = f"""
     WITH waiting AS (
@@ -128,6 +130,7 @@ APPROVALS: Final = """
 """
 DECISIONS: Final = """
     SELECT asked_at AS since FROM wallets_bankdecision WHERE answered_at IS NULL
+    ORDER BY asked_at
 """
 CODES: Final = "SELECT sent_at AS since FROM users_otp WHERE sealed IS NOT NULL"
 RETRIED_CODES: Final = f"{CODES} AND attempts > 1"

@@ -102,13 +102,16 @@ def test_requests_of_killed_processes_are_not_in_progress(tmp_path):
 
 def test_threads_lose_no_number(tmp_path):
     own = Store(tmp_path / "file")
+
+
+    def add_many() -> None:
+        for _ in range(2_000):
+            own.add(("counted",))
+
     former = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        threads = [
-            threading.Thread(target=lambda: [own.add(("counted",)) for _ in range(2_000)])
-            for _ in range(4)
-        ]
+        threads = [threading.Thread(target=add_many) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
