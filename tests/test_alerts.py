@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from typing import Any
+
+import pytest
+from django.core.management import get_commands, load_command_class
+from django.db import connection
 
 import dev
 from iocash import metrics
@@ -12,6 +18,7 @@ from tests.support.prometheus import NAME, RULES
 from wallets.dashboard import families, figures
 
 PAGE = (dev.ROOT / "docs" / "operations" / "alerts.md").read_text()
+WATCHING = (dev.ROOT / "docs" / "operations" / "watching.md").read_text()
 GRAFANA = json.loads((dev.ROOT / "deploy" / "grafana.json").read_text())
 FAMILIES = (*families.FAMILIES, *metrics.FAMILIES)
 
@@ -44,6 +51,35 @@ def test_dashboard_names_metrics_that_exist():
     assert len(used) >= 20
     assert all(used)
     assert set.union(*used) <= names()
+
+
+@pytest.mark.django_db
+def test_queries_of_the_pages_run():
+    """Each of them; they are read-only."""
+    queries = re.findall(r"^```sql\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
+    assert len(queries) >= 12
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL transaction_read_only = on")
+        for query in queries:
+            cursor.execute(query.replace("%", "%%"))
+
+
+def test_commands_of_the_pages_exist():
+    lines = re.findall(r"^python manage\.py (\w+)(.*)$", PAGE + WATCHING, re.MULTILINE)
+    lines += re.findall(r"`python manage\.py (\w+)(.*?)`", PAGE + WATCHING)
+    assert len(lines) >= 3
+    for name, options in lines:
+        parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
+        parser.parse_args(options.split())
+
+
+def test_options_of_granian_exist():
+    (line,) = re.findall(r"^granian (.+)$", WATCHING, re.MULTILINE)
+    known = subprocess.run(
+        [sys.executable, "-m", "granian", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    used = re.findall(r"--[\w-]+", line)
+    assert [option for option in used if option not in known] == []
 
 
 def test_every_alert_has_its_section():

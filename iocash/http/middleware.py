@@ -35,6 +35,10 @@ access = logging.getLogger("iocash.access")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+TRACE_PARENT = re.compile(
+    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
+)
+"""`traceparent` (W3C Trace Context): its version, the id of the trace, and what is added later."""
 
 
 class RequestMiddleware:
@@ -150,6 +154,8 @@ def _log(request: HttpRequest, status: int, seconds: float) -> None:
         "code": code,
         "durationMs": milliseconds,
     }
+    if trace := trace_id(request):
+        facts["traceId"] = trace
     access.info("%s %s %s %s ms", request.method, path, status, milliseconds, extra=facts)
 
 
@@ -157,6 +163,15 @@ def request_id(request: HttpRequest) -> str:
     """Take the caller's id for this request when it is well-formed, else make one."""
     given = request.META.get("HTTP_X_REQUEST_ID", "")
     return given if REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
+
+
+def trace_id(request: HttpRequest) -> str | None:
+    """The id of the trace that the caller's `traceparent` names; None if it is malformed."""
+    given: str | None = request.META.get("HTTP_TRACEPARENT")
+    found = TRACE_PARENT.fullmatch(given) if given else None
+    if found is None or (found[1] == "00" and found[3]):
+        return None
+    return found[2]
 
 
 # --- For browsers ------------------------------------------------------------------------------

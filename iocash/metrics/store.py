@@ -79,9 +79,7 @@ class Store:
             place = self.places.get(key) or self.place(key)
             self.words[place] += amount
 
-    def observe(
-        self, key: Key, bounds: Sequence[float], value: float, *, running: int = 0
-    ) -> None:
+    def observe(self, key: Key, bounds: Sequence[float], value: float, *, running: int = 0) -> None:
         """Add an observation to a histogram. `bounds` are the upper ends of its buckets.
 
         `running` is added to the number of requests in progress.
@@ -181,7 +179,7 @@ class Store:
             ]
 
     def is_taken(self, slot: int) -> bool:
-        """Return whether a process has a slot. Its own, this process could lock and unlock again."""
+        """Return whether a process has a slot. Its own is not tried: that would unlock it."""
         if slot == self.slot or not self.has_locked(slot):
             return True
         fcntl.lockf(self.file, fcntl.LOCK_UN, 1, slot)

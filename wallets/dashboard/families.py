@@ -52,9 +52,7 @@ FAMILIES: Final = (
     gauge("webhook_endpoints", "Webhook endpoints, by state, or by who disabled them.", "state"),
     gauge("webhook_endpoints_just_disabled", "Endpoints disabled for their receivers in 24 hours."),
     gauge("cash_outs", "Pending cash-outs, of the 5000 oldest and the 5000 newest.", "state"),
-    gauge(
-        "cash_outs_oldest_seconds", "How long the oldest pending cash-out has waited.", "state"
-    ),
+    gauge("cash_outs_oldest_seconds", "How long the oldest pending cash-out has waited.", "state"),
     gauge("audit_right", "1: the last audit has found nothing. 0: it has found something wrong."),
     gauge("audit_last_right_seconds", "Age of the last audit that has found nothing."),
     gauge("safeguarding_right", "1: the last safeguarding report is right. 0: money is missing."),

@@ -103,7 +103,6 @@ def test_requests_of_killed_processes_are_not_in_progress(tmp_path):
 def test_threads_lose_no_number(tmp_path):
     own = Store(tmp_path / "file")
 
-
     def add_many() -> None:
         for _ in range(2_000):
             own.add(("counted",))
