@@ -66,7 +66,7 @@ class RequestMiddleware:
         # Django logs every refusal as a warning and every 503 as an error; here they are a line.
         response._has_been_logged = True  # type: ignore[attr-defined]
         seconds = perf_counter() - started
-        _count(request, response.status_code, seconds)
+        _observe(request, response.status_code, seconds)
         _log(request, response.status_code, seconds)
         return response
 
@@ -126,7 +126,7 @@ def _translated(status: int) -> errors.Refused:
     return errors.InvalidHeader("The request is malformed.")
 
 
-def _count(request: HttpRequest, status: int, seconds: float) -> None:
+def _observe(request: HttpRequest, status: int, seconds: float) -> None:
     """Count the request for `/metrics`, by names that no caller chooses."""
     code: str | None = getattr(request, "error_code", None)
     route, method = "unknown", request.method or ""
@@ -135,7 +135,7 @@ def _count(request: HttpRequest, status: int, seconds: float) -> None:
         route = "admin" if match.namespaces else match.url_name or route
         route = "published" if is_published else route
     if code:
-        metrics.count_refusal(code, status)
+        metrics.count_error(code, status)
     if route == "unknown" or code == errors.MethodNotAllowed.code or method not in METHODS:
         method = "other"
     metrics.end_request(route, method, status, seconds)

@@ -84,7 +84,7 @@ def end_request(route: str, method: str, status: int, seconds: float) -> None:
         store.observe(key, REQUESTS.bounds, seconds, running=-1)
 
 
-def count_refusal(code: str, status: int) -> None:
+def count_error(code: str, status: int) -> None:
     if store := METER.store:
         store.add((REFUSALS.name, code, str(status)))
 
@@ -94,7 +94,7 @@ def observe_group(orders: int) -> None:
         store.observe((GROUPS.name,), GROUPS.bounds, orders)
 
 
-def samples() -> Iterator[Sample]:
+def counted_samples() -> Iterator[Sample]:
     """The sums over all processes of the server; nothing where nothing is counted."""
     store = METER.store
     if store is None:

@@ -55,7 +55,7 @@ class Store:
 
     def __init__(self, path: Path | None) -> None:
         self.lock = Lock()
-        self.file = -1 if path is None else open_file(path)
+        self.file = -1 if path is None else open_shared_file(path)
         self.is_shared = path is not None
         self.map = mmap.mmap(self.file, SLOTS * SLOT_SIZE) if self.is_shared else private_map()
         self.words: Any = memoryview(self.map).cast("d")
@@ -186,7 +186,7 @@ class Store:
         return False
 
 
-def open_file(path: Path) -> int:
+def open_shared_file(path: Path) -> int:
     """Open the file, which has its full size afterwards; only its owner can read it.
 
     Its blocks are allocated: to write to a page that finds no room would kill the process.

@@ -40,12 +40,12 @@ def exposition(families: Iterable[Family], samples: Iterable[Sample]) -> str:
         line
         for family in families
         if family.name in found
-        for line in lines_of(family, sorted(found[family.name]))
+        for line in family_lines(family, sorted(found[family.name]))
     ]
     return "\n".join([*lines, ""])
 
 
-def lines_of(family: Family, samples: Iterable[Sample]) -> Iterator[str]:
+def family_lines(family: Family, samples: Iterable[Sample]) -> Iterator[str]:
     words = family.help.replace("\\", "\\\\").replace("\n", "\\n")
     yield f"# HELP {family.name} {words}"
     yield f"# TYPE {family.name} {family.kind}"
@@ -55,7 +55,7 @@ def lines_of(family: Family, samples: Iterable[Sample]) -> Iterator[str]:
         if family.kind == "histogram":
             yield from buckets(family, labels, sample.values)
         else:
-            yield f"{family.name}{braced(labels)} {number(sample.values[0])}"
+            yield f"{family.name}{braced(labels)} {numeral(sample.values[0])}"
 
 
 def buckets(family: Family, labels: list[str], values: tuple[float, ...]) -> Iterator[str]:
@@ -63,10 +63,10 @@ def buckets(family: Family, labels: list[str], values: tuple[float, ...]) -> Ite
     count = 0.0
     for bound, value in zip((*family.bounds, math.inf), values[:SUM], strict=False):
         count += value
-        ends = [*labels, f'le="{number(bound)}"']
-        yield f"{family.name}_bucket{braced(ends)} {number(count)}"
-    yield f"{family.name}_sum{braced(labels)} {number(values[SUM])}"
-    yield f"{family.name}_count{braced(labels)} {number(count)}"
+        ends = [*labels, f'le="{numeral(bound)}"']
+        yield f"{family.name}_bucket{braced(ends)} {numeral(count)}"
+    yield f"{family.name}_sum{braced(labels)} {numeral(values[SUM])}"
+    yield f"{family.name}_count{braced(labels)} {numeral(count)}"
 
 
 def braced(labels: list[str]) -> str:
@@ -79,7 +79,7 @@ def escaped(value: str) -> str:
     return clean.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def number(value: float) -> str:
+def numeral(value: float) -> str:
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     return str(int(value)) if value == int(value) else repr(value)

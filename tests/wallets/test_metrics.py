@@ -137,9 +137,12 @@ def test_other_methods_are_refused(method):
 def test_scrape_takes_one_statement(counting, monkeypatch, django_assert_num_queries):
     asked = []
     ask = Pipeline.ask
-    monkeypatch.setattr(
-        Pipeline, "ask", lambda self, *words: asked.append(words[0]) or ask(self, *words)
-    )
+
+    def note(self: Any, statement: str, *more: Any) -> Any:
+        asked.append(statement)
+        return ask(self, statement, *more)
+
+    monkeypatch.setattr(Pipeline, "ask", note)
     with django_assert_num_queries(0):
         answer = Browser().get(AT)
     assert asked == [figures.ALL]

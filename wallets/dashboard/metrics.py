@@ -46,17 +46,17 @@ def show_metrics(request: HttpRequest) -> HttpResponse:
         raise errors.MethodNotAllowed(method=request.method, allow="GET")
     require_access(request)
     every = (*families.FAMILIES, *metrics.FAMILIES)
-    text = exposition(every, samples())
+    text = exposition(every, every_sample())
     return HttpResponse(text, content_type=CONTENT_TYPE)
 
 
-def samples() -> Iterator[Sample]:
+def every_sample() -> Iterator[Sample]:
     for sample in figures.read_figures():
         yield sample
         if sample.name == CLOCK:
             yield Sample(DIFFERENCE, (), (sample.values[0] - time.time(),))
     yield from figures.anchor_age()
-    yield from metrics.samples()
+    yield from metrics.counted_samples()
 
 
 def require_access(request: HttpRequest) -> None:
