@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -114,6 +115,21 @@ def test_token_opens_metrics_from_anywhere(settings):
 def test_wrong_token_gets_401_also_on_a_private_network(given, code, settings):
     settings.METRICS_TOKEN = TOKEN
     assert refused(**({"HTTP_AUTHORIZATION": given} if given else {})) == (401, code)
+
+
+def test_tokens_are_compared_in_constant_time(settings, monkeypatch):
+    """What is compared has one length, whatever the caller has sent."""
+    settings.METRICS_TOKEN, compared = TOKEN, []
+    compare = hmac.compare_digest
+
+    def note(one: bytes, other: bytes) -> bool:
+        compared.append((len(one), len(other)))
+        return compare(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", note)
+    for token in ("a", TOKEN[:-1], TOKEN * 2):
+        assert refused(HTTP_AUTHORIZATION=f"Bearer {token}")[0] == 401
+    assert compared == [(32, 32)] * 3
 
 
 def test_many_wrong_tokens_are_limited(settings):
