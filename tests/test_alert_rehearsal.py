@@ -6,6 +6,7 @@ Takes 60 s; needs promtool.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,13 +17,22 @@ from django.db import connection
 from django.db.models import F
 from django.test import Client as Browser
 
+import dev
 from iocash import metrics
 from iocash.db import clock
 from iocash.worker import DUTIES
 from iocash.worker.loop import DutyReport, load_duties
 from tests.support import bank, barrier, people, sandbox
 from tests.support.cash_outs import a_cash_out
-from tests.support.prometheus import RULES, Scrape, firing, needs_promtool, promtool, series_of
+from tests.support.prometheus import (
+    ALERTS,
+    RULES,
+    Scrape,
+    firing,
+    needs_promtool,
+    promtool,
+    series_of,
+)
 from tests.support.receivers import Receiver
 from tests.support.schedules import make_due, scheduled
 from tests.support.webhooks import Worker, an_endpoint, to
@@ -151,6 +161,16 @@ def test_every_alert_is_rehearsed():
 
 def test_rules_are_right():
     done = promtool("check", "rules", "deploy/alerts.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_configuration_of_the_page_is_right(tmp_path):
+    """The one of docs/operations/watching.md, beside the rules."""
+    page = (dev.ROOT / "docs" / "operations" / "watching.md").read_text()
+    (text,) = re.findall(r"^```yaml\n(.*?)```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "prometheus.yml").write_text(text)
+    (tmp_path / "alerts.yml").write_text(ALERTS.read_text())
+    done = promtool("check", "config", str(tmp_path / "prometheus.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
