@@ -28,6 +28,7 @@ from users.views.webhooks import (
     WebhookResendView,
     WebhookSecretView,
 )
+from wallets.dashboard.metrics import show_metrics
 from wallets.views.accounts import (
     EveryExternalAccountView,
     ExternalAccountDetailView,
@@ -197,6 +198,7 @@ urlpatterns = [
     path("identity/<uuid:verification_id>", identity_page, name="identity-page"),
     path("livez", health.LivezView.as_view(), name="livez"),
     path("readyz", health.ReadyzView.as_view(), name="readyz"),
+    path("metrics", show_metrics, name="metrics"),
     path("api/v1/public/", include(published.patterns)),
     path("api/v2/public/", include(published.patterns)),
     path("api/schema", reference.Schema.as_view(), name="schema"),

@@ -16,6 +16,7 @@ from django.core.signals import request_finished, request_started  # noqa: E402
 from django.db import close_old_connections, reset_queries  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
+from iocash import metrics  # noqa: E402
 from iocash.db.backend.base import DatabaseWrapper, renew  # noqa: E402
 from iocash.http import waiting  # noqa: E402
 from iocash.http.headers import Utf8Request  # noqa: E402
@@ -44,4 +45,5 @@ if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):  # glibc only
     mallopt(M_MMAP_THRESHOLD, LARGE)
 
 waiting.listen()
+metrics.METER.start(settings.METRICS_DIR)
 application = draining(application)  # type: ignore[assignment]

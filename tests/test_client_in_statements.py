@@ -65,6 +65,7 @@ NOT_SERVING = (
     "wallets.duties",
     "wallets.management",
     "wallets.migrations",
+    "wallets.models.currencies",
 )
 
 

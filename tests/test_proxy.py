@@ -101,6 +101,14 @@ def test_security_contact_passes_unchanged(proxy):
     assert response.headers["Cache-Control"] == "public, max-age=86400"
 
 
+def test_metrics_are_refused(proxy, server):
+    """The server would answer: it sees a caller on this machine."""
+    for path in ("/metrics", "/./metrics", "/%6detrics"):
+        status, _, said = proxy.call("GET", path)
+        assert (status, said["code"]) == (404, "not_found")
+    assert server.log.read_text().count("/metrics") == 0
+
+
 def test_batch_of_nearly_8_megabytes_passes(proxy, bearer, alices: Wallet):
     item = people.cash("0.01") | {"concept": "a" * 60}
     filler = " " * (LARGEST - 200_000)

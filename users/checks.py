@@ -121,8 +121,12 @@ def database_is_safe(databases: Sequence[str] | None = None, **kwargs: Any) -> l
         return []
     try:
         found = safety.read_session()
+        wrong = [*safety.wrong_rows()]
     except DatabaseError as error:
         hint = "Check DATABASE_URL, and that the database is running."
         return [Error(f"The database can't be queried: {error}", hint=hint, id="iocash.E006")]
     hint = "Set it for the role that serves, as compose.yaml does, or in postgresql.conf."
-    return [Error(words, hint=hint, id="iocash.E005") for words in safety.unsafe(found)]
+    return [
+        *(Error(words, hint=hint, id="iocash.E005") for words in safety.unsafe(found)),
+        *(Error(words, id="iocash.E012") for words in wrong),
+    ]

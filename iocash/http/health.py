@@ -69,6 +69,7 @@ def unready() -> Iterator[str]:
     found = safety.read_session()
     yield from safety.not_writable(found)
     yield from safety.unsafe(found)
+    yield from safety.wrong_rows()
 
 
 @cache

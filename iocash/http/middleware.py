@@ -19,7 +19,7 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.encoding import escape_uri_path
 from django_otp.middleware import OTPMiddleware
 
-from iocash import errors
+from iocash import errors, metrics
 from iocash.http import problems
 from iocash.http.parsing import content_length
 from iocash.http.rendering import JSON
@@ -32,7 +32,13 @@ else:
 
 access = logging.getLogger("iocash.access")
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+TRACE_PARENT = re.compile(
+    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
+)
+"""`traceparent` (W3C Trace Context): its version, the id of the trace, and what is added later."""
 
 
 class RequestMiddleware:
@@ -46,6 +52,7 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = perf_counter()
+        metrics.begin_request()
         if not request.path_info.startswith("/"):  # OPTIONS *: no pattern would see it
             request.path_info = f"/{request.path_info}"
         drop_double_slash(request)
@@ -58,7 +65,9 @@ class RequestMiddleware:
         response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         # Django logs every refusal as a warning and every 503 as an error; here they are a line.
         response._has_been_logged = True  # type: ignore[attr-defined]
-        _log(request, response.status_code, perf_counter() - started)
+        seconds = perf_counter() - started
+        _observe(request, response.status_code, seconds)
+        _log(request, response.status_code, seconds)
         return response
 
     def _api_answer(self, request: HttpRequest) -> HttpResponseBase:
@@ -117,9 +126,24 @@ def _translated(status: int) -> errors.Refused:
     return errors.InvalidHeader("The request is malformed.")
 
 
+def _observe(request: HttpRequest, status: int, seconds: float) -> None:
+    """Count the request for `/metrics`, by names that no caller chooses."""
+    code: str | None = getattr(request, "error_code", None)
+    route, method = "unknown", request.method or ""
+    if match := request.resolver_match:
+        is_published = "/public/" in match.route
+        route = "admin" if match.namespaces else match.url_name or route
+        route = "published" if is_published else route
+    if code:
+        metrics.count_error(code, status)
+    if route == "unknown" or code == errors.MethodNotAllowed.code or method not in METHODS:
+        method = "other"
+    metrics.end_request(route, method, status, seconds)
+
+
 def _log(request: HttpRequest, status: int, seconds: float) -> None:
     """Write the access line: no query, no header, no body, so no key, no OTP and no name."""
-    path = escape_uri_path(request.path)
+    path, code = escape_uri_path(request.path), getattr(request, "error_code", None)
     milliseconds = round(seconds * 1000, 2)
     facts = {
         "requestId": request.request_id,  # type: ignore[attr-defined]
@@ -127,9 +151,11 @@ def _log(request: HttpRequest, status: int, seconds: float) -> None:
         "method": request.method,
         "path": path,
         "status": status,
-        "code": getattr(request, "error_code", None),
+        "code": code,
         "durationMs": milliseconds,
     }
+    if trace := trace_id(request):
+        facts["traceId"] = trace
     access.info("%s %s %s %s ms", request.method, path, status, milliseconds, extra=facts)
 
 
@@ -137,6 +163,15 @@ def request_id(request: HttpRequest) -> str:
     """Take the caller's id for this request when it is well-formed, else make one."""
     given = request.META.get("HTTP_X_REQUEST_ID", "")
     return given if REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
+
+
+def trace_id(request: HttpRequest) -> str | None:
+    """The id of the trace that the caller's `traceparent` names; None if it is malformed."""
+    given: str | None = request.META.get("HTTP_TRACEPARENT")
+    found = TRACE_PARENT.fullmatch(given) if given else None
+    if found is None or (found[1] == "00" and found[3]):
+        return None
+    return found[2]
 
 
 # --- For browsers ------------------------------------------------------------------------------

@@ -105,6 +105,8 @@ SECURITY_CONTACT = as_list("SECURITY_CONTACT")  # URIs of the operator, in secur
 SECURITY_EXPIRES: date | None = parsed("SECURITY_EXPIRES", date.fromisoformat, "like 2027-06-30")
 SECURITY_POLICY = os.environ.get("SECURITY_POLICY", "")
 SECURITY_LANGUAGES = as_list("SECURITY_LANGUAGES", "en")
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")  # blank: private networks read /metrics
+METRICS_DIR = os.environ.get("METRICS_DIR", "")  # of the processes' counts; blank: a private one
 HTTPS = not DEBUG and not flag("INSECURE_HTTP")
 
 

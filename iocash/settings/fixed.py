@@ -60,7 +60,7 @@ CONTENT_SECURITY_POLICY = (
     "frame-ancestors 'none'"
 )
 
-API_PREFIXES = ("/api/", "/livez", "/readyz")
+API_PREFIXES = ("/api/", "/livez", "/readyz", "/metrics")
 PUBLISHED_PREFIXES = ("/api/v1/public/", "/api/v2/public/")
 MAX_BODY_BYTES = 1_000_000
 MAX_DOCUMENT_BODY_BYTES = 8_000_000

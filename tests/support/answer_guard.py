@@ -21,6 +21,9 @@ STATUSES = frozenset({200, 201, 202, 400, 401, 403, 404, 409, 500, 503})
 PAGES = ("/api/docs",)
 """What is for people, below the API's own paths."""
 
+METRICS = "/metrics"
+"""Its answer is text for Prometheus; its refusals are the API's."""
+
 findings: list[str] = []
 """What was answered since the last test, and should not have been."""
 
@@ -33,7 +36,8 @@ class Guard:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if problems.is_api(request.path) and not request.path.startswith(PAGES):
+        is_text = request.path == METRICS and response.status_code == 200
+        if problems.is_api(request.path) and not (request.path.startswith(PAGES) or is_text):
             findings.extend(
                 f"{request.method} {request.path}: {words}" for words in wrong(response)
             )

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.apps import apps
+from django.db import connection
+from django.test import Client as Browser
 
 from iocash import money
+from iocash.db.backend import safety
 from tests.support import people
+from wallets.models.currencies import unknown_currencies
 
 pytestmark = pytest.mark.django_db
 
@@ -62,3 +67,23 @@ def test_key_that_opened_a_wallet_replays_after_the_currency_was_withdrawn(api, 
     opened = api.post("wallets", body, key="k").json
     monkeypatch.setattr(money, "currencies", lambda: ("EUR",))
     assert api.post("wallets", body, key="k").json["id"] == opened["id"]
+
+
+def test_readyz_names_currencies_that_are_unknown(bob, monkeypatch):
+    """A withdrawn currency stays known; one of another release is not."""
+    monkeypatch.setattr(safety, "ASKED_ONCE", [unknown_currencies])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE wallets_wallet SET currency = 'BGN' WHERE user_id = %s", [bob.id])
+        assert [*unknown_currencies()] == []
+        cursor.execute("UPDATE wallets_wallet SET currency = 'ZZQ' WHERE user_id = %s", [bob.id])
+        answer = Browser().get("/readyz")
+        cursor.execute("UPDATE wallets_wallet SET currency = 'EUR' WHERE user_id = %s", [bob.id])
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert answer.json()["detail"].endswith("does not know: ZZQ.")
+
+
+def test_wallets_ask_for_unknown_currencies_at_the_start(monkeypatch):
+    monkeypatch.setattr(safety, "ASKED_ONCE", [])
+    apps.get_app_config("wallets").ready()
+    (question,) = safety.ASKED_ONCE
+    assert question is unknown_currencies

@@ -31,7 +31,7 @@ from itertools import zip_longest
 from threading import Lock
 from typing import Final
 
-from iocash import errors
+from iocash import errors, metrics
 from wallets.orders.base import Order, Result
 
 log = logging.getLogger(__name__)
@@ -169,6 +169,7 @@ class GroupCommit:
             log.exception("the outcome of %d orders is unknown", len(group))
         finally:
             self.hand_over(leader)
+            metrics.observe_group(len(group))
             for entry, answer in zip_longest(group, answers):
                 entry.answer = answer or errors.OutcomeUnknown()
                 entry.turn.release()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import select
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import local
 from typing import Any, ClassVar, TypeVar
 
@@ -67,10 +69,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
     patience: ClassVar[float | None] = None
     """The time limit of a statement in seconds; set by the web server only, not by commands."""
 
+    haste: float | None = None
+    """A lower limit, while `impatient` is used."""
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        if self.haste is not None:
+            conn_params = conn_params | {"connect_timeout": int(self.haste)}
         connection = super().get_new_connection(conn_params)
         connection.__class__ = Patient
-        connection.patience = self.patience
+        connection.patience = self.patience if self.haste is None else self.haste
         vars(KEPT)[self.alias] = Kept(self, connection)
         prepares = conn_params.get("prepare_threshold") is not None
         if settings.PREPARED_STATEMENTS == "auto" and prepares and is_pooled(connection):
@@ -92,6 +99,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         waiting = select.poll()
         waiting.register(self.connection.fileno(), select.POLLIN)
         return not waiting.poll(0)
+
+
+@contextmanager
+def impatient(here: DatabaseWrapper, seconds: float) -> Iterator[None]:
+    """Wait no longer than so many seconds, two or more, for a connection and for each answer."""
+    try:
+        here.haste = seconds
+        if here.connection is not None:
+            here.connection.patience = seconds
+        yield
+    finally:
+        here.haste = None
+        if here.connection is not None:
+            here.connection.patience = here.patience
 
 
 def is_pooled(connection: psycopg.Connection[Any]) -> bool:

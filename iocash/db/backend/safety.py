@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
 
 from django.conf import settings
 
@@ -18,8 +19,15 @@ QUESTION = """
            extract(epoch FROM current_setting('lock_timeout')::interval)::float8,
            extract(epoch FROM current_setting('statement_timeout')::interval)::float8,
            extract(epoch FROM
-                   current_setting('idle_in_transaction_session_timeout')::interval)::float8
+                   current_setting('idle_in_transaction_session_timeout')::interval)::float8,
+           extract(epoch FROM clock_timestamp())::float8
 """
+
+Question = Callable[[], Iterator[str]]
+"""Yields a sentence for each thing that is wrong in the database."""
+
+ASKED_ONCE: Final[list[Question]] = []
+"""Questions of the apps that take long. A process asks each until nothing is wrong."""
 
 
 class Session(NamedTuple):
@@ -33,6 +41,8 @@ class Session(NamedTuple):
     lock_timeout: float
     statement_timeout: float
     idle_timeout: float
+    clock: float
+    """The real time of the database's machine, in seconds since 1970."""
 
 
 def read_session() -> Session:
@@ -56,6 +66,9 @@ def unsafe(found: Session) -> Iterator[str]:
     if found.tears_pages:
         yield "full_page_writes is off: a power failure can destroy the database."
     yield from unbounded(found)
+    apart, tolerance = found.clock - time.time(), settings.CLOCK_TOLERANCE
+    if tolerance and abs(apart) > tolerance:
+        yield f"The database's clock is {apart:.0f} s ahead of this server's (negative: behind)."
 
 
 def unbounded(found: Session) -> Iterator[str]:
@@ -66,3 +79,12 @@ def unbounded(found: Session) -> Iterator[str]:
         yield f"The role's lock_timeout must be above 0 and below {patience:g} s."
     if not found.idle_timeout:
         yield "The role has no idle_in_transaction_session_timeout."
+
+
+def wrong_rows() -> Iterator[str]:
+    """Yield what the apps find wrong; not again in this process once they find nothing."""
+    for question in [*ASKED_ONCE]:
+        found = [*question()]
+        yield from found
+        if not found:
+            ASKED_ONCE.remove(question)

@@ -25,6 +25,8 @@ REAL_TIME = {
     "wallets/duties/statements.py": "leases of our own processes",
     "wallets/models/statement_files.py": "leases of our own processes",
     "users/models/sandbox.py": "what a sandbox's clock is ahead of",
+    "iocash/db/backend/safety.py": "the clock of the database's machine, as below",
+    "wallets/dashboard/figures.py": "runs of our own processes, and ages of transactions",
     "wallets/posting/read.py": "the time of the database's machine, which is compared with ours",
 }
 

@@ -67,6 +67,27 @@ def test_readyz_is_503_on_a_standby(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("apart", [-61, 61])
+def test_readyz_is_503_when_the_clocks_differ(apart: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = safety.read_session()
+    monkeypatch.setattr(safety, "read_session", lambda: found._replace(clock=found.clock + apart))
+    answer = Client().get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert answer.json()["detail"].startswith(f"The database's clock is {apart} s ahead")
+
+
+@pytest.mark.django_db
+def test_readyz_asks_a_long_question_until_nothing_is_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = [["Rows are wrong."], []]
+    monkeypatch.setattr(safety, "ASKED_ONCE", [lambda: iter(answers.pop(0))])
+    assert Client().get("/readyz").json()["detail"] == "Rows are wrong."
+    assert [Client().get("/readyz").status_code for _ in range(2)] == [200, 200]
+    assert answers == []
+
+
 def test_readyz_is_503_without_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(self: Any) -> Any:
         raise OperationalError("connection refused")

@@ -211,3 +211,39 @@ def test_crash_is_logged_once_with_its_traceback(caplog: pytest.LogCaptureFixtur
     assert (record.name, vars(record)["requestId"]) == ("iocash.http.problems", "abc")
     assert record.exc_info
     assert record.exc_info[0] is ValueError
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+SPAN = "00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00", f"01-{TRACE}-{SPAN}-01-what-comes-later"],
+)
+def test_log_line_has_the_trace_of_the_caller(given: str, caplog: Any) -> None:
+    caplog.set_level("INFO", "iocash.access")
+    assert get(HTTP_TRACEPARENT=given).status_code == 200
+    assert caplog.records[-1].traceId == TRACE
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        TRACE,
+        f"ff-{TRACE}-{SPAN}-01",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-01-more",
+        f"00-{TRACE}-{SPAN}-1",
+        f"00-{TRACE[:-1]}-{SPAN}-01",
+        f"01-{TRACE}-{SPAN}-01more",
+        f"00-{TRACE}-{SPAN}-01\n",
+    ],
+)
+def test_malformed_trace_is_ignored(given: str, caplog: Any) -> None:
+    caplog.set_level("INFO", "iocash.access")
+    assert get(HTTP_TRACEPARENT=given).status_code == 200
+    assert not hasattr(caplog.records[-1], "traceId")

@@ -1,0 +1,193 @@
+"""Each alert is brought about in the database and fires; on a healthy server none does.
+
+What `/metrics` says before and afterwards is what Prometheus' own tool judges the rules by.
+Takes 60 s; needs promtool.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django.test import Client as Browser
+
+import dev
+from iocash import metrics
+from iocash.db import clock
+from iocash.worker import DUTIES
+from iocash.worker.loop import DutyReport, load_duties
+from tests.support import bank, barrier, people, sandbox
+from tests.support.cash_outs import a_cash_out
+from tests.support.prometheus import (
+    ALERTS,
+    RULES,
+    Scrape,
+    firing,
+    needs_promtool,
+    promtool,
+    series_of,
+)
+from tests.support.receivers import Receiver
+from tests.support.schedules import make_due, scheduled
+from tests.support.webhooks import Worker, an_endpoint, to
+from users.models import DutyState, WebhookEndpoint
+from wallets.bank import safeguarding_reports
+from wallets.duties.audits import AuditLedger
+from wallets.models import Wallet
+
+pytestmark = [pytest.mark.ci, pytest.mark.django_db, needs_promtool]
+
+MINUTES = timedelta(minutes=10)
+
+
+@pytest.fixture
+def healthy(tmp_path: Path, alices: Wallet, bobs: Wallet) -> Iterator[Scrape]:
+    """A server with a worker; it has been audited."""
+    sandbox.make()
+    metrics.METER.start(str(tmp_path / "counts"))
+    load_duties()
+    for name in DUTIES:
+        DutyState.objects.add_report(DutyReport(name, runs=1))
+    AuditLedger().perform_period()
+    scrape()  # what appears with the first request is there
+    yield scrape()
+    metrics.METER.store = None
+
+
+def scrape() -> Scrape:
+    answer = Browser().get("/metrics")
+    assert answer.status_code == 200
+    text = answer.content.decode()
+    checked = promtool("check", "metrics", text=text)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    return series_of(text)
+
+
+def pass_minutes() -> None:
+    sandbox.set_clock(clock.now() + MINUTES)
+
+
+def hold_expires(alices: Wallet, bobs: Wallet) -> None:
+    """Nobody writes that a hold has expired."""
+    people.place(alices, bobs, 10_00, expires_at=clock.now() + timedelta(minutes=1))
+    pass_minutes()
+
+
+def run_is_due(alices: Wallet, bobs: Wallet) -> None:
+    """Nobody makes a run."""
+    make_due(scheduled(alices, bobs))
+    pass_minutes()
+
+
+def events_wait(alices: Wallet, bobs: Wallet) -> None:
+    """Nobody releases what was committed."""
+    barrier.put(barrier.NEVER)
+    people.transfer(alices, bobs, 10_00)
+    pass_minutes()
+
+
+def worker_stops(alices: Wallet, bobs: Wallet) -> None:
+    """Two minutes pass in which no duty reports."""
+    DutyState.objects.update(last_run_at=F("last_run_at") - timedelta(minutes=2))
+
+
+def row_is_changed(alices: Wallet, bobs: Wallet) -> None:
+    """The owner of the tables changes a wallet, and the next audit finds it."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE wallets_wallet SET received = received + 1 WHERE id = %s", [bobs.id])
+    AuditLedger().perform_period()
+
+
+def money_is_missing(alices: Wallet, bobs: Wallet) -> None:
+    """A client's money is in no account, and the report of the day says so."""
+    bank.an_account(alices.client)
+    bank.receive(opening="0.00", closing="0.00")
+    people.cash_in(
+        people.first_wallet(people.a_user(people.a_client("Another"), people.ALICE)), 5_00
+    )
+    safeguarding_reports.make_report()
+
+
+def receiver_is_gone(alices: Wallet, bobs: Wallet) -> None:
+    """A receiver answers 410."""
+    worker = Worker()
+    with Receiver() as receiver:
+        receiver.answering = lambda handler, _: handler.answer(410)
+        endpoint = an_endpoint(alices.client, to(receiver))
+        people.transfer(alices, bobs, 10_00)
+        worker.run()
+    worker.close()
+    assert WebhookEndpoint.objects.get(id=endpoint.id).disabled_reason == "GONE"
+
+
+def cash_out_waits(alices: Wallet, bobs: Wallet) -> None:
+    """Nobody sends a cash-out for two hours."""
+    a_cash_out(alices, 10_00)
+    sandbox.set_clock(clock.now() + timedelta(hours=2))
+
+
+def server_refuses(alices: Wallet, bobs: Wallet) -> None:
+    """A request is answered with 503: the database would lose payments."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        assert Browser().get("/readyz").status_code == 503
+        cursor.execute("SET LOCAL synchronous_commit = on")
+
+
+STATES: dict[str, Callable[[Wallet, Wallet], None]] = {
+    "IocashHoldOverdue": hold_expires,
+    "IocashRunOverdue": run_is_due,
+    "IocashOutboxOld": events_wait,
+    "IocashWorkerDead": worker_stops,
+    "IocashAuditFinding": row_is_changed,
+    "IocashSafeguardingWrong": money_is_missing,
+    "IocashEndpointDisabled": receiver_is_gone,
+    "IocashCashOutsUnsent": cash_out_waits,
+    "IocashManyUnavailable": server_refuses,
+}
+ELSEWHERE = {"IocashDatabaseDown", "IocashTransactionOld", "IocashReplicaLags"}
+"""They take servers of their own: `tests/test_metrics_served.py`."""
+
+
+def test_every_alert_is_rehearsed():
+    assert STATES.keys() | ELSEWHERE == {rule["alert"] for rule in RULES}
+
+
+def test_rules_are_right():
+    done = promtool("check", "rules", "deploy/alerts.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_configuration_of_the_page_is_right(tmp_path):
+    """The one of docs/operations/watching.md, beside the rules."""
+    page = (dev.ROOT / "docs" / "operations" / "watching.md").read_text()
+    (text,) = re.findall(r"^```yaml\n(.*?)```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "prometheus.yml").write_text(text)
+    (tmp_path / "alerts.yml").write_text(ALERTS.read_text())
+    done = promtool("check", "config", str(tmp_path / "prometheus.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_alert_fires_on_a_healthy_server(healthy, tmp_path):
+    for hour in (10, 13):
+        assert firing(tmp_path, healthy, scrape(), hour=hour) == set()
+
+
+@pytest.mark.spoils_the_books
+@pytest.mark.parametrize("alert", STATES)
+def test_alert_fires_alone(alert, healthy, alices, bobs, tmp_path):
+    STATES[alert](alices, bobs)
+    hour = 13 if alert == "IocashCashOutsUnsent" else 10
+    later: Any = scrape()
+    assert firing(tmp_path, healthy, later, hour=hour) == {alert}
+
+
+def test_cash_outs_may_wait_before_the_hour_of_the_cut_off(healthy, alices, bobs, tmp_path):
+    cash_out_waits(alices, bobs)
+    assert firing(tmp_path, healthy, scrape(), hour=12) == set()
