@@ -42,6 +42,17 @@ IF_MATCH_PARAMETER: Json = {
     "example": '"8d3c2f0a"',
 }
 
+READ_AFTER_PARAMETER: Json = {
+    "name": "X-Read-After",
+    "in": "header",
+    "description": (
+        "The `X-Write-Token` of a write. The response shows that write, also if this server reads "
+        "from a replica. Without it, the response can be some seconds old: see `X-As-Of`."
+    ),
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{32}$"},
+    "example": "AAZVTf3IcYAAAAAAAAAD6QpZb3BhcXVl",
+}
+
 ANY = {"type": "string", "pattern": r"^\*$"}
 """A pattern: generators make no names of an enumeration's `*`."""
 
@@ -105,8 +116,19 @@ HEADERS: Json = {
         "what the operation needs. With 401, and with 403 `insufficient_scope`.",
         'Bearer realm="ioCash", error="invalid_token"',
     ),
+    "X-As-Of": _header(
+        "The response was read from a replica. It shows everything that was created before this "
+        "time. Absent if the primary database has answered.",
+        "2026-06-30T10:15:30.123Z",
+        format="date-time",
+    ),
     "X-Request-Id": _header(
         "The id of this request, also in the log and in errors.",
         "01980000-0000-7000-8000-000000000001",
+    ),
+    "X-Write-Token": _header(
+        "Send it as `X-Read-After` with reads that must show this write. Absent if this server "
+        "has no replica.",
+        "AAZVTf3IcYAAAAAAAAAD6QpZb3BhcXVl",
     ),
 }

@@ -1,0 +1,399 @@
+"""Reads from the replica: whether it may answer, and what it has.
+
+The replica shows a request everything that was created before its *horizon*, the release of its
+own `users_barrier`, which is replicated like all rows (`users.models.barrier`). A request is
+answered by the primary instead if
+
+- the replica is away, is no standby, or follows another primary or timeline than ours;
+- it is more than DATABASE_REPLICA_LAG seconds behind: each process looks at the primary every
+  half second (`Watch`), and advances the barrier if no worker has;
+- the caller has sent the token of a write that the replica has not got within `LONGEST_WAIT`;
+- anything is refused: what the replica refuses, the primary may allow.
+
+All that one trip reads is one snapshot: the sessions of the replica are REPEATABLE READ.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from threading import BoundedSemaphore, Lock
+from typing import Any, Final, NamedTuple
+
+from django.conf import settings
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    InterfaceError,
+    connection,
+    connections,
+    models,
+)
+
+from iocash.db import replica
+from iocash.db.pipeline import Pipeline, Row
+from iocash.db.replica import ALIAS, CURRENT, UnfitReplica, Written
+from iocash.db.transactions import Statement, roll_back
+from users.models import barrier
+from users.models.clients import ApiKey, Client
+from users.models.recovery_codes import RecoveryCode
+from users.models.signing import SigningKey
+
+log = logging.getLogger(__name__)
+
+INTERVAL: Final = 0.5
+"""Seconds between two looks at the primary, and between two checks of a replica's identity."""
+PATIENCE: Final = 2.0
+"""Seconds for the first answer of the replica."""
+AWAY: Final = 2.0
+"""Seconds for which a replica that did not answer is not asked."""
+BEHIND: Final = 0.25
+"""Seconds for which a replica that can't be used is not asked."""
+GRACE: Final = 1.0
+"""Seconds before that is logged: after an hour without requests, nobody knows how far it is."""
+LONGEST_WAIT: Final = 1.0
+"""Seconds to wait for a write."""
+MOST_WAITING: Final = 2
+"""The most threads of a process that wait for writes; others are served by the primary."""
+TOLERANCE: Final = 1.0
+"""Seconds; a write that is further in the future is not waited for."""
+
+OWN_STATE: Final = """
+    SELECT pg_is_in_recovery(), released_at,
+           pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+    FROM users_barrier
+"""
+IDENTITY: Final = """
+    SELECT system_identifier, (SELECT timeline_id FROM pg_control_checkpoint())
+    FROM pg_control_system()
+"""
+"""The timeline is that of the last restart point: it may be older than what is replayed, which is
+safe, because an older one is not used."""
+PRIMARY: Final = """
+    SELECT released_at, iocash_clock(), system_identifier, CASE WHEN NOT pg_is_in_recovery() THEN
+               ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
+           END
+    FROM users_barrier, pg_control_system()
+"""
+
+NEVER: Final[frozenset[type[models.Model]]] = frozenset(
+    {ApiKey, Client, SigningKey, RecoveryCode, barrier.Barrier}
+)
+"""Who is calling is always read from the primary."""
+
+
+class Router:
+    """Sends the ORM's reads of our own tables to the replica, while one is read."""
+
+    def db_for_read(self, model: type[models.Model], **hints: Any) -> str | None:
+        """A transaction that is open on the primary reads on the primary.
+
+        Raises:
+            UnfitReplica: the replica can't be used.
+        """
+        source = CURRENT.get()
+        if source is None or model in NEVER or model._meta.app_label not in {"users", "wallets"}:
+            return None
+        if connections[DEFAULT_DB_ALIAS].in_atomic_block:
+            return None
+        source.open()
+        return ALIAS
+
+    def allow_relation(self, one: models.Model, other: models.Model, **hints: Any) -> bool:
+        return True
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
+        return False if db == ALIAS else None
+
+
+# --- How far it is -------------------------------------------------------------------------------
+
+
+class Look(NamedTuple):
+    """What the primary was like at a time of this process's monotonic clock."""
+
+    at: float
+    released_at: datetime
+    age: float
+    """Seconds: what was created before `at - age` was released then."""
+    now: datetime
+    identity: tuple[int, int | None]
+    """The primary's system identifier and timeline."""
+
+    @property
+    def complete_at(self) -> float:
+        """A database with this release has everything that was created before."""
+        return self.at - self.age
+
+
+class Watch:
+    """Compares the replica with the primary. One of a process."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.settled: int | None = None
+        self.last: Look | None = None
+        self.reached_at = float("-inf")
+        """The replica has everything that was created before; on the monotonic clock."""
+
+    def look(self) -> Look | None:
+        """Return what the primary was like at most INTERVAL ago; None: nobody knows yet.
+
+        One thread looks; others take what was seen last.
+        """
+        due = self.last is None or time.monotonic() - self.last.at >= INTERVAL
+        if due and self.lock.acquire(blocking=False):
+            try:
+                self.last = self.read()
+            finally:
+                self.lock.release()
+        return self.last
+
+    def read(self) -> Look:
+        at = time.monotonic()
+        self.settled = barrier.advance_after_writes(self.settled)
+        with connection.cursor() as cursor:
+            cursor.execute(PRIMARY)
+            released_at, now, system, timeline = cursor.fetchone()
+        age = 0.0 if self.settled else max(0.0, (now - released_at).total_seconds())
+        return Look(at, released_at, age, now, (system, timeline))
+
+    def lag(self, look: Look, released_at: datetime) -> float:
+        """Return for how many seconds, at most, the replica can lack what was created."""
+        if released_at >= look.released_at:
+            self.reached_at = max(self.reached_at, look.complete_at)
+        return time.monotonic() - self.reached_at
+
+    def is_ahead(self, look: Look, written: Written) -> bool:
+        """Return whether a write is of the future, by the primary's clock."""
+        passed = time.monotonic() - look.at
+        return (written.at - look.now).total_seconds() > passed + TOLERANCE
+
+
+class Trouble:
+    """When the replica is not asked, and what the log says about it once a minute."""
+
+    def __init__(self) -> None:
+        self.until = self.warned_at = float("-inf")
+        self.since: float | None = None
+
+    def may_ask(self) -> bool:
+        """Return whether to ask; after trouble, one thread tries while others wait."""
+        now = time.monotonic()
+        if now < self.until:
+            return False
+        if self.until > 0:
+            self.until = now + AWAY
+        return True
+
+    def end(self) -> None:
+        self.until, self.since = float("-inf"), None
+
+    def begin(self, reason: str, seconds: float, *, grace: float = 0.0) -> None:
+        """Ask nothing for so many seconds; log it if it has lasted for longer than `grace`."""
+        now = time.monotonic()
+        self.until = now + seconds
+        self.since = now if self.since is None else self.since
+        if now - self.since >= grace and now - self.warned_at >= 60:
+            self.warned_at = now
+            log.warning("the replica is not read, the primary answers: %s", reason)
+
+
+WATCH: Final = Watch()
+TROUBLE: Final = Trouble()
+WAITING: Final = BoundedSemaphore(MOST_WAITING)
+
+
+class UnusableReplica(UnfitReplica):
+    """The replica can answer no request now."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+# --- One request ---------------------------------------------------------------------------------
+
+
+class ReplicaReading:
+    """What one request reads from the replica."""
+
+    def __init__(self, look: Look, after: Written | None = None) -> None:
+        self.look, self.after = look, after
+        self.horizon: datetime | None = None
+        self.opened: Any = None
+
+    def fetch(self, *questions: Statement) -> list[list[Row]]:
+        """Execute queries in one trip, with one snapshot.
+
+        Raises:
+            UnfitReplica: the replica must not answer them.
+            DatabaseError: it can't.
+        """
+        if not questions:
+            return []
+        if self.opened is not None:
+            return asked(self.opened, questions)
+        here = self.connected()
+        return self.checked(here, questions)
+
+    def open(self) -> Any:
+        """Return the connection, in a transaction with one snapshot that is checked.
+
+        Raises:
+            UnfitReplica, DatabaseError: as `fetch`.
+        """
+        if self.opened is None:
+            here = self.connected()
+            here.set_autocommit(False)
+            self.opened = here
+            self.checked(here, ())
+        return self.opened
+
+    def close(self) -> None:
+        """End the transaction, if there is one."""
+        if self.opened is not None:
+            roll_back(self.opened)
+            self.opened = None
+
+    def connected(self) -> Any:
+        """Return the connection, when the replica has the write that the caller has named."""
+        here: Any = connections[ALIAS]
+        here.close_if_health_check_failed()
+        here.ensure_connection()
+        if self.after and self.horizon is None:
+            self.wait_for(here, self.after)
+        return here
+
+    def checked(self, here: Any, questions: tuple[Statement, ...]) -> list[list[Row]]:
+        """Ask for the replica's state and the queries in one trip; check the state."""
+        raw = here.connection
+        is_known = getattr(here, "identified", None)
+        now = time.monotonic()
+        is_due = is_known is None or is_known[0] is not raw or now - is_known[1] >= INTERVAL
+        first: tuple[Statement, ...] = ((OWN_STATE, ()), (IDENTITY, ()))
+        first = first if is_due else first[:1]
+        found = asked(here, (*first, *questions), until=now + PATIENCE)
+        self.check(found[0][0] if found[0] else None, found[1][0] if is_due else None)
+        if is_due:
+            here.identified = raw, now
+        return found[len(first) :]
+
+    def check(self, state: Row | None, identity: Row | None) -> None:
+        """
+        Raises:
+            UnusableReplica: the replica can't be used for anything now.
+            UnfitReplica: it lacks the caller's write.
+        """
+        if state is None or not state[0]:
+            raise UnusableReplica("it is not a standby")
+        if identity is not None and identity != self.look.identity:
+            raise UnusableReplica(
+                "it is on another timeline than the primary, or of another cluster"
+            )
+        released_at = state[1]
+        lag = WATCH.lag(self.look, released_at)
+        if lag > settings.DATABASE_REPLICA_LAG:
+            raise UnusableReplica("it is too far behind, or it is not known yet how far")
+        if self.after and not has(state, self.after):
+            raise UnfitReplica
+        self.horizon = min(self.horizon or released_at, released_at)
+        TROUBLE.end()
+
+    def wait_for(self, here: Any, written: Written) -> None:
+        """Wait until the replica has a write.
+
+        Raises:
+            UnfitReplica: it does not have it in time, or many wait already.
+        """
+        if WATCH.is_ahead(self.look, written) or not WAITING.acquire(blocking=False):
+            raise UnfitReplica
+        try:
+            for pause in pauses_of_wait():
+                if has(self.state(here), written):
+                    return
+                if time.monotonic() - WATCH.reached_at > LONGEST_WAIT + INTERVAL:
+                    break  # it is behind: it will not have it soon
+                time.sleep(pause)
+        finally:
+            WAITING.release()
+        raise UnfitReplica
+
+    def state(self, here: Any) -> Row:
+        look = WATCH.look()
+        (state,) = asked(here, ((OWN_STATE, ()),), until=time.monotonic() + PATIENCE)[0]
+        if look:
+            WATCH.lag(look, state[1])
+        return state
+
+
+def has(state: Row, written: Written) -> bool:
+    """Return whether a database in this state has a write, and shows it."""
+    _, released_at, lowest_running = state
+    return bool(released_at > written.at and written.xid < lowest_running)
+
+
+def pauses_of_wait() -> Iterator[float]:
+    """Pauses, LONGEST_WAIT together."""
+    until, pause = time.monotonic() + LONGEST_WAIT, 0.005
+    while time.monotonic() < until:
+        yield pause
+        pause = min(2 * pause, 0.04)
+
+
+def asked(
+    here: Any, questions: tuple[Statement, ...], *, until: float | None = None
+) -> list[list[Row]]:
+    with here.wrap_database_errors:
+        pipeline = Pipeline(here.connection, until=until)
+        answers = [pipeline.ask(*question) for question in questions]
+        pipeline.send()
+    return [answer.rows for answer in answers]
+
+
+def begin_reading(after: Written | None = None) -> None:
+    """Read from the replica from here on, if it can be used: until `leave_replica`, or `end_reading`."""
+    if not (replica.is_configured() and TROUBLE.may_ask()):
+        return
+    look = WATCH.look()
+    if look:
+        CURRENT.set(ReplicaReading(look, after))
+
+
+def end_reading() -> datetime | None:
+    """Read from the primary again. Returns the horizon of what was read, None: nothing was."""
+    reading = CURRENT.get()
+    if not isinstance(reading, ReplicaReading):
+        return None
+    CURRENT.set(None)
+    reading.close()
+    return reading.horizon
+
+
+def leave_replica(error: Exception) -> None:
+    """Read from the primary again, because of an error; note whether the replica is in trouble."""
+    end_reading()
+    here: Any = connections[ALIAS]
+    if isinstance(error, UnusableReplica):
+        TROUBLE.begin(error.reason, BEHIND, grace=GRACE)
+    elif isinstance(error, DatabaseError | InterfaceError) and not is_connected(here):
+        TROUBLE.begin("it does not answer", AWAY)
+        here.close()
+
+
+def is_connected(here: Any) -> bool:
+    return here.connection is not None and not here.connection.closed
+
+
+@contextmanager
+def reading() -> Iterator[ReplicaReading | None]:
+    """Read from the replica while the block runs, if it can be used; else the block gets None."""
+    begin_reading()
+    found = CURRENT.get()
+    try:
+        yield found if isinstance(found, ReplicaReading) else None
+    finally:
+        end_reading()
