@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
@@ -18,10 +18,10 @@ from users.models.replica import leave_replica, reading
 
 WROTE: Final = "wrote"
 
+Page = TypeVar("Page", bound=HttpResponseBase)
 
-def shown_from_replica(
-    request: HttpRequest, build: Callable[[], HttpResponseBase]
-) -> HttpResponseBase:
+
+def shown_from_replica(request: HttpRequest, build: Callable[[], Page]) -> Page:
     """Build a page with what the replica has, if it can be used; else with the primary.
 
     After any error it is built again with the primary, which has the last word.
@@ -31,7 +31,7 @@ def shown_from_replica(
     source = None
     try:
         with reading() as source:
-            response: Any = build()
+            response = build()
             if hasattr(response, "render"):
                 response.render()
             if source and source.horizon:
@@ -41,7 +41,7 @@ def shown_from_replica(
             raise
         leave_replica(error)
         return build()
-    return response  # type: ignore[no-any-return]
+    return response
 
 
 def note_change(request: HttpRequest, response: Any) -> None:

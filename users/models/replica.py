@@ -20,15 +20,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from threading import BoundedSemaphore, Lock
-from typing import Any, Final, NamedTuple
+from threading import BoundedSemaphore
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import (
     DEFAULT_DB_ALIAS,
     DatabaseError,
     InterfaceError,
-    connection,
     connections,
     models,
 )
@@ -40,16 +39,13 @@ from iocash.db.transactions import Statement, roll_back
 from users.models import barrier
 from users.models.clients import ApiKey, Client
 from users.models.recovery_codes import RecoveryCode
+from users.models.replica_watch import AWAY, INTERVAL, TROUBLE, WATCH, Look
 from users.models.signing import SigningKey
 
 log = logging.getLogger(__name__)
 
-INTERVAL: Final = 0.5
-"""Seconds between two looks at the primary, and between two checks of a replica's identity."""
 PATIENCE: Final = 2.0
 """Seconds for the first answer of the replica."""
-AWAY: Final = 2.0
-"""Seconds for which a replica that did not answer is not asked."""
 BEHIND: Final = 0.25
 """Seconds for which a replica that can't be used is not asked."""
 GRACE: Final = 1.0
@@ -58,8 +54,6 @@ LONGEST_WAIT: Final = 1.0
 """Seconds to wait for a write."""
 MOST_WAITING: Final = 2
 """The most threads of a process that wait for writes; others are served by the primary."""
-TOLERANCE: Final = 1.0
-"""Seconds; a write that is further in the future is not waited for."""
 
 OWN_STATE: Final = """
     SELECT pg_is_in_recovery(), released_at,
@@ -72,12 +66,6 @@ IDENTITY: Final = """
 """
 """The timeline is that of the last restart point: it may be older than what is replayed, which is
 safe, because an older one is not used."""
-PRIMARY: Final = """
-    SELECT released_at, iocash_clock(), system_identifier, CASE WHEN NOT pg_is_in_recovery() THEN
-               ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
-           END
-    FROM users_barrier, pg_control_system()
-"""
 
 NEVER: Final[frozenset[type[models.Model]]] = frozenset(
     {ApiKey, Client, SigningKey, RecoveryCode, barrier.Barrier}
@@ -109,101 +97,6 @@ class Router:
         return False if db == ALIAS else None
 
 
-# --- How far it is -------------------------------------------------------------------------------
-
-
-class Look(NamedTuple):
-    """What the primary was like at a time of this process's monotonic clock."""
-
-    at: float
-    released_at: datetime
-    age: float
-    """Seconds: what was created before `at - age` was released then."""
-    now: datetime
-    identity: tuple[int, int | None]
-    """The primary's system identifier and timeline."""
-
-    @property
-    def complete_at(self) -> float:
-        """A database with this release has everything that was created before."""
-        return self.at - self.age
-
-
-class Watch:
-    """Compares the replica with the primary. One of a process."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self.settled: int | None = None
-        self.last: Look | None = None
-        self.reached_at = float("-inf")
-        """The replica has everything that was created before; on the monotonic clock."""
-
-    def look(self) -> Look | None:
-        """Return what the primary was like at most INTERVAL ago; None: nobody knows yet.
-
-        One thread looks; others take what was seen last.
-        """
-        due = self.last is None or time.monotonic() - self.last.at >= INTERVAL
-        if due and self.lock.acquire(blocking=False):
-            try:
-                self.last = self.read()
-            finally:
-                self.lock.release()
-        return self.last
-
-    def read(self) -> Look:
-        at = time.monotonic()
-        self.settled = barrier.advance_after_writes(self.settled)
-        with connection.cursor() as cursor:
-            cursor.execute(PRIMARY)
-            released_at, now, system, timeline = cursor.fetchone()
-        age = 0.0 if self.settled else max(0.0, (now - released_at).total_seconds())
-        return Look(at, released_at, age, now, (system, timeline))
-
-    def lag(self, look: Look, released_at: datetime) -> float:
-        """Return for how many seconds, at most, the replica can lack what was created."""
-        if released_at >= look.released_at:
-            self.reached_at = max(self.reached_at, look.complete_at)
-        return time.monotonic() - self.reached_at
-
-    def is_ahead(self, look: Look, written: Written) -> bool:
-        """Return whether a write is of the future, by the primary's clock."""
-        passed = time.monotonic() - look.at
-        return (written.at - look.now).total_seconds() > passed + TOLERANCE
-
-
-class Trouble:
-    """When the replica is not asked, and what the log says about it once a minute."""
-
-    def __init__(self) -> None:
-        self.until = self.warned_at = float("-inf")
-        self.since: float | None = None
-
-    def may_ask(self) -> bool:
-        """Return whether to ask; after trouble, one thread tries while others wait."""
-        now = time.monotonic()
-        if now < self.until:
-            return False
-        if self.until > 0:
-            self.until = now + AWAY
-        return True
-
-    def end(self) -> None:
-        self.until, self.since = float("-inf"), None
-
-    def begin(self, reason: str, seconds: float, *, grace: float = 0.0) -> None:
-        """Ask nothing for so many seconds; log it if it has lasted for longer than `grace`."""
-        now = time.monotonic()
-        self.until = now + seconds
-        self.since = now if self.since is None else self.since
-        if now - self.since >= grace and now - self.warned_at >= 60:
-            self.warned_at = now
-            log.warning("the replica is not read, the primary answers: %s", reason)
-
-
-WATCH: Final = Watch()
-TROUBLE: Final = Trouble()
 WAITING: Final = BoundedSemaphore(MOST_WAITING)
 
 
@@ -291,9 +184,7 @@ class ReplicaReading:
         if state is None or not state[0]:
             raise UnusableReplica("it is not a standby")
         if identity is not None and identity != self.look.identity:
-            raise UnusableReplica(
-                "it is on another timeline than the primary, or of another cluster"
-            )
+            raise UnusableReplica("it is on another timeline, or of another cluster")
         released_at = state[1]
         lag = WATCH.lag(self.look, released_at)
         if lag > settings.DATABASE_REPLICA_LAG:
@@ -355,7 +246,7 @@ def asked(
 
 
 def begin_reading(after: Written | None = None) -> None:
-    """Read from the replica from here on, if it can be used: until `leave_replica`, or `end_reading`."""
+    """Read from the replica from here on, if it can be used, until `end_reading`."""
     if not (replica.is_configured() and TROUBLE.may_ask()):
         return
     look = WATCH.look()
