@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,15 @@ def test_declared_get_is_answered_by_a_hot_standby(caller, facts, schedule, rout
     }
     path = "/" + re.sub(r"<uuid:(\w+)>", lambda name: ids[name[1]], route)
     for query in queries(path, collection):
-        eventually(lambda asked=path + query: caller.as_of(asked))
+        eventually(partial(is_read_from_replica, caller, path + query))
+
+
+def is_read_from_replica(caller: Caller, path: str) -> bool:
+    return caller.as_of(path) is not None
+
+
+def is_shown_from_replica(browser: Browser, path: str) -> bool:
+    return browser.open(path)[0] is not None
 
 
 def queries(path: str, collection: str) -> list[str]:
@@ -279,7 +288,7 @@ LISTS = ["/admin/", "/admin/wallets/wallet/", "/admin/wallets/movement/", "/admi
 def test_back_office_is_read_from_the_replica_until_it_changes_something(server, facts, caller):
     browser = Browser(server, facts)
     for path in LISTS:
-        eventually(lambda asked=path: browser.open(asked)[0])
+        eventually(partial(is_shown_from_replica, browser, path))
     browser.post("/admin/wallets/wallet/")
     assert any(each.name == "wrote" for each in browser.cookies)
     assert [browser.open(path)[0] for path in LISTS] == [None] * len(LISTS)

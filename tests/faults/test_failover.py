@@ -60,7 +60,7 @@ def run(server: Scratch, script: str, **values: str) -> str:
         **cluster._rights(),
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return str(done.stdout)
 
 
 class Payers:

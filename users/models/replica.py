@@ -6,7 +6,7 @@ answered by the primary instead if
 
 - the replica is away, is no standby, or follows another primary or timeline than ours;
 - it is more than DATABASE_REPLICA_LAG seconds behind: each process looks at the primary every
-  half second (`Watch`), and advances the barrier if no worker has;
+  second (`Watch`), and advances the barrier if no worker has;
 - the caller has sent the token of a write that the replica has not got within `LONGEST_WAIT`;
 - anything is refused: what the replica refuses, the primary may allow.
 

@@ -6,7 +6,7 @@ import logging
 import time
 from datetime import datetime
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
@@ -15,15 +15,19 @@ from users.models import barrier
 
 log = logging.getLogger(__name__)
 
-INTERVAL: Final = 0.5
+INTERVAL: Final = 1.0
 """Seconds between two looks at the primary, and between two checks of a replica's identity."""
 AWAY: Final = 2.0
 """Seconds for which a replica that did not answer is not asked."""
+OLD: Final = 0.5
+"""Seconds; an older release of the primary is advanced, as no worker does it."""
 TOLERANCE: Final = 1.0
 """Seconds; a write that is further in the future is not waited for."""
 
 PRIMARY: Final = """
-    SELECT released_at, iocash_clock(), system_identifier, CASE WHEN NOT pg_is_in_recovery() THEN
+    SELECT released_at, iocash_clock(), barrier_xid::text::bigint,
+           pg_snapshot_xmax(pg_current_snapshot())::text::bigint, system_identifier,
+           CASE WHEN NOT pg_is_in_recovery() THEN
                ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
            END
     FROM users_barrier, pg_control_system()
@@ -38,7 +42,7 @@ class Look(NamedTuple):
     age: float
     """Seconds: what was created before `at - age` was released then."""
     now: datetime
-    identity: tuple[int, int | None]
+    identity: tuple[Any, ...]
     """The primary's system identifier and timeline."""
 
     @property
@@ -71,13 +75,16 @@ class Watch:
         return self.last
 
     def read(self) -> Look:
+        """Look at the primary; one trip, unless nothing has advanced its barrier."""
         at = time.monotonic()
-        self.settled = barrier.advance_after_writes(self.settled)
-        with connection.cursor() as cursor:
-            cursor.execute(PRIMARY)
-            released_at, now, system, timeline = cursor.fetchone()
-        age = 0.0 if self.settled else max(0.0, (now - released_at).total_seconds())
-        return Look(at, released_at, age, now, (system, timeline))
+        released_at, now, barrier_xid, next_xid, *identity = primary_state()
+        is_settled = barrier_xid == self.settled and next_xid == barrier_xid + 1
+        age = 0.0 if is_settled else max(0.0, (now - released_at).total_seconds())
+        if age > OLD:
+            self.settled = barrier.advance_after_writes(self.settled)
+            released_at, now, *_ = primary_state()
+            age = 0.0 if self.settled else max(0.0, (now - released_at).total_seconds())
+        return Look(at, released_at, age, now, tuple(identity))
 
     def lag(self, look: Look, released_at: datetime) -> float:
         """Return for how many seconds, at most, the replica can lack what was created."""
@@ -89,6 +96,13 @@ class Watch:
         """Return whether a write is of the future, by the primary's clock."""
         passed = time.monotonic() - look.at
         return (written.at - look.now).total_seconds() > passed + TOLERANCE
+
+
+def primary_state() -> tuple[Any, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(PRIMARY)
+        state: tuple[Any, ...] = cursor.fetchone()
+    return state
 
 
 class Trouble:

@@ -89,7 +89,7 @@ def test_replica_in_trouble_is_tried_by_one_thread_at_a_time():
 class Opened:
     """A replica whose connection is never asked for."""
 
-    horizon = None
+    horizon: datetime | None = None
 
     def fetch(self, *questions: Any) -> list[list[Any]]:
         return []
