@@ -45,10 +45,7 @@ IF_MATCH_PARAMETER: Json = {
 READ_AFTER_PARAMETER: Json = {
     "name": "X-Read-After",
     "in": "header",
-    "description": (
-        "The `X-Write-Token` of a write. The response shows that write, also if this server reads "
-        "from a replica. Without it, the response can be some seconds old: see `X-As-Of`."
-    ),
+    "description": ("The `X-Write-Token` of a write that the response must show."),
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{32}$"},
     "example": "AAZVTf3IcYAAAAAAAAAD6QpZb3BhcXVl",
 }
@@ -88,7 +85,24 @@ def _header(description: str, example: Any, **schema: Any) -> Json:
 
 def header_references(names: Iterable[str]) -> Json:
     """Refer to headers, which are described once for all operations."""
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {name: {"$ref": f"#/components/headers/{component_name(name)}"} for name in names}
+
+
+def component_name(header: str) -> str:
+    return SHORT.get(header, header)
+
+
+SHORT = {
+    "Idempotent-Replayed": "Replay",
+    "Location": "URL",
+    "RateLimit": "Rate",
+    "RateLimit-Policy": "Quota",
+    "Retry-After": "Wait",
+    "X-As-Of": "AsOf",
+    "X-Request-Id": "Id",
+    "X-Write-Token": "Token",
+}
+"""The names of headers in the document, where a hundred operations refer to them."""
 
 
 RATE_HEADERS = ("RateLimit", "RateLimit-Policy")
@@ -117,8 +131,7 @@ HEADERS: Json = {
         'Bearer realm="ioCash", error="invalid_token"',
     ),
     "X-As-Of": _header(
-        "The response was read from a replica. It shows everything that was created before this "
-        "time. Absent if the primary database has answered.",
+        "The response is from a replica, and shows what was created before this time.",
         "2026-06-30T10:15:30.123Z",
         format="date-time",
     ),
@@ -127,8 +140,7 @@ HEADERS: Json = {
         "01980000-0000-7000-8000-000000000001",
     ),
     "X-Write-Token": _header(
-        "Send it as `X-Read-After` with reads that must show this write. Absent if this server "
-        "has no replica.",
-        "AAZVTf3IcYAAAAAAAAAD6QpZb3BhcXVl",
+        "For `X-Read-After` of reads. Absent without a replica.",
+        "b3BhcXVl",
     ),
 }

@@ -45,7 +45,7 @@ def test_token_of_another_key_is_of_another_installation(settings):
 
 
 def test_malformed_token_is_refused_without_a_replica_too(api):
-    answer = api.get("wallets", HTTP_X_READ_AFTER="x")
+    answer = api.get("wallets", headers={"X-Read-After": "x"})
     assert (answer.status, answer.code) == (400, "invalid_header")
     assert "X-Read-After" in answer.json["detail"]
 
