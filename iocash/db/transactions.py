@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import orjson
 import psycopg
+from django.conf import settings
 from django.db import (
     DEFAULT_DB_ALIAS,
     DatabaseError,
@@ -65,7 +66,7 @@ class Transaction:
             Exception: nothing was changed.
         """
         if not (self.mark or self.is_idle):
-            is_dated = replica.is_configured()
+            is_dated = settings.DATABASE_REPLICA_URL
             asked = pipeline.ask(outcome.READ_DATED_MARK if is_dated else outcome.READ_MARK)
             pipeline.send()
             xid, timeline, started, *at = asked.rows[0]
@@ -86,9 +87,9 @@ class Transaction:
 
     @property
     def written(self) -> Written | None:
-        """What was committed; None: nothing, or there is no replica to ask for it."""
+        """What was committed, for `X-Write-Token`; None: nothing."""
         xid = self.mark.xid if self.mark else None
-        if not replica.is_configured() or self.is_undone or self.at is None or xid is None:
+        if self.is_undone or self.at is None or xid is None:
             return None
         return Written(self.at, int(xid))
 
@@ -180,7 +181,8 @@ def pipelined_transaction(own: Transaction | None = None) -> Iterator[Pipeline]:
         raise
     finally:
         here.own_transaction = None
-    replica.note_write(own.written)
+    if settings.DATABASE_REPLICA_URL:
+        replica.note_write(own.written)
     after_commit(here)
 
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Model
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
@@ -47,7 +48,7 @@ class ClientView(View):
     """Whether something was committed; later errors don't change that."""
 
     def dispatch(self, *args: Any, **kwargs: Any) -> Any:
-        if not replica.is_configured():
+        if not settings.DATABASE_REPLICA_URL:
             return super().dispatch(*args, **kwargs)
         replica.forget_writes()
         try:
@@ -120,7 +121,7 @@ class ClientView(View):
         if self.proof.is_due and not response.exception:
             raise errors.Inconsistent("the caller's key was never checked")
         response = super().finalize_response(request, response, *args, **kwargs)
-        if replica.is_configured():
+        if settings.DATABASE_REPLICA_URL:
             for name, value in self.replica_headers().items():
                 response.headers[name] = value
         return response

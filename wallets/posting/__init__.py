@@ -152,7 +152,8 @@ def outcome_of(order: Order, answer: Result) -> Outcome:
     if not isinstance(answer, errors.Refused):
         if order.proof:
             order.proof.spend()
-        replica.note_write(answer.written)
+        if answer.written:
+            replica.note_write(answer.written)
         return answer
     try:
         raise answer

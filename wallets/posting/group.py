@@ -86,7 +86,9 @@ def post(
         if books.facts:
             note_witness(books.facts[0].witness)
         write_back(pipeline, books, as_array(clients))
-    return [dated(each, own.written) for each in outcomes] if own.written else outcomes
+    if settings.DATABASE_REPLICA_URL and (written := own.written):
+        return [dated(each, written) for each in outcomes]
+    return outcomes
 
 
 def dated(answer: Result, written: Written) -> Result:

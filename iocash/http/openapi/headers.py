@@ -85,24 +85,7 @@ def _header(description: str, example: Any, **schema: Any) -> Json:
 
 def header_references(names: Iterable[str]) -> Json:
     """Refer to headers, which are described once for all operations."""
-    return {name: {"$ref": f"#/components/headers/{component_name(name)}"} for name in names}
-
-
-def component_name(header: str) -> str:
-    return SHORT.get(header, header)
-
-
-SHORT = {
-    "Idempotent-Replayed": "Replay",
-    "Location": "URL",
-    "RateLimit": "Rate",
-    "RateLimit-Policy": "Quota",
-    "Retry-After": "Wait",
-    "X-As-Of": "AsOf",
-    "X-Request-Id": "Id",
-    "X-Write-Token": "Token",
-}
-"""The names of headers in the document, where a hundred operations refer to them."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 RATE_HEADERS = ("RateLimit", "RateLimit-Policy")

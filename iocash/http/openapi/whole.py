@@ -71,9 +71,7 @@ def complete(result: Json, **kwargs: Any) -> Json:
     link_creations(result["paths"])
     known["parameters"] = share("parameters", parameters_of(result["paths"]))
     known["links"] = share("links", links_of(result["paths"]))
-    known["headers"] = {
-        headers.component_name(name): headers.HEADERS[name] for name in sorted(headers_of(result))
-    }
+    known["headers"] = {name: headers.HEADERS[name] for name in sorted(headers_of(result))}
     return result
 
 
