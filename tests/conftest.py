@@ -217,17 +217,20 @@ def staff(db: None) -> Any:
 
 
 @pytest.fixture
+@replayed.step
 def asker(db: None) -> Any:
     """Alice, who asks for approvals; Bob is the second person."""
     return a_member(SUPERVISOR, OPERATOR, ADMINISTRATOR, name="alice")
 
 
 @pytest.fixture
+@replayed.step
 def second(db: None) -> Any:
     return a_member(SUPERVISOR, OPERATOR, ADMINISTRATOR, name="bob")
 
 
 @pytest.fixture
+@replayed.step
 def one_person_acts(db: None) -> None:
     """One member of staff may act alone, up to the highest thresholds in EUR."""
     let_one_person_act()

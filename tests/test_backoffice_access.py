@@ -231,7 +231,7 @@ POSTED: Final = {
     "bank-file-download": OPERATORS,
     "approvals-confirm": KEEPERS,
     "approvals-decide": KEEPERS,
-    "payments-out-act": MONEY_READERS,
+    "payments-out-action": MONEY_READERS,
     "payments-out-confirm": MONEY_READERS,
 }
 """Who may post to each page that is not opened; what a post does needs its own permission."""

@@ -148,7 +148,7 @@ def test_filters_and_columns_are_in_words(browser, alices):
     assert not re.search(r">\s*(CASH_IN|SUCCESS|Cash In|Success)\s*<", content)
 
 
-def test_history_names_actors_and_acts_in_words(browser, alices):
+def test_history_names_actors_and_actions_in_words(browser, alices):
     wallet = reverse("admin:wallets_wallet_change", args=[alices.pk])
     browser.post(
         reverse("admin:wallets_wallet_action", args=[alices.pk, "block"]),

@@ -82,7 +82,7 @@ def test_search_without_matches_says_so_and_keeps_the_words(url_name, office):
     assert "Clear the search" in shown
 
 
-@pytest.mark.parametrize("name", ["payments-out-act", "payments-out-confirm"])
+@pytest.mark.parametrize("name", ["payments-out-action", "payments-out-confirm"])
 def test_page_that_is_only_posted_to_leads_back_to_the_office(name, office):
     answer = office.browser.get(reverse(f"admin:{name}"))
     assert answer.status_code in {302, 400, 405}
@@ -112,9 +112,9 @@ def test_only_a_link_that_says_so_clears_the_search_of_a_list_of_django(office):
 def test_action_leads_on_with_the_filters_of_the_list(office, alices):
     page = f"{page_of(alices)}?{urlencode(KEPT)}"
     shown = office.get(page)
-    (act,) = re.findall(r'href="\.\./(act/block/[^"]*)"', shown)
-    assert act == f"act/block/?{escape(urlencode(KEPT))}"
-    address = f"{page_of(alices).removesuffix('change/')}act/block/?{urlencode(KEPT)}"
+    (action,) = re.findall(r'href="\.\./(action/block/[^"]*)"', shown)
+    assert action == f"action/block/?{escape(urlencode(KEPT))}"
+    address = f"{page_of(alices).removesuffix('change/')}action/block/?{urlencode(KEPT)}"
     shown = office.get(address)
     for link in (page, f"{list_of(Wallet)}?{KEPT['_changelist_filters']}"):
         assert f'href="{escape(link)}"' in shown
@@ -125,7 +125,7 @@ def test_action_leads_on_with_the_filters_of_the_list(office, alices):
 
 
 def test_action_without_filters_leads_to_the_plain_page(office, client_demo: Client):
-    address = f"{page_of(client_demo).removesuffix('change/')}act/suspend/"
+    address = f"{page_of(client_demo).removesuffix('change/')}action/suspend/"
     form = office.browser.get(address).context["form"]
     answer = office.browser.post(address, {"key": str(form["key"].value())})
     assert answer["Location"] == page_of(client_demo)

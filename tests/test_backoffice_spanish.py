@@ -112,7 +112,7 @@ def some_history(alices: Wallet, bobs: Wallet) -> None:
 
 
 def a_case(user: User) -> None:
-    """A case with each act that can be done to it."""
+    """A case with each action that can be done to it."""
     values = {"kind": Case.Kind.DISPUTE, "title": "Alice", "due_on": clock.now().date()}
     case = open_case(values, [(CaseSubject.Kind.USER, user.id, user)], by=people.BY, key=uuid4())
     for kind in CaseEntry.Kind:
@@ -121,15 +121,15 @@ def a_case(user: User) -> None:
 
 
 def some_tasks(user: User) -> None:
-    """A task with each act that can be done to it."""
+    """A task with each action that can be done to it."""
     task = a_task(user, "Alice")
-    acts = {
+    actions = {
         TaskChange.Kind.DUE: sets_due_date(clock.now().date()),
         TaskChange.Kind.OWNER: assigns_to("staff:1"),
         TaskChange.Kind.DONE: marks_done(people.BY),
         TaskChange.Kind.REOPENED: reopen_task,
     }
-    for kind, change in acts.items():
+    for kind, change in actions.items():
         seen = last_change_id(task)
         change_task(task, kind, by=people.BY, key=uuid4(), seen=seen, change=change)
 
@@ -151,7 +151,7 @@ def test_log_in_is_in_spanish():
 
 def test_refusals_are_in_spanish(browser):
     missing = browser.get("/admin/nowhere/")
-    wrong = browser.post(reverse("admin:payments-out-confirm"), {"act": "dance"})
+    wrong = browser.post(reverse("admin:payments-out-confirm"), {"action": "dance"})
     assert (missing.status_code, wrong.status_code) == (404, 400)
     for answer in (missing, wrong):
         assert [text for text in visible_texts(answer.content.decode()) if is_english(text)] == []
@@ -289,7 +289,7 @@ def crawled(browser: Browser, addresses: Iterator[str]) -> Iterator[tuple[str, s
         of_a_kind[kind_of(address)] += 1
         content = answer.content.decode()
         yield address, content
-        if "/act/" in address:
+        if "/action/" in address:
             yield address, browser.post(address, {}, follow=True).content.decode()
         links = re.findall(r'<a [^>]*?href="([^"]+)"', content)
         waiting += [urldefrag(urljoin(address, link.replace("&amp;", "&")))[0] for link in links]

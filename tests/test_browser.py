@@ -32,7 +32,7 @@ def open_thing(page: Page, thing: Any) -> None:
     page.goto(f"/admin/{options.app_label}/{options.model_name}/{thing.pk}/change/")
 
 
-def act(page: Page, name: str) -> None:
+def do_action(page: Page, name: str) -> None:
     page.click(f".object-tools a:has-text('{name}')")
 
 
@@ -58,7 +58,7 @@ def test_wrong_password_shows_an_error_and_the_right_one_opens_the_back_office(p
 def test_issued_key_is_shown_once_and_works_with_curl(page, supervisor, client_demo, live_server):
     log_in(page)
     open_thing(page, client_demo)
-    act(page, "Issue a key")
+    do_action(page, "Issue a key")
     page.fill("#id_label", "Shop")
     confirm(page)
     secret = page.inner_text("#secret")
@@ -78,7 +78,7 @@ def test_issued_key_is_shown_once_and_works_with_curl(page, supervisor, client_d
 
 def send_cash_in(page: Page, wallet: Wallet) -> None:
     open_thing(page, wallet)
-    act(page, "Add movement")
+    do_action(page, "Add movement")
     page.fill("#id_amount", "12.34")
     page.fill("#id_concept", "Card top-up")
     confirm(page)
@@ -115,7 +115,7 @@ def test_cash_in_is_asked_for_and_approved_by_a_colleague(
         log_in(second, "second")
         second.click("a[href='/admin/approvals/'] >> nth=0")
         second.click("#content a[href*='/users/approval/'] >> nth=0")
-        act(second, "Approve")
+        do_action(second, "Approve")
         expect(second.locator("#content")).to_contain_text("12.34 EUR")
         confirm(second)
         expect(second.locator(".messagelist .success")).to_contain_text("Approved and done.")
@@ -125,7 +125,7 @@ def test_cash_in_is_asked_for_and_approved_by_a_colleague(
 def test_refused_form_shows_the_refusal_and_keeps_its_values(page, supervisor, alices):
     log_in(page)
     open_thing(page, alices)
-    act(page, "Add movement")
+    do_action(page, "Add movement")
     page.select_option("#id_kind", "DOWN")
     page.fill("#id_amount", "100.01")
     page.fill("#id_concept", "Counted twice")
@@ -139,14 +139,14 @@ def test_refused_form_shows_the_refusal_and_keeps_its_values(page, supervisor, a
 def test_blocked_user_neither_pays_nor_receives(page, supervisor, alices, bobs, api):
     log_in(page)
     open_thing(page, alices.user)
-    act(page, "Block")
+    do_action(page, "Block")
     page.select_option("#id_reason", "SUSPECTED_FRAUD")
     confirm(page)
     body = {"type": "TRANSFER", "targetWalletId": str(bobs.id), "amount": "1.00"}
     assert api.post(f"wallets/{alices.id}/movements", body).code == "user_not_active"
     page.click(".tabs a:has-text('Timeline')")
     expect(page.locator(".timeline")).to_contain_text("Reason: suspected fraud.")
-    act(page, "Unblock")
+    do_action(page, "Unblock")
     page.select_option("#id_reason", "RESOLVED")
     confirm(page)
     ask_for_approval(page, "The police have found nothing")
@@ -161,9 +161,9 @@ def test_cash_out_is_sent_and_settled_from_the_first_page(page, supervisor, alic
     log_in(page)
     page.click("a[href='/admin/payments-out/?state=to-send'] >> nth=0")
     page.click(".bulk tbody .number a >> nth=0")
-    act(page, "Mark as sent")
+    do_action(page, "Mark as sent")
     confirm(page)
-    act(page, "Settle")
+    do_action(page, "Settle")
     confirm(page)
     movement.refresh_from_db()
     assert (movement.status, money_of(alices)) == ("SUCCESS", (70_00, 0))
@@ -173,7 +173,7 @@ def test_rejected_cash_out_returns_the_money_and_the_reason(page, supervisor, al
     movement = a_cash_out(alices, 30_00)
     log_in(page)
     open_thing(page, movement)
-    act(page, "Reject")
+    do_action(page, "Reject")
     page.fill("#id_reason", "The account is closed")
     confirm(page)
     answer = api.get(f"wallets/{alices.id}/movements/{movement.id}").json

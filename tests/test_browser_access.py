@@ -43,7 +43,7 @@ def test_new_member_sets_a_password_and_logs_in_with_a_recovery_code(page, super
     page.click("button[name=ask]")
     approve(Approval.objects.get(), a_colleague())
     member = get_user_model().objects.get(username="alice")
-    page.goto(f"/admin/auth/user/{member.pk}/act/password-link/")
+    page.goto(f"/admin/auth/user/{member.pk}/action/password-link/")
     page.click(".submit-row input[type=submit]")
     link = page.inner_text("#secret")
     log_out(page)

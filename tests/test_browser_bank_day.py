@@ -24,7 +24,7 @@ from iocash.db import clock
 from tests.support import audited, chromium, kyc, mock_bank, people, sandbox
 from tests.support import bank as our_bank
 from tests.support.bank_files import content_of, states
-from tests.support.browsing import DESK, log_in
+from tests.support.browsing import DESK, PHONE, log_in
 from tests.support.clicks import AtWork, Effort
 from tests.support.credits_of_bank import arrives
 from tests.support.log_ins import PASSWORD
@@ -56,13 +56,19 @@ pytestmark = [
     pytest.mark.skipif(not chromium.CHROMIUM, reason="Debian's chromium is not installed"),
 ]
 NUMBERS: Final = count(1)
+LOOKS: Final[Any] = (("phone", PHONE, "dark"), ("desk", DESK, "light"))
 
 
 def picture(staff: AtWork, name: str) -> None:
-    """Take a picture of a step, if somebody wants pictures."""
+    """Take pictures of a step, on a desk and on a phone, if somebody wants pictures."""
     if folder := os.environ.get("PICTURES_OF_THE_DAY"):
-        path = Path(folder) / f"{next(NUMBERS):02}-{name}.png"
-        staff.page.screenshot(path=path, full_page=True)
+        number = next(NUMBERS)
+        for place, size, scheme in LOOKS:
+            staff.page.set_viewport_size(size)
+            staff.page.emulate_media(color_scheme=scheme)
+            path = Path(folder) / f"{number:02}-{name}-{place}.png"
+            staff.page.screenshot(path=path, full_page=True, animations="disabled")
+        staff.page.set_viewport_size(DESK)
 
 
 def last_monday() -> date:
@@ -264,7 +270,7 @@ def pay(alice: AtWork, bob: AtWork, bank: MockBank, cash_outs: list[Movement]) -
     bank.receive(content)
     (answer,) = bank.answers()
     upload(alice, "Upload answers", answer)
-    release(bob, file.message_id[:8])
+    release(bob, "60 payments out, 617.70 EUR")
     file.refresh_from_db()
     assert file.state == "ACCEPTED"
     assert states(cash_outs) == ["SENT"] * 60

@@ -343,7 +343,7 @@ def test_review_shows_the_decision_of_a_colleague(staff, colleague, waiting):
     staff.sees(".errornote", "has changed since you opened", "Identity: Approved (operator).")
 
 
-def test_bulk_act_says_which_payments_were_refused_and_why(staff, avila):
+def test_bulk_action_says_which_payments_were_refused_and_why(staff, avila):
     wallet = people.first_wallet(avila)
     gone, kept = a_cash_out(wallet, 10_00), a_cash_out(wallet, 20_00)
     staff.page.goto(QUEUE)
@@ -358,7 +358,7 @@ def test_bulk_act_says_which_payments_were_refused_and_why(staff, avila):
     assert states([gone, kept]) == ["CANCELLED", "SENT"]
 
 
-def test_stale_form_shows_the_act_of_a_colleague(staff, colleague, avila):
+def test_stale_form_shows_the_action_of_a_colleague(staff, colleague, avila):
     for member in (staff, colleague):
         member.page.goto(page_of(avila))
         member.click(".object-tools a:text-is('Block')")

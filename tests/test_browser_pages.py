@@ -179,7 +179,7 @@ def test_hostile_name_does_not_break_a_page(page, rows, alices, bobs, name):
         reverse("admin:users_review_change", args=[user.pk]),
         reverse("admin:payments-out"),
         f"/admin/search/?q={name[:20]}",
-        f"/admin/users/user/{user.pk}/act/block/",
+        f"/admin/users/user/{user.pk}/action/block/",
         f"/api/v1/users/{user.pk}",
     ]
     wrong = faults(page, addresses)

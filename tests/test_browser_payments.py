@@ -70,5 +70,5 @@ def test_pages_fit_the_screen(page, supervisor, alices, sixty, width):
     page.click("button:has-text('Reject…')")
     page.wait_for_url("**/payments-out/confirm/")
     assert page.evaluate("document.documentElement.scrollWidth") <= width + 1
-    page.goto(f"/admin/wallets/wallet/{alices.pk}/act/block/")
+    page.goto(f"/admin/wallets/wallet/{alices.pk}/action/block/")
     assert page.evaluate("document.documentElement.scrollWidth") <= width + 1

@@ -126,6 +126,8 @@ class Action:
     do: Callable[[HttpRequest, Any, dict[str, Any]], str | HttpResponse]
     form: type[ActionForm] = ActionForm
     is_available: Callable[[Any], bool] = lambda obj: True
+    is_for: Callable[[Any, Any], bool] = lambda member, obj: True
+    """Whether the object's page offers it to this member of staff; `do` refuses it to others."""
     warning: Any = ""
     effect: Callable[[Any], str] | None = None
     rehearse: Callable[[HttpRequest, Any, dict[str, Any]], Facts] | None = None
@@ -140,7 +142,9 @@ class Action:
         return self.rehearse is not None
 
     def is_open_to(self, request: HttpRequest, obj: Any) -> bool:
-        return request.user.has_perm(self.permission) and self.is_available(obj)
+        member = request.user
+        may = member.has_perm(self.permission)
+        return may and self.is_available(obj) and self.is_for(member, obj)
 
 
 class ReadOnly(Columns, admin.ModelAdmin):
@@ -215,7 +219,7 @@ class WithActions(AskPages, ReadOnly):
 
     def get_urls(self) -> list[URLPattern]:
         action = path(
-            "<path:object_id>/act/<slug:name>/",
+            "<path:object_id>/action/<slug:name>/",
             self.admin_site.admin_view(with_filters_kept(self.run_action)),
             name=f"{self.opts.app_label}_{self.opts.model_name}_action",
         )

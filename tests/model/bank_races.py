@@ -43,7 +43,7 @@ BOTH_HANDS = {
     "settle by hand": ApprovalKind.SETTLE_CASH_OUT,
     "reject by hand": ApprovalKind.REJECT_CASH_OUT,
 }
-Act = Callable[[], Any]
+Action = Callable[[], Any]
 
 
 @dataclass
@@ -275,7 +275,7 @@ def ask_both(found: Sequence[Ground], kinds: Sequence[ApprovalKind]) -> None:
             ground.asked[kind] = asked
 
 
-def calls(state: str, names: Sequence[str], ground: Ground) -> list[Act]:
+def calls(state: str, names: Sequence[str], ground: Ground) -> list[Action]:
     verbs = STATES[state][1]
     return [partial(told, partial(verbs[name], ground)) for name in names]
 

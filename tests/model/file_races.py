@@ -1,4 +1,4 @@
-"""What can meet on a file for the bank: build, approve, discard, answers, and acts by hand."""
+"""What can meet on a file for the bank: build, approve, discard, answers, and actions by hand."""
 
 from __future__ import annotations
 
@@ -22,10 +22,13 @@ from wallets.orders.base import Needs, Outcome
 
 
 @dataclass(frozen=True)
-class FileAct:
-    """An act on a file: what it locks beside wallets, and what it does. It is told as an order."""
+class FileAction:
+    """An action on a file: what it locks beside wallets, and what it does.
 
-    act: Callable[[], BankFile | tuple[BankFile, bool]]
+    It is told as an order.
+    """
+
+    action: Callable[[], BankFile | tuple[BankFile, bool]]
     wallet_ids: tuple[UUID, ...] = ()
     rows: frozenset[UUID] = frozenset()
     key: str | None = None
@@ -36,7 +39,7 @@ class FileAct:
 
     def __call__(self) -> Outcome | errors.Refused:
         try:
-            result = self.act()
+            result = self.action()
         except errors.Refused as refused:
             return refused
         except Unreadable as refused:
@@ -67,15 +70,17 @@ def build(stage: Stage) -> BankFile:
 
 def building(stage: Stage) -> Any:
     account = BankAccount.objects.get(clients=stage.alices.client_id)
-    return FileAct(lambda: build(stage), (stage.alices.id,), frozenset({account.id}))
+    return FileAction(lambda: build(stage), (stage.alices.id,), frozenset({account.id}))
 
 
-def on_file(act: Callable[[BankFile], Any], *, ends: bool = True) -> Any:
+def on_file(action: Callable[[BankFile], Any], *, ends: bool = True) -> Any:
     """A verb about the file of a stage; `ends`: it locks the wallets too."""
 
-    def verb(stage: Stage) -> FileAct:
+    def verb(stage: Stage) -> FileAction:
         file = file_of(stage)
-        return FileAct(lambda: act(file), (stage.alices.id,) if ends else (), frozenset({file.id}))
+        return FileAction(
+            lambda: action(file), (stage.alices.id,) if ends else (), frozenset({file.id})
+        )
 
     return verb
 

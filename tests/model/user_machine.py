@@ -179,10 +179,10 @@ class Lives(RuleBasedStateMachine):
         self.actor = "staff:"
         return By(f"staff:{self.staff.pk}", "test")
 
-    def act(self, thing: Any, name: str, **values: Any) -> Answer:
+    def do_action(self, thing: Any, name: str, **values: Any) -> Answer:
         """Submit a staff action in the back office."""
         self.actor = "staff:"
-        address = page_of(thing).replace("change/", f"act/{name}/")
+        address = page_of(thing).replace("change/", f"action/{name}/")
         status = self.office.status("post", address, {"key": new_id()} | values)
         return Answer(200 if status == 302 else 500, {}, {"code": "no_redirect"})
 
@@ -276,7 +276,7 @@ class Lives(RuleBasedStateMachine):
         wrong = audited.wrong()
         assert not wrong, "\n".join(wrong)
 
-    # --- What more than one act does --------------------------------------------------------------
+    # --- What more than one action does -----------------------------------------------------------
 
     def find_wallets(self, person: Person) -> None:
         """Read the ids of newly opened wallets."""

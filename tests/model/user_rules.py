@@ -252,7 +252,7 @@ class Machine(Lives):
     def blocked(self, person: Person, verb: str, in_office: bool) -> Answer:
         assert person.id
         if in_office:
-            return self.act(User.objects.get(id=person.id), verb, reason="OTHER")
+            return self.do_action(User.objects.get(id=person.id), verb, reason="OTHER")
         order = UnblockUser if verb == "unblock" else BlockUser
         about: dict[str, Any] = {"client_id": self.clients[person.client], "by": self.by}
         return submitted(order(**about, user_id=person.id, reason="OTHER"))
@@ -353,7 +353,7 @@ class Machine(Lives):
         values: dict[str, Any] = {"documents": ids, "names": names.seen(thing)}
         if not reason:
             values["same_document"] = [other.id for other in others]
-        return self.act(thing, "reject" if reason else "approve", **values, reason=reason)
+        return self.do_action(thing, "reject" if reason else "approve", **values, reason=reason)
 
     @turn(1, name=NAMES)
     def expire(self, name: str) -> None:

@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from tests.support import people, staff
 from tests.support.ibans import IBAN
 from users.admin.approved_staff import about_member
-from users.approvals.acts import act_of_approval, digest_of_facts
+from users.approvals.actions import action_of_approval, digest_of_facts
 from users.approvals.asking import ask_for_approval
 from users.approvals.deciding import approve_request
 from users.approvals.thresholds import asked_threshold
@@ -44,7 +44,7 @@ def balance_of(wallet: Wallet) -> int:
 
 def seen_now(asked: Approval) -> str:
     """The digest that the page of the approval has now."""
-    return digest_of_facts(act_of_approval(asked).facts(asked))
+    return digest_of_facts(action_of_approval(asked).facts(asked))
 
 
 def approve(asked: Approval, by: Any) -> Approval:
@@ -54,7 +54,7 @@ def approve(asked: Approval, by: Any) -> Approval:
 def raise_threshold(
     kind: ApprovalKind, minor: int, asker: Any, second: Any, currency: str = "EUR"
 ) -> None:
-    """Two people let one person do acts of a kind, up to a sum in 24 hours."""
+    """Two people let one person do actions of a kind, up to a sum in 24 hours."""
     approve(ask(asked_threshold(kind, currency, minor), asker), second)
 
 
@@ -74,18 +74,18 @@ def a_colleague() -> Any:
     return found or members.create_superuser("colleague of all", password=None)
 
 
-def staff_act_approved(kind: ApprovalKind, member: Any, asker: Any, **values: Any) -> None:
+def staff_action_approved(kind: ApprovalKind, member: Any, asker: Any, **values: Any) -> None:
     """What `asker` asked to be done to a member of staff, after a colleague has approved it."""
     approve(ask(about_member(kind)(member, values), asker), a_colleague())
 
 
 def password_reset_approved(member: Any, asker: Any) -> None:
     """The password of the member is void, and `asker` may make a link."""
-    staff_act_approved(ApprovalKind.RESET_PASSWORD, member, asker)
+    staff_action_approved(ApprovalKind.RESET_PASSWORD, member, asker)
 
 
 def post_and_approve(browser: Browser, address: str, form: dict[str, Any]) -> Approval:
-    """Send the form of an act that needs a second person, ask for it, and have it approved."""
+    """Send the form of an action that needs a second person, ask for it, and have it approved."""
     assert "Somebody else must approve this" in browser.post(address, form).content.decode()
     asking = form | {"ask": "1", "approval_reason": "Letter"}
     assert browser.post(address, asking).status_code == 302

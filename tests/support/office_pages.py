@@ -32,7 +32,7 @@ from wallets.models import Audit, ExternalAccount, Hold, Movement, ScheduledRun,
 POSTED = frozenset(
     {
         *("approvals-confirm", "approvals-decide", "bank-file-build"),
-        *("payments-out-act", "payments-out-confirm"),
+        *("payments-out-action", "payments-out-confirm"),
     }
 )
 """Pages that are shown after a form only."""
@@ -64,7 +64,7 @@ def fill(source: Wallet, target: Wallet) -> Rows:
 
 
 def of_models(rows: Rows) -> Iterator[str]:
-    """The list of each model, the page of a row, the form to add one, and each act."""
+    """The list of each model, the page of a row, the form to add one, and each action."""
     for model, registered in admin.site._registry.items():
         label, options = model._meta.label_lower, model._meta
         yield list_of(model)

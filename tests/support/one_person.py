@@ -61,7 +61,7 @@ class OnePerson(RuleBasedStateMachine):
         transaction.set_rollback(True)
         self.point.__exit__(None, None, None)
 
-    # Acts
+    # Actions
 
     def try_to(self, name: str, call: Any) -> Any:
         """What Alice tries; whether it was refused is counted."""
@@ -75,7 +75,7 @@ class OnePerson(RuleBasedStateMachine):
         return found
 
     def submit(self, kind: ApprovalKind, minor: int, order: Order) -> None:
-        """Submit an order; Alice's acts of the last 24 hours must be within its threshold."""
+        """Submit an order; Alice's actions of the last 24 hours must be within its threshold."""
         now = clock.now()
         if self.try_to(type(order).__name__, lambda: posting.submit(order)) is None:
             return

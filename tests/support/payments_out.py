@@ -25,9 +25,9 @@ def ids_on(answer: Any) -> list[str]:
     return [str(row.movement.id) for row in answer.context["rows"]]
 
 
-def choose(browser: Browser, act: str, items: Iterable[Any] = (), **values: Any) -> Any:
+def choose(browser: Browser, action: str, items: Iterable[Any] = (), **values: Any) -> Any:
     """Select payments on the queue: the page that asks for a confirmation."""
-    body = {"act": act, "item": [str(getattr(each, "id", each)) for each in items], **values}
+    body = {"action": action, "item": [str(getattr(each, "id", each)) for each in items], **values}
     return browser.post(reverse("admin:payments-out-confirm"), body)
 
 
@@ -46,11 +46,11 @@ def confirm(browser: Browser, answer: Any, **values: Any) -> Any:
 
 
 def send(browser: Browser, form: dict[str, Any]) -> Any:
-    return browser.post(reverse("admin:payments-out-act"), form, follow=True)
+    return browser.post(reverse("admin:payments-out-action"), form, follow=True)
 
 
-def bulk(browser: Browser, act: str, items: Iterable[Any], **values: Any) -> Any:
-    return confirm(browser, choose(browser, act, items), **values)
+def bulk(browser: Browser, action: str, items: Iterable[Any], **values: Any) -> Any:
+    return confirm(browser, choose(browser, action, items), **values)
 
 
 def words_of(answer: Any) -> str:

@@ -137,10 +137,10 @@ def verified(scene: Scene) -> None:
     a_verification(scene.alice, **own, **there)
 
 
-def decide(office: Office, review: Review, act: str, ids: list[str], **values: str) -> None:
+def decide(office: Office, review: Review, action: str, ids: list[str], **values: str) -> None:
     seen = names.seen(User.objects.get(id=review.id))
     body = {"documents": ids, "key": people.unknown_id(), "names": seen} | values
-    address = page_of(review).replace("change/", f"act/{act}/")
+    address = page_of(review).replace("change/", f"action/{action}/")
     assert office.status("post", address, body) == 302
 
 
@@ -216,9 +216,9 @@ def cash_out(scene: Scene, office: Office, body: dict[str, Any], end: str) -> No
     assert answer.status == 202, answer.json
     movement = Movement.objects.get(id=answer.json["id"])
     more: dict[str, str] = {}
-    for number, act in enumerate(("send", end)):
+    for number, action in enumerate(("send", end)):
         values = {"key": f"{movement.id}"[:-1] + str(number), "reason": "Qx~z has no such account"}
-        address = page_of(movement).replace("change/", f"act/{act}/")
+        address = page_of(movement).replace("change/", f"action/{action}/")
         assert office.status("post", address, values | more) == 302
         more = {"ask": "1", "approval_reason": "Qx~z has sent a letter"}
     asked = Approval.objects.waiting().get()

@@ -1,4 +1,4 @@
-"""What most tests begin with, made by the product once a minute and inserted row by row until then.
+"""What most tests begin with: made by the product once in minutes, then inserted row by row.
 
 To create and activate a user takes the product more time than most tests take. What one test has
 made, as rows of the tables, the next begins with: the same rows, with the same ids. Only tests that
@@ -22,7 +22,7 @@ from tests.support import emptying
 
 P = ParamSpec("P")
 T = TypeVar("T")
-LONGEST: Final = 60
+LONGEST: Final = 180
 """Seconds that rows are used. What is made later in a test must not find them old."""
 COLUMNS: Final = """
     SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
@@ -52,7 +52,7 @@ class Step:
     since: float = field(default_factory=time.monotonic)
 
     def is_usable(self) -> bool:
-        """Whether it is of today, and of the last minute: limits are those of a day."""
+        """Whether it is of today, and of the last minutes: limits are those of a day."""
         return time.monotonic() - self.since < LONGEST and self.day == datetime.now(UTC).date()
 
 

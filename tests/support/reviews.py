@@ -28,7 +28,9 @@ def address_of(user: User, document: KycDocument) -> str:
     return reverse("admin:users_review_document", args=[user.pk, document.pk])
 
 
-def act(browser: Browser, user: User, name: str, *documents: KycDocument, **values: str) -> Any:
+def do_action(
+    browser: Browser, user: User, name: str, *documents: KycDocument, **values: str
+) -> Any:
     address = reverse("admin:users_review_action", args=[user.pk, name])
     ids = [str(each.id) for each in documents]
     seen = {"key": str(uuid4()), "names": names.seen(User.objects.get(pk=user.pk))}

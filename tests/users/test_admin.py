@@ -261,7 +261,7 @@ def test_revoked_or_expired_key_is_not_rotated(office, client_demo, over):
     ApiKey.objects.update(**{over: timezone.now()})
     before = ApiKey.objects.get()
     answer = office.browser.post(
-        f"{page_of(key)[:-7]}act/rotate/", {"key": str(uuid7())}, follow=True
+        f"{page_of(key)[:-7]}action/rotate/", {"key": str(uuid7())}, follow=True
     )
     assert "Issue a new one" in answer.text
     assert (ApiKey.objects.get().expires_at, secret) == (before.expires_at, secret)
@@ -271,7 +271,7 @@ def test_second_revocation_changes_nothing(office, client_demo):
     people.a_key(client_demo)
     key = ApiKey.objects.get()
     for _ in range(2):
-        office.browser.post(f"{page_of(key)[:-7]}act/revoke/", {"key": str(uuid7())})
+        office.browser.post(f"{page_of(key)[:-7]}action/revoke/", {"key": str(uuid7())})
     assert [event.kind for event in Event.objects.about(key.id)] == ["api_key.revoked"]
 
 
@@ -282,7 +282,7 @@ def test_revocation_is_reported_when_the_answer_to_commit_is_lost(office, client
     key = ApiKey.objects.get()
     with cut_at_commit(is_done=True):
         answer = office.browser.post(
-            f"{page_of(key)[:-7]}act/revoke/", {"key": str(uuid7())}, follow=True
+            f"{page_of(key)[:-7]}action/revoke/", {"key": str(uuid7())}, follow=True
         )
     assert " revoked." in answer.text
     assert ApiKey.objects.get().is_revoked

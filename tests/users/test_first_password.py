@@ -19,7 +19,7 @@ from iocash import errors
 from tests.support.approvals import (
     password_reset_approved,
     post_and_approve,
-    staff_act_approved,
+    staff_action_approved,
 )
 from tests.support.backoffice import page_of
 from tests.support.log_ins import is_in, log_in
@@ -57,7 +57,7 @@ def new_member(**values: Any) -> dict[str, Any]:
 def added(browser: Browser, **values: Any) -> Any:
     """The page with the link of a new member, whom a colleague has approved."""
     post_and_approve(browser, ADD, new_member(**values))
-    return act(browser, Staff.objects.get(username="alice"), "password-link")
+    return do_action(browser, Staff.objects.get(username="alice"), "password-link")
 
 
 def the_chief() -> Any:
@@ -71,8 +71,8 @@ def link_on(page: Any) -> str:
     return found[1]
 
 
-def act(browser: Browser, member: Any, name: str) -> Any:
-    address = f"{page_of(member).removesuffix('change/')}act/{name}/"
+def do_action(browser: Browser, member: Any, name: str) -> Any:
+    address = f"{page_of(member).removesuffix('change/')}action/{name}/"
     return browser.post(address, {"key": str(uuid7())}, follow=True)
 
 
@@ -126,12 +126,12 @@ def test_link_works_once(chief):
 def test_link_is_void_after_a_newer_one_a_day_and_deactivation(chief, settings):
     first = link_on(added(chief))
     alice = Staff.objects.get(username="alice")
-    second = link_on(act(chief, alice, "password-link"))
+    second = link_on(do_action(chief, alice, "password-link"))
     assert "does not work" in Browser().get(first, follow=True).text
     assert "Set your password" in Browser().get(second, follow=True).text
-    act(chief, alice, "deactivate")
+    do_action(chief, alice, "deactivate")
     assert "does not work" in Browser().get(second, follow=True).text
-    staff_act_approved(ApprovalKind.ACTIVATE_MEMBER, alice, the_chief())
+    staff_action_approved(ApprovalKind.ACTIVATE_MEMBER, alice, the_chief())
     assert settings.PASSWORD_RESET_TIMEOUT == 86_400
     settings.PASSWORD_RESET_TIMEOUT = -1
     assert "does not work" in Browser().get(second, follow=True).text
@@ -175,7 +175,7 @@ def test_link_keeps_the_second_factor_needed(chief, supervisor, device):
     device.user = boss
     device.save()
     password_reset_approved(boss, the_chief())
-    set_password(link_on(act(chief, boss, "password-link")))
+    set_password(link_on(do_action(chief, boss, "password-link")))
     assert "missing or wrong" in log_in(Browser(), NEW, name="bob").text
 
 
@@ -277,7 +277,7 @@ def test_looking_at_ones_sessions_closes_none(supervisor):
 def test_administrator_logs_a_member_out_everywhere(chief):
     bob = a_member(OPERATOR, name="bob")
     browsers = [browser_of(bob), browser_of(bob)]
-    assert "2 sessions of bob closed." in act(chief, bob, "log-out").text
+    assert "2 sessions of bob closed." in do_action(chief, bob, "log-out").text
     assert not any(map(is_in, browsers))
     assert is_in(chief)
 
@@ -294,8 +294,8 @@ def test_ended_session_is_not_listed(supervisor):
 def test_administrator_does_not_take_these_actions_on_themselves(name):
     own = a_member(ADMINISTRATOR, name="own")
     browser = browser_of(own)
-    assert f"act/{name}/" not in browser.get(page_of(own)).text
-    assert "do this to yourself" in act(browser, own, name).text
+    assert f"action/{name}/" not in browser.get(page_of(own)).text
+    assert "do this to yourself" in do_action(browser, own, name).text
     own.refresh_from_db()
     assert own.is_active
     assert browser.get(page_of(own, "delete")).status_code == 403

@@ -154,7 +154,7 @@ def names_of(member: Any) -> set[str]:
 
 
 def post_roles(browser: Browser, member: Any, *names: str) -> str:
-    address = f"{page_of(member).removesuffix('change/')}act/roles/"
+    address = f"{page_of(member).removesuffix('change/')}action/roles/"
     form = {"key": str(uuid7()), "roles": names}
     return str(browser.post(address, form, follow=True).content.decode())
 
@@ -171,11 +171,11 @@ def colleague() -> Any:
 
 def test_administrator_gives_roles_by_name(chief, colleague):
     browser = browser_of(chief)
-    page = browser.get(f"{page_of(colleague).removesuffix('change/')}act/roles/").text
+    page = browser.get(f"{page_of(colleague).removesuffix('change/')}action/roles/").text
     assert "Reviewer: Decides about identity data" in page
     assert "permission" not in page.partition("<form")[2].partition("</form")[0].lower()
     form = {"key": str(uuid7()), "roles": [OPERATOR, REVIEWER]}
-    post_and_approve(browser, f"{page_of(colleague).removesuffix('change/')}act/roles/", form)
+    post_and_approve(browser, f"{page_of(colleague).removesuffix('change/')}action/roles/", form)
     assert names_of(colleague) == {OPERATOR, REVIEWER}
     page = browser.get(page_of(colleague)).text
     assert "Operator" in page
@@ -194,7 +194,7 @@ def test_nobody_changes_their_own_roles(chief, staff):
 def test_role_with_more_rights_than_ones_own_is_not_given(colleague):
     giver = allow(a_member(OPERATOR, name="giver"), "auth.view_user", "auth.change_user")
     browser = browser_of(giver)
-    page = browser.get(f"{page_of(colleague).removesuffix('change/')}act/roles/").text
+    page = browser.get(f"{page_of(colleague).removesuffix('change/')}action/roles/").text
     offered = set(re.findall(r'name="roles" value="(\w+)"', page))
     assert offered == {VIEWER, OPERATOR, REVIEWER}
     for role in (SUPERVISOR, ADMINISTRATOR, "unknown"):
@@ -203,7 +203,7 @@ def test_role_with_more_rights_than_ones_own_is_not_given(colleague):
             give_roles(colleague, [role], by=giver)
     assert names_of(colleague) == {VIEWER}
     form = {"key": str(uuid7()), "roles": [OPERATOR]}
-    post_and_approve(browser, f"{page_of(colleague).removesuffix('change/')}act/roles/", form)
+    post_and_approve(browser, f"{page_of(colleague).removesuffix('change/')}action/roles/", form)
     assert names_of(colleague) == {OPERATOR}
     assert "Roles of colleague changed." in post_roles(browser, colleague)
     assert names_of(colleague) == set()
@@ -216,7 +216,7 @@ def test_member_with_more_rights_is_not_changed(is_active):
     boss.is_active = is_active
     boss.save(update_fields=["is_active"])
     assert "have permission to change boss" in post_roles(browser_of(giver), boss, VIEWER)
-    assert 'act/roles/"' not in browser_of(giver).get(page_of(boss)).text
+    assert 'action/roles/"' not in browser_of(giver).get(page_of(boss)).text
     with pytest.raises(errors.PermissionDenied, match="boss"):
         give_roles(boss, [], by=giver)
     assert names_of(boss) == {SUPERVISOR}
@@ -245,7 +245,7 @@ def test_rights_of_the_giver_are_read_anew(chief, colleague):
 
 def test_roles_need_the_permission_to_change_staff(colleague):
     browser = browser_of(a_member(SUPERVISOR, name="boss"))
-    address = f"{page_of(colleague).removesuffix('change/')}act/roles/"
+    address = f"{page_of(colleague).removesuffix('change/')}action/roles/"
     assert browser.get(page_of(colleague)).status_code == 200
     assert browser.post(address, {"key": str(uuid7()), "roles": [OPERATOR]}).status_code == 403
     assert names_of(colleague) == {VIEWER}
@@ -299,7 +299,7 @@ def test_list_of_staff_is_not_filtered_by_secrets(chief, query):
 
 def issue(browser: Browser, client: Any, *scopes: str) -> str:
     form = {"key": str(uuid7()), "label": "Shop", "scopes": scopes}
-    address = f"{page_of(client).removesuffix('change/')}act/issue-key/"
+    address = f"{page_of(client).removesuffix('change/')}action/issue-key/"
     return str(browser.post(address, form).content.decode())
 
 
@@ -315,7 +315,7 @@ def test_money_key_is_issued_by_one_person_to_none(role, client_demo):
 @pytest.mark.parametrize("role", [ADMINISTRATOR, SUPERVISOR])
 def test_money_key_is_rotated_without_its_scope(role, api):
     key = ApiKey.objects.get()
-    address = f"{page_of(key).removesuffix('change/')}act/rotate/"
+    address = f"{page_of(key).removesuffix('change/')}action/rotate/"
     answer = browser_of(a_member(role)).post(address, {"key": str(uuid7())}, follow=True)
     assert "key is shown only once" in answer.text
     assert "cash-in:write" not in ApiKey.objects.exclude(pk=key.pk).get().scopes

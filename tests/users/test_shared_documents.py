@@ -7,7 +7,7 @@ from django.db import connection
 
 from tests.support import people
 from tests.support.kyc import approve, send_one, stored
-from tests.support.reviews import act, looks, page_of, said, who
+from tests.support.reviews import do_action, looks, page_of, said, who
 from tests.support.staff import OPERATOR, SUPERVISOR, somebody
 from tests.support.threads import at_once
 from users import kyc
@@ -36,7 +36,7 @@ def test_page_warns_about_a_document_of_another_user(operator, twins):
 
 def test_document_of_another_user_needs_confirmation_to_be_approved(operator, twins):
     twin, identity = twins
-    answer = act(operator, twin, "approve", identity)
+    answer = do_action(operator, twin, "approve", identity)
     page = answer.content.decode()
     assert "Another user has the same identity document." in page
     assert SAME in page
@@ -46,7 +46,7 @@ def test_document_of_another_user_needs_confirmation_to_be_approved(operator, tw
 def test_confirmed_approval_of_a_shared_document_is_recorded(operator, twins):
     twin, identity = twins
     alice = User.objects.get(user_name="alice")
-    answer = act(operator, twin, "approve", identity, same_document=str(alice.id))
+    answer = do_action(operator, twin, "approve", identity, same_document=str(alice.id))
     assert said(answer) == ["Documents approved."]
     assert stored(twin) == [(Kind.IDENTITY, "APPROVED")]
     assert ("REVIEW", "SAME_DOCUMENT", who(operator)) in looks()
@@ -54,7 +54,7 @@ def test_confirmed_approval_of_a_shared_document_is_recorded(operator, twins):
 
 def test_document_of_another_user_is_rejected_without_confirmation(operator, twins):
     twin, identity = twins
-    act(operator, twin, "reject", identity, reason="Not yours")
+    do_action(operator, twin, "reject", identity, reason="Not yours")
     assert stored(twin) == [(Kind.IDENTITY, "REJECTED")]
 
 
@@ -70,7 +70,7 @@ def test_document_with_another_number_or_type_is_not_shared(operator, twins):
 def test_events_do_not_name_the_other_user(operator, twins):
     twin, identity = twins
     alice = User.objects.get(user_name="alice")
-    act(operator, twin, "approve", identity, same_document=str(alice.id))
+    do_action(operator, twin, "approve", identity, same_document=str(alice.id))
     told = [event.data for event in Event.objects.about(twin.id)]
     assert str(alice.id) not in str(told)
 
@@ -83,7 +83,7 @@ def test_concurrent_approvals_of_a_shared_document_accept_one():
     browsers = [somebody(OPERATOR), somebody(SUPERVISOR)]
     at_once(
         *[
-            lambda b=browser, u=user, e=each: act(b, u, "approve", e)
+            lambda b=browser, u=user, e=each: do_action(b, u, "approve", e)
             for browser, user, each in zip(browsers, users, sent, strict=True)
         ]
     )

@@ -39,12 +39,12 @@ def inside(name: str = "supervisor") -> Browser:
     return browser
 
 
-def acting(person: Any, act: str) -> str:
-    return f"{page_of(person).removesuffix('change/')}act/{act}/"
+def acting(person: Any, action: str) -> str:
+    return f"{page_of(person).removesuffix('change/')}action/{action}/"
 
 
-def do(browser: Browser, person: Any, act: str, **values: Any) -> Any:
-    return browser.post(acting(person, act), {"key": str(uuid7())} | values, follow=True)
+def do(browser: Browser, person: Any, action: str, **values: Any) -> Any:
+    return browser.post(acting(person, action), {"key": str(uuid7())} | values, follow=True)
 
 
 def words_about(person: Any) -> list[str]:
@@ -146,8 +146,15 @@ def test_superuser_is_changed_only_by_a_superuser(supervisor, device):
     person.user_permissions.set(Permission.objects.filter(codename__in=codes))
     browser = Browser()
     browser.force_login(person)
-    for act in ("roles", "names", "password-link", "reset-second-factor", "log-out", "deactivate"):
-        assert "You don&#x27;t have permission to change" in do(browser, supervisor, act).text
+    for action in (
+        "roles",
+        "names",
+        "password-link",
+        "reset-second-factor",
+        "log-out",
+        "deactivate",
+    ):
+        assert "You don&#x27;t have permission to change" in do(browser, supervisor, action).text
     assert browser.get(page_of(supervisor, "delete")).status_code == 403
     password = supervisor.password
     supervisor.refresh_from_db()

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_person_acts")]
 
 CONFIRMED = {"confirmed": "1"}
 
-ACTS: dict[str, tuple[str, set[str]]] = {
+ACTIONS: dict[str, tuple[str, set[str]]] = {
     "client/issue-key": ("Issue a key", {SUPERVISOR}),
     "client/suspend": ("Suspend", {SUPERVISOR}),
     "apikey/rotate": ("Rotate", {SUPERVISOR}),
@@ -61,14 +61,14 @@ def address(thing: Any, name: str = "") -> str:
 
 
 @pytest.mark.parametrize("group", [VIEWER, OPERATOR, SUPERVISOR])
-@pytest.mark.parametrize("act", ACTS)
-def test_action_without_permission_has_no_button_and_gets_403(things, group, act):
-    kind, name = act.split("/")
-    label, allowed = ACTS[act]
+@pytest.mark.parametrize("action", ACTIONS)
+def test_action_without_permission_has_no_button_and_gets_403(things, group, action):
+    kind, name = action.split("/")
+    label, allowed = ACTIONS[action]
     browser = somebody(group)
     page = browser.get(address(things[kind]))
     assert page.status_code == 200
-    button = f'href="../act/{name}/"'
+    button = f'href="../action/{name}/"'
     assert (button in page.text) is (group in allowed)
     assert not label or label in page.text or group not in allowed
     expected = 200 if group in allowed else 403
@@ -76,9 +76,9 @@ def test_action_without_permission_has_no_button_and_gets_403(things, group, act
     assert browser.post(address(things[kind], name), {}).status_code == expected
 
 
-@pytest.mark.parametrize("act", ["user/block", "wallet/block", "user/open-case"])
-def test_nothing_is_selected_in_advance(things, act):
-    kind, name = act.split("/")
+@pytest.mark.parametrize("action", ["user/block", "wallet/block", "user/open-case"])
+def test_nothing_is_selected_in_advance(things, action):
+    kind, name = action.split("/")
     browser, thing = somebody(SUPERVISOR), things[kind]
     page = browser.get(address(thing, name)).text
     assert '<option value="" selected>Select…</option>' in page
@@ -234,7 +234,7 @@ def test_a_hold_is_released_by_staff(alices, bobs):
     page = somebody(OPERATOR).post(address(hold, "release"), {"key": str(uuid4())}, follow=True)
     assert "Hold released. The amount is available again." in page.text
     assert money_of(alices) == (100_00, 0)
-    assert 'href="../act/release/"' not in page.text
+    assert 'href="../action/release/"' not in page.text
 
 
 @pytest.mark.parametrize(("amount", "left"), [("", 100_00), ("1.50", 91_50)])
@@ -257,7 +257,7 @@ def test_reversal_above_the_remaining_amount_renders_the_refusal(alices, bobs):
 
 
 @pytest.mark.parametrize(
-    ("act", "shown"),
+    ("action", "shown"),
     [
         ("movement/reject", ["-30.00 EUR", "thirty euros", "ES9121000418450200051332", "Rent"]),
         ("transfer/reverse", ["-2.00 EUR"]),
@@ -265,8 +265,8 @@ def test_reversal_above_the_remaining_amount_renders_the_refusal(alices, bobs):
         ("wallet/block", ["98.00 EUR", "31.00 EUR", "67.00 EUR"]),
     ],
 )
-def test_action_page_has_the_facts_of_its_resource(things, act, shown):
-    kind, name = act.split("/")
+def test_action_page_has_the_facts_of_its_resource(things, action, shown):
+    kind, name = action.split("/")
     page = somebody(SUPERVISOR).get(address(things[kind], name)).text
     for words in shown:
         assert f"<dd>{words}</dd>" in page
@@ -277,7 +277,7 @@ def test_action_page_has_the_facts_of_its_resource(things, act, shown):
 
 
 @pytest.mark.parametrize(
-    ("act", "allowed"),
+    ("action", "allowed"),
     [
         ("cash-in", {SUPERVISOR}),
         ("transfer", set()),
@@ -292,7 +292,7 @@ def test_action_page_has_the_facts_of_its_resource(things, act, shown):
     ],
 )
 @pytest.mark.parametrize("group", [VIEWER, OPERATOR, SUPERVISOR])
-def test_the_api_lets_staff_do_no_more_than_the_back_office(things, bobs, group, act, allowed):
+def test_the_api_lets_staff_do_no_more_than_the_back_office(things, bobs, group, action, allowed):
     wallet, hold, paid = things["wallet"], things["hold"], things["transfer"]
     below = f"/api/v1/wallets/{wallet.id}"
     pay = people.to(bobs, "1.00")
@@ -315,7 +315,7 @@ def test_the_api_lets_staff_do_no_more_than_the_back_office(things, bobs, group,
             {"status": "CANCELLED"},
         ),
         "alias": ("patch", below, {"alias": "Trips"}),
-    }[act]
+    }[action]
     answer = getattr(somebody(group), method)(path, body, content_type="application/json")
     assert (answer.status_code < 300) is (group in allowed), answer.json()
     assert answer.status_code < 300 or answer.json()["code"] == "permission_denied"
@@ -339,7 +339,7 @@ def test_page_of_a_movement_shows_its_reversals(alices, bobs, parts, words, is_o
     links = Movement.objects.filter(reversal_of=paid)
     assert len(links) == len(made)
     assert all(f'href="{address(each)}"' in page for each in links)
-    assert ('href="../act/reverse/"' in page) is is_open
+    assert ('href="../action/reverse/"' in page) is is_open
     form = browser.get(address(paid, "reverse")).text
     left = f"Leave empty to reverse all that is left: {5 - sum(parts) / 100:.2f} EUR."
     assert (left in form) is is_open

@@ -47,12 +47,12 @@ def stage(alices, bobs) -> dict[str, Any]:
     return {"made": approved.made_id, "approval": str(approved.id), "alone": alone}
 
 
-def test_approved_and_small_acts_are_right(stage):
+def test_approved_and_small_actions_are_right(stage):
     assert audited.wrong() == []
 
 
 @pytest.mark.parametrize(("names", "change"), WRONG_APPROVALS)
-def test_audit_finds_acts_without_an_agreement_of_two(stage, names, change):
+def test_audit_finds_actions_without_an_agreement_of_two(stage, names, change):
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE users_approval DISABLE TRIGGER USER")
@@ -118,7 +118,7 @@ def test_payments_of_staff_before_approvals_count_towards_nothing(kind, pair, al
     assert "deeds" in audited.violated()
 
 
-def test_audit_accepts_acts_of_a_former_version(pair, alices):
+def test_audit_accepts_actions_of_a_former_version(pair, alices):
     made = people.cash_in(alices, 10_00)
     make_older(made.id, pair[0], timedelta(seconds=30))
     upgrade(timedelta(minutes=1))
@@ -128,7 +128,7 @@ def test_audit_accepts_acts_of_a_former_version(pair, alices):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_act_before_the_end_of_a_change_of_the_threshold_is_right(pair, alices):
+def test_action_before_the_end_of_a_change_of_the_threshold_is_right(pair, alices):
     raise_threshold(ApprovalKind.CASH_IN, 10_00, *pair)
     written, may_end = Signal(), Signal()
 

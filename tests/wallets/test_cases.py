@@ -40,7 +40,7 @@ def open_on(browser: Browser, thing: Any, **changes: str) -> Case:
     return Case.objects.latest("pk")
 
 
-def act(browser: Browser, case: Case, name: str, **changes: Any) -> Any:
+def do_action(browser: Browser, case: Case, name: str, **changes: Any) -> Any:
     at = reverse("admin:users_case_action", args=[case.pk, name])
     body = {"key": str(uuid4()), "seen": case.changes, **changes}
     return browser.post(at, body)
@@ -82,12 +82,12 @@ def test_case_without_a_user_gets_several_later(browser, alices, bobs):
     browser.post(reverse("admin:users_case_add"), values(kind="AUTHORITY"))
     case = Case.objects.get()
     assert not case.subjects.exists()
-    act(browser, case, "concern", subject=str(alices.user_id))
+    do_action(browser, case, "concern", subject=str(alices.user_id))
     case.refresh_from_db()
-    act(browser, case, "concern", subject="bob")
+    do_action(browser, case, "concern", subject="bob")
     assert {each.user_id for each in case.subjects.all()} == {alices.user_id, bobs.user_id}
     case.refresh_from_db()
-    assert "no such user name" in act(browser, case, "concern", subject="nobody").text
+    assert "no such user name" in do_action(browser, case, "concern", subject="nobody").text
 
 
 def test_form_sent_twice_opens_one_case_and_acts_once(browser, alices):
@@ -96,10 +96,10 @@ def test_form_sent_twice_opens_one_case_and_acts_once(browser, alices):
         open_on(browser, alices, key=key)
     case = Case.objects.get()
     for _ in range(2):
-        act(browser, case, "add-note", key=str(uuid4()), text="One")
+        do_action(browser, case, "add-note", key=str(uuid4()), text="One")
     key = str(uuid4())
     for _ in range(2):
-        act(browser, case, "add-note", key=key, text="Two")
+        do_action(browser, case, "add-note", key=key, text="Two")
     assert case.entries.filter(kind="NOTE").count() == 3
 
 
@@ -110,37 +110,37 @@ def test_forms_sent_at_the_same_time_open_one_case(alices):
     assert Case.objects.count() == CaseSubject.objects.count() == CaseEntry.objects.count() == 1
 
 
-def test_stale_form_shows_the_last_act_and_is_accepted_again(browser, alices):
+def test_stale_form_shows_the_last_action_and_is_accepted_again(browser, alices):
     case = open_on(browser, alices)
     colleague = browser_of(a_member(OPERATOR, name="colleague"))
-    act(colleague, case, "due", due_on="2998-01-01")
-    page = act(browser, case, "close", outcome="Refunded.").text
+    do_action(colleague, case, "due", due_on="2998-01-01")
+    page = do_action(browser, case, "close", outcome="Refunded.").text
     assert "colleague: Changed the due date" in page
     case.refresh_from_db()
     assert case.is_open
-    act(browser, case, "close", outcome="Refunded.")
+    do_action(browser, case, "close", outcome="Refunded.")
     case.refresh_from_db()
     assert (case.state, case.outcome) == ("CLOSED", "Refunded.")
-    act(browser, case, "reopen", text="There is more.")
+    do_action(browser, case, "reopen", text="There is more.")
     case.refresh_from_db()
     assert (case.state, case.outcome, case.closed_at) == ("OPEN", "", None)
 
 
 def test_outcome_is_needed_to_close(browser, alices):
     case = open_on(browser, alices)
-    assert act(browser, case, "close", outcome=" ").status_code == 200
+    assert do_action(browser, case, "close", outcome=" ").status_code == 200
     case.refresh_from_db()
     assert case.is_open
 
 
-def test_timeline_shows_acts_on_the_case_and_on_its_users_since_it_was_opened(browser, alices):
+def test_timeline_shows_actions_on_the_case_and_on_its_users_since_it_was_opened(browser, alices):
     block = reverse("admin:users_user_action", args=[alices.user_id, "block"])
     unblock = reverse("admin:users_user_action", args=[alices.user_id, "unblock"])
     browser.post(block, {"key": str(uuid4()), "reason": "OTHER"})
     case = open_on(browser, alices)
     assert "Blocked the user." not in browser.get(page_of(case)).text
     browser.post(unblock, {"key": str(uuid4()), "reason": "RESOLVED"})
-    act(browser, case, "add-note", text="Called Alice.")
+    do_action(browser, case, "add-note", text="Called Alice.")
     page = browser.get(page_of(case)).text
     for text in ("Unblocked the user.", "Called Alice.", "Opened the case."):
         assert text in page
@@ -180,11 +180,11 @@ def test_today_counts_overdue_cases(browser, alices):
 def test_viewer_reads_cases_and_changes_none(browser, alices):
     case, viewer = open_on(browser, alices), somebody(VIEWER)
     assert TEXT in viewer.get(page_of(case)).text
-    assert act(viewer, case, "add-note", text="x").status_code == 403
+    assert do_action(viewer, case, "add-note", text="x").status_code == 403
     assert viewer.post(reverse("admin:users_case_add"), values()).status_code == 403
 
 
-def test_day_of_a_member_lists_acts_on_cases(alices):
+def test_day_of_a_member_lists_actions_on_cases(alices):
     member = a_member(OPERATOR)
     browser = browser_of(member)
     case = open_on(browser, alices)
@@ -196,14 +196,14 @@ def test_day_of_a_member_lists_acts_on_cases(alices):
 def test_erasure_removes_the_texts_of_cases_of_the_user(browser, bobs):
     posting.submit(UnsubscribeUser(client_id=bobs.client_id, by=people.BY, user_id=bobs.user_id))
     case = open_on(browser, bobs)
-    act(browser, case, "add-note", text="Called Bob.")
+    do_action(browser, case, "add-note", text="Called Bob.")
     case.refresh_from_db()
-    act(browser, case, "close", outcome="Bob was right.")
+    do_action(browser, case, "close", outcome="Bob was right.")
     erasure.erase(user_id=bobs.user_id, by=By("staff:1"), reason="USER_REQUEST")
     case.refresh_from_db()
     assert (case.title, case.text, case.outcome) == ("", "", "")
     assert {each.text for each in case.entries.all()} == {""}
-    assert act(browser, case, "add-note", text="More.").status_code == 200
+    assert do_action(browser, case, "add-note", text="More.").status_code == 200
     assert case.entries.count() == 3
 
 

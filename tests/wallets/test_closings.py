@@ -64,7 +64,7 @@ def order(browser: Browser, user: User) -> Closing:
     return Closing.objects.under_way().get(user=user)
 
 
-def act(browser: Browser, found: Closing, name: str) -> Any:
+def do_action(browser: Browser, found: Closing, name: str) -> Any:
     at = reverse("admin:wallets_closing_action", args=[found.pk, name])
     return browser.post(at, {"key": str(uuid4())}, follow=True)
 
@@ -137,8 +137,8 @@ def test_last_payment_settled_in_the_queue_closes_the_user(browser, alices):
     (movement,) = cash_outs(alices.user)
     end(MarkCashOutSent, movement)
     item = f"{movement.id}:{movement.version}"
-    body = {"act": "settle", "key": str(uuid4()), "item": item, "queue": "state=sent"}
-    page = browser.post(reverse("admin:payments-out-act"), body, follow=True)
+    body = {"action": "settle", "key": str(uuid4()), "item": item, "queue": "state=sent"}
+    page = browser.post(reverse("admin:payments-out-action"), body, follow=True)
     found.refresh_from_db()
     assert found.state == "DONE"
     assert "Paid out and closed: Alice Example." in page.text
@@ -146,11 +146,11 @@ def test_last_payment_settled_in_the_queue_closes_the_user(browser, alices):
 
 def test_payment_settled_elsewhere_is_finished_with_the_button(browser, alices):
     found = order(browser, alices.user)
-    act(browser, found, "finish")
+    do_action(browser, found, "finish")
     alices.user.refresh_from_db()
     assert alices.user.status == "ACTIVATED"  # nothing is paid yet
     pay(*cash_outs(alices.user))
-    act(browser, found, "finish")
+    do_action(browser, found, "finish")
     found.refresh_from_db()
     alices.user.refresh_from_db()
     assert (found.state, alices.user.status) == ("DONE", "UNSUBSCRIBED")
@@ -234,11 +234,11 @@ def test_rejected_payment_is_ordered_again_once(browser, alices):
     end(RejectCashOut, first, reason="The account is closed.")
     assert "The account is closed." in browser.get(page_of(found)).text
     for _ in range(2):
-        act(browser, found, "again")
+        do_action(browser, found, "again")
     _, again = cash_outs(alices.user)
     assert (again.amount, again.status) == (first.amount, "PENDING")
     pay(again)
-    act(browser, found, "finish")
+    do_action(browser, found, "finish")
     found.refresh_from_db()
     assert found.state == "DONE"
 
@@ -250,7 +250,7 @@ def test_money_that_came_in_meanwhile_is_paid_out_with_another_approval(browser,
     pay(*cash_outs(alices.user))
     people.cash_in(alices, 2_00)
     assert hint in browser.get(page_of(found)).text
-    act(browser, found, "finish")
+    do_action(browser, found, "finish")
     found.refresh_from_db()
     assert found.is_under_way
     ask_on_page(browser, found, "again")
@@ -262,13 +262,13 @@ def test_money_that_came_in_meanwhile_is_paid_out_with_another_approval(browser,
 
 def test_stopped_closing_leaves_user_and_payment_and_can_be_ordered_anew(browser, alices):
     found = order(browser, alices.user)
-    act(browser, found, "stop")
+    do_action(browser, found, "stop")
     found.refresh_from_db()
     alices.user.refresh_from_db()
     assert (found.state, alices.user.status) == ("STOPPED", "ACTIVATED")
     (movement,) = cash_outs(alices.user)
     assert movement.status == "PENDING"
-    act(browser, found, "again")
+    do_action(browser, found, "again")
     assert len(cash_outs(alices.user)) == 1
     end(RejectCashOut, movement, reason="Stopped")
     assert order(browser, alices.user).pk != found.pk
@@ -313,14 +313,14 @@ def test_only_supervisors_order_a_closing(role, alices):
 def test_erasure_removes_the_bank_account_of_the_closing(browser, alices):
     found = order(browser, alices.user)
     pay(*cash_outs(alices.user))
-    act(browser, found, "finish")
+    do_action(browser, found, "finish")
     erasure.erase(user_id=alices.user_id, by=By("staff:1"), reason="USER_REQUEST")
     found.refresh_from_db()
     assert (found.iban, found.holder_name) == ("", "")
 
 
 def test_page_of_the_user_shows_the_closing_while_it_is_under_way(alices):
-    browser, button = somebody(SUPERVISOR), 'href="../act/pay-out/"'
+    browser, button = somebody(SUPERVISOR), 'href="../action/pay-out/"'
     page = browser.get(page_of(alices.user)).text
     assert button in page
     assert "Closing under way" not in page

@@ -131,7 +131,7 @@ def test_command_erases_only_users_after_their_retention_period(ended, bob):
 
 
 def test_staff_erase_from_the_users_page(ended, staff):
-    office, address = Office(staff), page_of(ended).replace("change/", "act/erase/")
+    office, address = Office(staff), page_of(ended).replace("change/", "action/erase/")
     values = {"key": people.unknown_id(), "reason": erasure.RETENTION_OVER}
     assert office.status("post", address, values) == 200
     assert not is_erased(ended)
@@ -144,7 +144,7 @@ def test_staff_erase_from_the_users_page(ended, staff):
     assert is_erased(ended)
     (event,) = Event.objects.filter(kind="user.erased")
     assert event.actor == f"staff:{staff.pk}"
-    assert "act/erase" not in office.get(page_of(ended))
+    assert "action/erase" not in office.get(page_of(ended))
 
 
 # --- Interrupted, and repeated -------------------------------------------------------------------

@@ -367,10 +367,10 @@ def test_money_above_a_lowered_limit_can_be_spent(alice, bob, clock, first):
     last = approve(alice, 1)
     people.cash_in(first, 1000_00)
     clock(at(last + timedelta(days=1)))
-    second = people.a_wallet(alice)
-    people.transfer(first, people.first_wallet(bob), 150_00)
+    second, bobs = people.a_wallet(alice), people.first_wallet(bob)
+    people.transfer(first, bobs, 150_00)
     posting.submit(a_cash_out(first, 90_00))
     people.transfer(first, second, 400_00)
     hold = people.place(first, people.a_wallet(bob, "EUR"), 10_00)
     assert limit(people.an_execution(hold))[0] == "balance"
-    assert limit(people.a_transfer(people.first_wallet(bob), first, 1))[2] == "850.00"
+    assert limit(people.a_transfer(bobs, first, 1))[2] == "850.00"

@@ -23,7 +23,7 @@ TEXT = "Called: the papers come on Monday."
 
 
 def add(browser: Browser, thing: object, text: str = TEXT, key: str = "") -> int:
-    address = page_of(thing).replace("change/", "act/add-note/")  # type: ignore[arg-type]
+    address = page_of(thing).replace("change/", "action/add-note/")  # type: ignore[arg-type]
     return browser.post(address, {"key": key or str(uuid4()), "text": text}).status_code
 
 

@@ -61,7 +61,7 @@ def listed(browser: Browser, **query: str) -> set[UUID]:
     return {row["wallet"].id for row in browser.get(reverse(LIST), query).context["rows"]}
 
 
-def test_bulk_act_records_a_notice_for_each_selected_wallet(browser, alices, bobs):
+def test_bulk_action_records_a_notice_for_each_selected_wallet(browser, alices, bobs):
     key = uuid4()
     sent = values(item(alices), item(bobs), key=str(key))
     for _ in range(2):

@@ -20,7 +20,7 @@ from django.db import transaction
 
 from iocash import errors
 from tests.model import race_stages
-from tests.model.file_races import FileAct
+from tests.model.file_races import FileAction
 from tests.model.race_stages import Stage
 from tests.model.races import FAMILIES, Later
 from tests.support import people
@@ -45,7 +45,7 @@ class Call:
     But where a unique key of the database is what decides, the retries are what is looked at.
     """
 
-    order: Order | FileAct
+    order: Order | FileAction
 
     def __call__(self) -> Outcome | errors.Refused:
         if not isinstance(self.order, Later):
@@ -56,7 +56,7 @@ class Call:
             return self.post()
 
     def post(self) -> Outcome | errors.Refused:
-        if isinstance(self.order, FileAct):
+        if isinstance(self.order, FileAction):
             return self.order()
         if self.order.key or isinstance(self.order, AddExternalAccount):
             return posting.submit(self.order)
@@ -68,7 +68,7 @@ class Call:
         users = self.order.needs.users
         wallets = Wallet.objects.filter(user__in=users).values_list("id", flat=True)
         key = [self.order.key] if self.order.key else []
-        rows = self.order.rows if isinstance(self.order, FileAct) else ()
+        rows = self.order.rows if isinstance(self.order, FileAction) else ()
         return {*users, *wallets, *self.order.needs.wallets, *key, *rows}
 
 

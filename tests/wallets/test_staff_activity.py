@@ -38,10 +38,10 @@ def page_of_member(member: Any) -> str:
     return f"/admin/staff/{member.pk}/activity/"
 
 
-def act(browser: Browser, app: str, thing: Any, name: str, **values: Any) -> None:
+def do_action(browser: Browser, app: str, thing: Any, name: str, **values: Any) -> None:
     model = type(thing)._meta.model_name
     form = {"key": str(uuid4()), "confirmed": "1"} | values
-    answer = browser.post(f"/admin/{app}/{model}/{thing.pk}/act/{name}/", form)
+    answer = browser.post(f"/admin/{app}/{model}/{thing.pk}/action/{name}/", form)
     assert answer.status_code == 302
 
 
@@ -60,8 +60,10 @@ def test_every_kind_of_event_and_movement_has_words():
 
 def test_deeds_are_told_in_words_with_name_amount_and_link(operator, alices, bobs):
     browser = browser_of(operator)
-    act(browser, "wallets", alices, "add-movement", kind="CASH_IN", amount="5", concept="Cash")
-    act(browser, "users", alices.user, "block", reason="OTHER")
+    do_action(
+        browser, "wallets", alices, "add-movement", kind="CASH_IN", amount="5", concept="Cash"
+    )
+    do_action(browser, "users", alices.user, "block", reason="OTHER")
     looks.record_access(bobs.user, Access.What.REVIEW, By(f"staff:{operator.pk}"))
     page = browser_of(a_member(SUPERVISOR)).get(page_of_member(operator)).text
     rows = page.partition("<tbody>")[2].partition("</tbody>")[0]
@@ -85,7 +87,7 @@ def test_deeds_are_told_in_words_with_name_amount_and_link(operator, alices, bob
 
 def test_deeds_of_others_are_not_listed(operator, alices):
     other = a_member(OPERATOR, name="alice")
-    act(browser_of(other), "users", alices.user, "block", reason="OTHER")
+    do_action(browser_of(other), "users", alices.user, "block", reason="OTHER")
     page = browser_of(operator).get(page_of_member(operator)).text
     assert "Blocked the user." not in page
 
@@ -94,8 +96,8 @@ def test_settled_cash_out_says_so(alices):
     boss = a_member(SUPERVISOR, name="boss")
     browser = browser_of(boss)
     movement = a_cash_out(alices, 30_00)
-    act(browser, "wallets", movement, "send")
-    act(browser, "wallets", movement, "settle")
+    do_action(browser, "wallets", movement, "send")
+    do_action(browser, "wallets", movement, "settle")
     page = browser.get(page_of_member(boss)).text
     assert "Marked a payment out as sent to the bank." in page
     assert "Settled a payment out." in page
@@ -113,8 +115,10 @@ def test_oneself_supervisors_and_administrators_may_see_it(role, operator):
 
 def test_reader_sees_no_customer_that_they_may_not_see(operator, alices):
     browser = browser_of(operator)
-    act(browser, "wallets", alices, "add-movement", kind="CASH_IN", amount="5", concept="Cash")
-    act(browser, "users", alices.user, "block", reason="OTHER")
+    do_action(
+        browser, "wallets", alices, "add-movement", kind="CASH_IN", amount="5", concept="Cash"
+    )
+    do_action(browser, "users", alices.user, "block", reason="OTHER")
     page = browser_of(a_member(ADMINISTRATOR)).get(page_of_member(operator)).text
     assert "Blocked the user." in page
     assert "Booked a movement." in page
@@ -131,9 +135,9 @@ def test_page_of_an_unknown_member_is_404():
 def test_day_begins_at_midnight(operator, alices):
     sandbox.make()
     today = timezone.localtime(clock.now()).date()
-    act(browser_of(operator), "users", alices.user, "block", reason="OTHER")
+    do_action(browser_of(operator), "users", alices.user, "block", reason="OTHER")
     sandbox.set_clock(clock.now() + timedelta(days=1))
-    act(browser_of(operator), "users", alices.user, "unblock", reason="OTHER")
+    do_action(browser_of(operator), "users", alices.user, "unblock", reason="OTHER")
     browser = browser_of(operator)
     now = browser.get(page_of_member(operator)).text
     assert "Unblocked the user." in now
@@ -156,7 +160,7 @@ def test_pages_list_every_deed_once(operator, alices, monkeypatch):
     monkeypatch.setattr(staff_activity, "ROWS", 3)
     browser = browser_of(operator)
     for reason in ("block", "unblock") * 4:
-        act(browser, "users", alices.user, reason, reason="OTHER")
+        do_action(browser, "users", alices.user, reason, reason="OTHER")
     words, until = [], None
     while until != "":
         answer = browser.get(page_of_member(operator), {"until": until} if until else {})
@@ -181,7 +185,7 @@ def test_page_takes_the_same_statements_for_any_number(
 ):
     browser = browser_of(operator)
     for reason in ("block", "unblock") * 5:
-        act(browser, "users", alices.user, reason, reason="OTHER")
+        do_action(browser, "users", alices.user, reason, reason="OTHER")
     reader = browser_of(a_member(SUPERVISOR))
     with django_assert_max_num_queries(19):
         assert reader.get(page_of_member(operator)).text.count("locked the user.") == 10

@@ -47,13 +47,13 @@ def values(member: Any, **changes: Any) -> dict[str, str]:
     return {"key": str(uuid4()), "due_on": LATER.isoformat(), **given, **changes}
 
 
-def address(thing: Any, act: str = "add-task") -> str:
+def address(thing: Any, action: str = "add-task") -> str:
     label = thing._meta.label_lower.replace(".", "_")
-    return reverse(f"admin:{label}_action", args=[thing.pk, act])
+    return reverse(f"admin:{label}_action", args=[thing.pk, action])
 
 
-def act(browser: Browser, task: Task, name: str, **changes: Any) -> Any:
-    """Send the form of an act as the page of the act shows it."""
+def do_action(browser: Browser, task: Task, name: str, **changes: Any) -> Any:
+    """Send the form of an action as the page of the action shows it."""
     form = browser.get(address(task, name)).context["form"]
     sent = {"key": str(uuid4()), "seen": form["seen"].value(), **changes}
     return browser.post(address(task, name), sent)
@@ -116,20 +116,20 @@ def test_form_offers_active_members_with_permission_as_owners(browser, member, a
     assert not Task.objects.exists()
 
 
-def test_acts_change_the_task_and_are_listed(browser, member, colleague, alices):
+def test_actions_change_the_task_and_are_listed(browser, member, colleague, alices):
     task = a_task(alices)
-    act(browser, task, "take")
-    act(browser, task, "due", due_on="2998-01-01")
-    act(browser, task, "assign", owner=f"staff:{colleague.pk}")
-    act(browser, task, "done")
+    do_action(browser, task, "take")
+    do_action(browser, task, "due", due_on="2998-01-01")
+    do_action(browser, task, "assign", owner=f"staff:{colleague.pk}")
+    do_action(browser, task, "done")
     task.refresh_from_db()
     assert (task.owner, task.due_on.year) == (f"staff:{colleague.pk}", 2998)
     assert (task.is_done, task.done_by) == (True, f"staff:{member.pk}")
     page = browser.get(page_of(task)).text
     for words in ("Added the task.", "Assigned the task to colleague.", "Marked the task as done."):
         assert words in page
-    assert act(browser, task, "due", due_on="2997-01-01").status_code == 200
-    act(browser, task, "reopen")
+    assert do_action(browser, task, "due", due_on="2997-01-01").status_code == 200
+    do_action(browser, task, "reopen")
     task.refresh_from_db()
     assert (task.done_at, task.done_by, task.due_on.year) == (None, "", 2998)
 
@@ -146,7 +146,7 @@ def test_repeated_form_acts_once(browser, alices):
 def test_stale_form_keeps_its_input_and_shows_the_last_change(browser, colleague, alices):
     task = a_task(alices)
     stale = task.changes.get().pk
-    act(browser_of(colleague), task, "due", due_on="2998-01-01")
+    do_action(browser_of(colleague), task, "due", due_on="2998-01-01")
     sent = {"key": str(uuid4()), "seen": stale, "due_on": "2996-02-03"}
     page = browser.post(address(task, "due"), sent)
     assert "colleague: Changed the due date to" in page.text
@@ -179,7 +179,7 @@ def test_list_shows_own_open_tasks_first_and_others_on_request(browser, member, 
     own: dict[str, Any] = {"owner": f"staff:{member.pk}"}
     a_task(alices, "Due now", due_on=yesterday(), **own)
     a_task(alices, "Due later", **own)
-    act(browser, a_task(alices, "Finished", **own), "done")
+    do_action(browser, a_task(alices, "Finished", **own), "done")
     a_task(title="Of another")
     found = {
         query: [str(each) for each in titles_of(browser, query)]

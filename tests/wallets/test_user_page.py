@@ -110,14 +110,14 @@ def test_head_counts_what_waits(browser, alices, bobs):
 def test_head_shows_the_block_of_a_blocked_user(browser, alices):
     assert "Blocked by" not in shown(browser, alices)
 
-    def act(name: str, reason: str) -> None:
+    def do_action(name: str, reason: str) -> None:
         form = {"key": str(uuid4()), "reason": reason}
-        browser.post(page_of(alices.user).replace("change/", f"act/{name}/"), form)
+        browser.post(page_of(alices.user).replace("change/", f"action/{name}/"), form)
 
-    act("block", "CLIENT_REQUEST")
-    act("unblock", "RESOLVED")
+    do_action("block", "CLIENT_REQUEST")
+    do_action("unblock", "RESOLVED")
     assert "Blocked by" not in shown(browser, alices)
-    act("block", "LEGAL_ORDER")
+    do_action("block", "LEGAL_ORDER")
     assert f"Blocked by {SUPERVISOR}, legal order, <time" in shown(browser, alices)
 
 
@@ -208,7 +208,7 @@ def test_timeline_tells_the_steps_of_a_cash_out_and_who_took_them(browser, alice
 
 def test_timeline_names_members_of_staff(browser, alices):
     browser.post(
-        page_of(alices.user).replace("change/", "act/block/"),
+        page_of(alices.user).replace("change/", "action/block/"),
         {"key": "01980000-0000-7000-8000-000000000000", "reason": "SUSPECTED_FRAUD"},
     )
     entry = timeline(browser, alices).entries[0]

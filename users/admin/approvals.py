@@ -18,7 +18,7 @@ from iocash import errors
 from iocash.db import clock
 from users import menu, pages
 from users.actions import Action, ActionForm, WithActions, by
-from users.approvals.acts import APPROVABLES, APPROVE, act_of_approval
+from users.approvals.actions import APPROVABLES, APPROVE, action_of_approval
 from users.approvals.deciding import (
     FactsChanged,
     approve_request,
@@ -143,11 +143,11 @@ def withdraw_one(request: HttpRequest, asked: Approval, values: dict[str, Any]) 
 
 
 class KindFilter(admin.SimpleListFilter):
-    title = _("act")
+    title = _("action")
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [(kind, act.label) for kind, act in APPROVABLES.items()]
+        return [(kind, action.label) for kind, action in APPROVABLES.items()]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(kind=self.value()) if self.value() else queryset
@@ -167,18 +167,18 @@ class OwnFilter(admin.SimpleListFilter):
 
 @admin.register(Approval)
 class ApprovalAdmin(WithActions):
-    list_display = ("asked_at", "act", "shown_money", "asker", "state_in_words", "decider", "short")
+    list_display = ("asked_at", "action", "shown_money", "asker", "state_name", "decider", "short")
     list_filter = ("state", KindFilter, OwnFilter)
     list_select_related = ("asked_by", "decided_by")
     ordering = ("-id",)
     fields = (
-        "act",
+        "action",
         "shown_money",
         "asker",
         "reason",
         "asked_at",
         "expires_at",
-        "state_in_words",
+        "state_name",
         "decider",
         "decided_at",
         "decision",
@@ -243,7 +243,7 @@ class ApprovalAdmin(WithActions):
         return [each for each in found if each.name != "withdraw"]
 
     def name_of(self, obj: Any) -> str:
-        return str(act_of_approval(obj).label)
+        return str(action_of_approval(obj).label)
 
     def facts(self, obj: Any) -> Any:
         return shown_once(obj).facts
@@ -252,18 +252,18 @@ class ApprovalAdmin(WithActions):
         return str(State(obj.state).label)
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        act = act_of_approval(obj)
+        action = action_of_approval(obj)
         return {
-            "title": act.label,
+            "title": action.label,
             "page_actions": self.available_actions(request, obj),
             "shown": shown_once(obj),
-            "why_not": why_not_second(act, obj, request.user) if obj.is_waiting else "",
+            "why_not": why_not_second(action, obj, request.user) if obj.is_waiting else "",
             "failure": failure_in_words(obj) if obj.code else "",
         }
 
-    @admin.display(description=_("act"))
-    def act(self, asked: Approval) -> Any:
-        return act_of_approval(asked).label
+    @admin.display(description=_("action"))
+    def action(self, asked: Approval) -> Any:
+        return action_of_approval(asked).label
 
     @admin.display(description=_("amount"))
     def shown_money(self, asked: Approval) -> Any:
@@ -278,7 +278,7 @@ class ApprovalAdmin(WithActions):
         return str(asked.decided_by or "")
 
     @admin.display(description=_("status"))
-    def state_in_words(self, asked: Approval) -> Any:
+    def state_name(self, asked: Approval) -> Any:
         return State(asked.state).label
 
 
@@ -312,14 +312,14 @@ menu.describe(
 MANUAL.add(
     "approvals",
     _("Approvals"),
-    _("Acts that need a second person: ask, approve, refuse, and the thresholds."),
+    _("Actions that need a second person: ask, approve, refuse, and the thresholds."),
     covers=("approvals", "users_approval", "thresholds"),
 )
 
 
 @pages.page("approvals/", name="approvals", permission=VIEW)
 def approvals_waiting(request: HttpRequest) -> HttpResponse:
-    """What waits for this member of staff, the oldest first, filtered by act."""
+    """What waits for this member of staff, the oldest first, filtered by action."""
     kinds = kinds_to_decide(request.user)
     kind = request.GET.get("kind", "")
     found = waiting_for_member(request.user).order_by("id")

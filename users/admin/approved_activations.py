@@ -9,8 +9,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from users.actions import Action
-from users.admin.approved_clients import CHANGE_CLIENT, ClientAct
-from users.approvals.acts import ActFact, register_act
+from users.admin.approved_clients import CHANGE_CLIENT, ClientAction
+from users.approvals.actions import ActionFact, register_action
 from users.approvals.asking import approval_refusal
 from users.approvals.pages import require_approval
 from users.history import actor_in_words, names_of
@@ -20,8 +20,8 @@ from users.models.events import By, EventKind
 from users.webhooks import endpoints
 
 
-@register_act
-class ActivateClientAct(ClientAct):
+@register_action
+class ActivateClientAction(ClientAction):
     """The end of a suspension. Who has suspended the client, and when, are facts."""
 
     kind = ApprovalKind.ACTIVATE_CLIENT
@@ -33,15 +33,15 @@ class ActivateClientAct(ClientAct):
         "suspended_by": _("Suspended by"),
     }
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         client = self.client(asked)
-        found = [ActFact("client", client.name), ActFact("client_status", client.status)]
+        found = [ActionFact("client", client.name), ActionFact("client_status", client.status)]
         last = Event.objects.about(client.pk).filter(kind=EventKind.CLIENT_SUSPENDED).last()
         if last is None:
             return found
         who = actor_in_words(last.actor, names_of({last.actor}))
         when = last.created_at.isoformat(timespec="seconds")
-        return [*found, ActFact("suspended", when), ActFact("suspended_by", who)]
+        return [*found, ActionFact("suspended", when), ActionFact("suspended_by", who)]
 
     def effect(self, asked: Approval) -> str:
         text = gettext("The keys of %(client)s work again, with its scheduled runs and webhooks.")

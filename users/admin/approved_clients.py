@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
 from users.actions import Action, ActionForm
-from users.approvals.acts import ActFact, Approvable, register_act
+from users.approvals.actions import ActionFact, Approvable, register_action
 from users.approvals.asking import approval_refusal
 from users.approvals.pages import require_approval
 from users.models import Approval, Client, events
@@ -23,7 +23,7 @@ from users.templatetags.words import code_in_words
 CHANGE_CLIENT: Final = "users.change_client"
 
 
-class ClientAct(Approvable):
+class ClientAction(Approvable):
     """It is about a client, and locks it."""
 
     permission = CHANGE_CLIENT
@@ -40,8 +40,8 @@ class ClientAct(Approvable):
         return reverse("admin:users_client_change", args=[asked.subject_id])
 
 
-@register_act
-class CashInsSourceAct(ClientAct):
+@register_action
+class CashInsSourceAction(ClientAction):
     """Another source of a client's cash-ins. The payload has it.
 
     The database notes the time: it decides which cash-ins can be credits of later statements.
@@ -56,13 +56,13 @@ class CashInsSourceAct(ClientAct):
         "source_after_code": _("Source afterwards"),
     }
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         client = self.client(asked)
         return [
-            ActFact("client", client.name),
-            ActFact("client_status", client.status),
-            ActFact("source_code", client.cash_ins),
-            ActFact("source_after_code", asked.payload["cash_ins"]),
+            ActionFact("client", client.name),
+            ActionFact("client_status", client.status),
+            ActionFact("source_code", client.cash_ins),
+            ActionFact("source_after_code", asked.payload["cash_ins"]),
         ]
 
     def effect(self, asked: Approval) -> str:

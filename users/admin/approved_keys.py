@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
 from users.actions import Action, ActionForm
-from users.approvals.acts import ActFact, Approvable, register_act
+from users.approvals.actions import ActionFact, Approvable, register_action
 from users.approvals.influence import are_independent, influences_for
 from users.approvals.pages import require_approval
 from users.history import names_of
@@ -41,8 +41,8 @@ KEYS: Final[dict[str, type[ApiKey] | type[SigningKey]]] = {
 }
 
 
-@register_act
-class GrantScopesAct(Approvable):
+@register_action
+class GrantScopesAction(Approvable):
     """Only who may add cash-ins may ask for it and approve it. The payload has the scopes."""
 
     kind = ApprovalKind.ISSUE_API_KEY
@@ -74,19 +74,19 @@ class GrantScopesAct(Approvable):
             .get(pk=asked.subject_id, client=asked.client_id)
         )
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         key = self.key(asked)
         return [
-            ActFact("client", key.client.name),
-            ActFact("client_status", key.client.status),
-            ActFact("key", str(key)),
-            ActFact("label", key.label),
-            ActFact("scopes", ", ".join(key.scopes)),
-            ActFact("scopes_after", ", ".join(sorted({*key.scopes, *asked.payload["scopes"]}))),
-            ActFact("issued_by", issuer_in_words(key)),
-            ActFact("issued", key.created_at.isoformat(timespec="seconds")),
-            ActFact("expires", key.expires_at.isoformat() if key.expires_at else ""),
-            ActFact("revoked", key.revoked_at.isoformat() if key.revoked_at else ""),
+            ActionFact("client", key.client.name),
+            ActionFact("client_status", key.client.status),
+            ActionFact("key", str(key)),
+            ActionFact("label", key.label),
+            ActionFact("scopes", ", ".join(key.scopes)),
+            ActionFact("scopes_after", ", ".join(sorted({*key.scopes, *asked.payload["scopes"]}))),
+            ActionFact("issued_by", issuer_in_words(key)),
+            ActionFact("issued", key.created_at.isoformat(timespec="seconds")),
+            ActionFact("expires", key.expires_at.isoformat() if key.expires_at else ""),
+            ActionFact("revoked", key.revoked_at.isoformat() if key.revoked_at else ""),
         ]
 
     def effect(self, asked: Approval) -> str:

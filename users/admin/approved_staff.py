@@ -1,4 +1,4 @@
-"""Acts about members of staff that need an approval: new access, roles, passwords, factors."""
+"""Actions about members of staff that need an approval: new access, roles, passwords, factors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from iocash import errors
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
 from users.admin.staff_forms import TAKEN
-from users.approvals.acts import ActFact, Approvable, register_act
+from users.approvals.actions import ActionFact, Approvable, register_action
 from users.models import Approval
 from users.models.approvals import ApprovalKind
 from users.models.events import STAFF, By
@@ -28,7 +28,7 @@ LINK_LIFETIME: Final = timedelta(days=1)
 """How long after an approval its asker can make the link with which a password is set."""
 
 
-def member_of_act(asked: Approval) -> Any:
+def member_of_action(asked: Approval) -> Any:
     """The member of staff that it is about.
 
     Raises:
@@ -49,8 +49,8 @@ def asker_of(asked: Approval) -> Any:
     return get_user_model().objects.get(pk=asked.asked_by_id)
 
 
-class MemberAct(Approvable):
-    """An act about one member of staff; the rules of `users.staff` apply to the asker."""
+class MemberAction(Approvable):
+    """An action about one member of staff; the rules of `users.staff` apply to the asker."""
 
     permission = roles.CHANGE_STAFF
     view = "auth.view_user"
@@ -69,17 +69,17 @@ class MemberAct(Approvable):
     def lock(self, asked: Approval) -> None:
         list(get_user_model().objects.select_for_update(no_key=True).filter(pk=asked.subject_id))
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
-        member = member_of_act(asked)
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
+        member = member_of_action(asked)
         names = roles.listed(group.name for group in member.groups.all())
         return [
-            ActFact("member", member.get_username()),
-            ActFact("name", member.get_full_name()),
-            ActFact("email", member.email),
-            ActFact("roles", names),
-            ActFact("superuser", "✓" if member.is_superuser else ""),
-            ActFact("active_status", "ACTIVE" if member.is_active else "INACTIVE"),
-            ActFact("factor", "✓" if django_otp.user_has_device(member) else ""),
+            ActionFact("member", member.get_username()),
+            ActionFact("name", member.get_full_name()),
+            ActionFact("email", member.email),
+            ActionFact("roles", names),
+            ActionFact("superuser", "✓" if member.is_superuser else ""),
+            ActionFact("active_status", "ACTIVE" if member.is_active else "INACTIVE"),
+            ActionFact("factor", "✓" if django_otp.user_has_device(member) else ""),
         ]
 
     def require_may(self, asked: Approval, by: By) -> Any:
@@ -88,7 +88,7 @@ class MemberAct(Approvable):
         Raises:
             PermissionDenied: the asker may not change this member.
         """
-        member = member_of_act(asked)
+        member = member_of_action(asked)
         roles.require_may_manage(member_behind(by), member)
         return member
 
@@ -99,11 +99,11 @@ class MemberAct(Approvable):
         return reverse("admin:auth_user_change", args=[asked.subject_id])
 
     def sentence(self, asked: Approval, text: str) -> str:
-        return text % {"person": member_of_act(asked)}
+        return text % {"person": member_of_action(asked)}
 
 
-@register_act
-class ActivateMemberAct(MemberAct):
+@register_action
+class ActivateMemberAction(MemberAction):
     kind = ApprovalKind.ACTIVATE_MEMBER
     label = _("Activation of a member of staff")
 
@@ -114,8 +114,8 @@ class ActivateMemberAct(MemberAct):
         members.set_active(self.require_may(asked, by), is_active=True, by=asker_of(asked))
 
 
-@register_act
-class ResetFactorAct(MemberAct):
+@register_action
+class ResetFactorAction(MemberAction):
     kind = ApprovalKind.RESET_SECOND_FACTOR
     label = _("Reset of a second factor")
 
@@ -127,8 +127,8 @@ class ResetFactorAct(MemberAct):
         second_factor.reset_second_factor(self.require_may(asked, by), by=asker_of(asked))
 
 
-@register_act
-class ResetPasswordAct(MemberAct):
+@register_action
+class ResetPasswordAction(MemberAction):
     """The password is void at the approval; then its asker can make the link to set another."""
 
     kind = ApprovalKind.RESET_PASSWORD
@@ -145,8 +145,8 @@ class ResetPasswordAct(MemberAct):
         members.new_link(self.require_may(asked, by), by=asker_of(asked))
 
 
-class RolesAct(MemberAct):
-    """An act that gives roles: who asks and who decides may give each of them alone."""
+class RolesAction(MemberAction):
+    """An action that gives roles: who asks and who decides may give each of them alone."""
 
     def why_not(self, asked: Approval, member: Any) -> str:
         try:
@@ -165,18 +165,18 @@ class RolesAct(MemberAct):
         roles.groups_to_give(member_behind(by), asked.payload["roles"])
 
 
-@register_act
-class ChangeRolesAct(RolesAct):
+@register_action
+class ChangeRolesAction(RolesAction):
     kind = ApprovalKind.CHANGE_ROLES
     label = _("More roles of a member of staff")
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         after = roles.listed(asked.payload["roles"])
-        return [*super().facts(asked), ActFact("roles_after", after)]
+        return [*super().facts(asked), ActionFact("roles_after", after)]
 
     def effect(self, asked: Approval) -> str:
         values = {
-            "person": member_of_act(asked),
+            "person": member_of_action(asked),
             "roles": ", ".join(roles.labels_of(asked.payload["roles"])),
         }
         return gettext("%(person)s gets these roles: %(roles)s.") % values
@@ -186,11 +186,11 @@ class ChangeRolesAct(RolesAct):
         super().rehearse(asked, by)
 
     def perform(self, asked: Approval, by: By) -> None:
-        roles.give_roles(member_of_act(asked), asked.payload["roles"], by=asker_of(asked))
+        roles.give_roles(member_of_action(asked), asked.payload["roles"], by=asker_of(asked))
 
 
-@register_act
-class AddMemberAct(RolesAct):
+@register_action
+class AddMemberAction(RolesAction):
     kind = ApprovalKind.ADD_MEMBER
     label = _("New member of staff")
     permission = "auth.add_user"
@@ -200,13 +200,13 @@ class AddMemberAct(RolesAct):
     def lock(self, asked: Approval) -> None:
         """There is nothing yet: the unique name decides."""
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         values = asked.payload
         return [
-            ActFact("member", values["username"]),
-            ActFact("name", f"{values['first_name']} {values['last_name']}".strip()),
-            ActFact("email", values["email"]),
-            ActFact("roles_after", roles.listed(values["roles"])),
+            ActionFact("member", values["username"]),
+            ActionFact("name", f"{values['first_name']} {values['last_name']}".strip()),
+            ActionFact("email", values["email"]),
+            ActionFact("roles_after", roles.listed(values["roles"])),
         ]
 
     def effect(self, asked: Approval) -> str:

@@ -71,7 +71,7 @@ class OpenCaseForm(ActionForm):
 
 
 class CaseForm(ActionForm):
-    """The input of an act on a case. `seen` is how many acts the form has seen."""
+    """The input of an action on a case. `seen` is how many actions the form has seen."""
 
     seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
@@ -129,7 +129,7 @@ class ReopenCaseForm(CaseForm):
     text = forms.CharField(label=_("Reason"), max_length=2_000)
 
 
-# --- Acts -----------------------------------------------------------------------------------------
+# --- Actions --------------------------------------------------------------------------------------
 
 
 def open_case(values: dict[str, Any], concerned: Sequence[Concerned], *, by: By, key: UUID) -> Case:
@@ -151,7 +151,7 @@ def open_case(values: dict[str, Any], concerned: Sequence[Concerned], *, by: By,
             case.refresh_from_db()
             for each in concerned:
                 concern(case, each)
-            record_act(case, Kind.OPENED, by, key)
+            record_action(case, Kind.OPENED, by, key)
     return case
 
 
@@ -172,10 +172,10 @@ def concern(case: Case, concerned: Concerned) -> None:
     CaseSubject.objects.get_or_create(case=case, subject_id=subject_id, defaults=values)
 
 
-def record_act(
+def record_action(
     case: Case, kind: CaseEntry.Kind, by: By, key: UUID, *, text: str = "", detail: str = ""
 ) -> None:
-    """Record an act on a locked or a new case."""
+    """Record an action on a locked or a new case."""
     CaseEntry.objects.create(id=key, case=case, kind=kind, text=text, detail=detail, actor=by.actor)
     note_witness(Witness(FIND_CASE_ENTRY, [key]))
 
@@ -193,7 +193,7 @@ def act_on_case(
 ) -> None:
     """Change a case under its lock and record it; the same key acts once.
 
-    `seen` is the number of acts that the form has seen; None: it does not matter.
+    `seen` is the number of actions that the form has seen; None: it does not matter.
 
     Raises:
         InvalidFields: somebody acted meanwhile, or the personal data were erased.
@@ -205,12 +205,12 @@ def act_on_case(
         if case.erased_at is not None:
             raise refused(gettext("The personal data were erased, so nothing can be added."))
         if seen is not None and seen != case.changes:
-            text = gettext("The case has changed. %(act)s Check it, and send the form again.")
-            raise refused(text % {"act": last_act(case)})
+            text = gettext("The case has changed. %(action)s Check it, and send the form again.")
+            raise refused(text % {"action": last_action(case)})
         change(case)
         case.changes += 1
         case.save(update_fields=["owner", "due_on", "state", "outcome", "closed_at", "changes"])
-        record_act(case, kind, by, key, text=text, detail=detail)
+        record_action(case, kind, by, key, text=text, detail=detail)
 
 
 def refused(text: str) -> errors.InvalidFields:
@@ -260,8 +260,8 @@ def entry_in_words(entry: CaseEntry, names: dict[str, str]) -> str:
     return str(Kind(entry.kind).label)
 
 
-def last_act(case: Case) -> str:
-    """The last act in words, with its author."""
+def last_action(case: Case) -> str:
+    """The last action in words, with its author."""
     entry = case.entries.order_by("-created_at", "-id").first()
     if entry is None:
         return ""

@@ -57,7 +57,7 @@ def make_codes_anew(request: HttpRequest) -> HttpResponse:
         return pages.render(request, "admin/recovery_codes.html", title=title, codes=codes)
     return pages.render(
         request,
-        "admin/own_act.html",
+        "admin/own_action.html",
         title=gettext("Make new recovery codes"),
         form=form,
         warning=gettext("The codes that you have now stop working."),
@@ -76,7 +76,7 @@ def replace_second_factor(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:second-factor"))
     return pages.render(
         request,
-        "admin/own_act.html",
+        "admin/own_action.html",
         title=gettext("Replace the second factor"),
         form=form,
         warning=gettext(

@@ -348,7 +348,9 @@ class StaffAdmin(WithActions):
             "%(person)s can't be deleted because the log refers to them. Deactivate them instead."
         )
         messages.warning(request, words % {"person": person})
-        return HttpResponseRedirect(f"{address_of(person).removesuffix('change/')}act/deactivate/")
+        return HttpResponseRedirect(
+            f"{address_of(person).removesuffix('change/')}action/deactivate/"
+        )
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         members.delete(obj)

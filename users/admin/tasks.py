@@ -87,7 +87,7 @@ class AddTaskForm(ActionForm):
 
 
 class TaskForm(ActionForm):
-    """The input of an act on a task. `seen` is the last change that the form has seen."""
+    """The input of an action on a task. `seen` is the last change that the form has seen."""
 
     seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
@@ -123,7 +123,7 @@ class TaskDueForm(TaskForm):
         self.fields["due_on"].initial = obj.due_on if obj else None
 
 
-# --- Acts -----------------------------------------------------------------------------------------
+# --- Actions --------------------------------------------------------------------------------------
 
 
 def add_task(
@@ -186,8 +186,8 @@ def change_task(
         if TaskChange.objects.filter(key=key, task=found).exists():
             return
         if seen != last_change_id(found):
-            text = gettext("The task has changed. %(act)s Check it, and send the form again.")
-            raise task_refusal(text % {"act": last_change(found)})
+            text = gettext("The task has changed. %(action)s Check it, and send the form again.")
+            raise task_refusal(text % {"action": last_change(found)})
         change(found)
         found.save(update_fields=["owner", "due_on", "done_by", "done_at"])
         record_change(found, kind, by, key)

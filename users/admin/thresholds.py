@@ -1,4 +1,4 @@
-"""The page of thresholds: what one person may do alone in 24 hours, by act and currency."""
+"""The page of thresholds: what one person may do alone in 24 hours, by action and currency."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from iocash import errors, money
 from users import menu, pages
-from users.approvals.acts import APPROVABLES
+from users.approvals.actions import APPROVABLES
 from users.approvals.asking import ask_for_approval
 from users.approvals.pages import tell_asked
 from users.approvals.thresholds import (
@@ -40,7 +40,7 @@ class ThresholdForm(forms.Form):
     """A new threshold. A form that is sent twice asks once."""
 
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid7)
-    kind = forms.ChoiceField(label=_("Act"))
+    kind = forms.ChoiceField(label=_("Action"))
     currency = forms.ChoiceField(label=_("Currency"))
     amount = forms.DecimalField(
         label=_("Amount"), min_value=Decimal(0), max_digits=money.MAX_DIGITS, localize=True
@@ -120,7 +120,7 @@ def thresholds_page(request: HttpRequest) -> HttpResponse:
 
 
 def listed_thresholds() -> list[tuple[Any, str, int, int]]:
-    """The label, currency, threshold and ceiling of each act; in EUR also without a threshold."""
+    """The label, currency, threshold and ceiling of each action; in EUR without a threshold too."""
     valid = valid_thresholds()
     pairs = {*valid, *((str(kind), "EUR") for kind in CEILINGS)}
     order = [str(kind) for kind in CEILINGS]

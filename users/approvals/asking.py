@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from iocash import errors
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
-from users.approvals.acts import Approvable, act_of_approval, facts_to_keep
+from users.approvals.actions import Approvable, action_of_approval, facts_to_keep
 from users.models import Approval, Key
 from users.models.events import By
 from users.models.idempotency import approval_key
@@ -44,19 +44,19 @@ def require_may(member: Any, *permissions: str) -> None:
 def ask_for_approval(
     asked: Approval, *, by: Any, reason: str, key: UUID, request_id: str = ""
 ) -> Approval:
-    """Ask for an act. `key` becomes the id, so a form that is sent twice asks once.
+    """Ask for an action. `key` becomes the id, so a form that is sent twice asks once.
 
     Raises:
-        PermissionDenied: `by` lacks the permission for the act.
+        PermissionDenied: `by` lacks the permission for the action.
         IdempotencyKeyReused: something else was asked for with the key.
-        InvalidFields: the reason is missing, or the act was asked for already.
-        Refused: the act would be refused now.
+        InvalidFields: the reason is missing, or the action was asked for already.
+        Refused: the action would be refused now.
     """
-    act = act_of_approval(asked)
+    action = action_of_approval(asked)
     asked.texts = asked.texts or {}
     member = member_now(by.pk)
-    require_may(member, act.permission)
-    if problem := act.why_not(asked, member):
+    require_may(member, action.permission)
+    if problem := action.why_not(asked, member):
         raise errors.PermissionDenied(problem)
     if not reason.strip():
         raise errors.InvalidFields(errors.FieldError("reason", "blank", gettext("Say why.")))
@@ -64,14 +64,14 @@ def ask_for_approval(
         return made
     require_not_done(asked, key)
     asked.id = key
-    act.rehearse(asked, By(f"staff:{member.pk}", request_id, key))
+    action.rehearse(asked, By(f"staff:{member.pk}", request_id, key))
     with single_transaction():
-        act.lock(asked)
-        require_only_one(act, asked)
-        asked.facts = facts_to_keep(act, asked)
+        action.lock(asked)
+        require_only_one(action, asked)
+        asked.facts = facts_to_keep(action, asked)
         asked.asked_by, asked.reason = member, reason.strip()
         asked.asked_at = clock.now()
-        asked.expires_at = asked.asked_at + act.lifetime
+        asked.expires_at = asked.asked_at + action.lifetime
         made, _is_new = Approval.objects.get_or_create(
             id=key, defaults={name: getattr(asked, name) for name in WRITTEN}
         )
@@ -100,10 +100,10 @@ def asked_before(asked: Approval, member: Any, key: UUID) -> Approval | None:
     made = Approval.objects.filter(id=key).first()
     if made is None:
         return None
-    act = act_of_approval(asked)
+    action = action_of_approval(asked)
     first, second = (
         {name: getattr(each, name) for name in ASKED_FIELDS}
-        | {"payload": act.payload_to_keep(each.payload)}
+        | {"payload": action.payload_to_keep(each.payload)}
         for each in (made, asked)
     )
     is_same = first == second and (not made.is_waiting or made.payload == asked.payload)
@@ -132,12 +132,12 @@ def require_not_asked(key: UUID) -> None:
         raise approval_refusal(gettext("An approval was asked for with this form. Begin again."))
 
 
-def require_only_one(act: Approvable, asked: Approval) -> None:
+def require_only_one(action: Approvable, asked: Approval) -> None:
     """
     Raises:
-        InvalidFields: an approval of an exclusive act waits for the subject.
+        InvalidFields: an approval of an exclusive action waits for the subject.
     """
-    if act.is_exclusive and waiting_for_subject(asked):
+    if action.is_exclusive and waiting_for_subject(asked):
         raise approval_refusal(gettext("This waits for an approval already."))
 
 

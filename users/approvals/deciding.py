@@ -18,7 +18,7 @@ from iocash import errors
 from iocash.db import clock
 from iocash.db.outcome import Witness
 from iocash.db.transactions import note_witness, single_transaction
-from users.approvals.acts import APPROVE, Approvable, act_of_approval, digest_of_facts
+from users.approvals.actions import APPROVE, Approvable, action_of_approval, digest_of_facts
 from users.approvals.asking import approval_refusal, member_now
 from users.approvals.influence import ABOUT_STAFF, are_independent, influences_for
 from users.approvals.second import DEPENDENT
@@ -48,41 +48,41 @@ def approve_request(
     follows the commit fails, it is approved and `is_unfinished`.
 
     Raises:
-        PermissionDenied: `by` may not decide, or the act is not allowed to the asker any more.
+        PermissionDenied: `by` may not decide, or the action is not allowed to the asker any more.
         InvalidFields: it was decided before, or has expired.
         FactsChanged: the facts are others than those that were seen; nothing was changed.
         Unavailable: nothing was changed.
     """
     with single_transaction():
         asked, member = locked_request(approval_id), member_now(by.pk)
-        act = act_of_approval(asked)
-        require_second_person(act, asked, member)
-        act.lock(asked)
-        if digest_of_facts(act.facts(asked)) != seen:
+        action = action_of_approval(asked)
+        require_second_person(action, asked, member)
+        action.lock(asked)
+        if digest_of_facts(action.facts(asked)) != seen:
             raise FactsChanged
-        require_asker(act, asked)
+        require_asker(action, asked)
         actor = By(f"staff:{asked.asked_by_id}", request_id, asked.id)
         asked.state, asked.decision = State.APPROVED, decision
         try:
             with single_transaction():  # a savepoint: what it has changed goes with its refusal
-                asked.made_id = act.perform(asked, actor)
+                asked.made_id = action.perform(asked, actor)
         except errors.Unavailable:
             raise
         except errors.Refused as refusal:
             asked.state, asked.code = State.FAILED, refusal.code
         write_decision(asked, member)
     if asked.state == State.APPROVED:
-        finish_approved(act, asked)
+        finish_approved(action, asked)
     return asked
 
 
-def finish_approved(act: Approvable, asked: Approval) -> None:
+def finish_approved(action: Approvable, asked: Approval) -> None:
     """Do what follows the commit. It is approved anyway, so a failure is logged and noted.
 
     The duties `erase-users` and `finish-closings` repeat it.
     """
     try:
-        act.finish(asked)
+        action.finish(asked)
     except (OSError, DatabaseError, errors.Refused) as error:
         asked.is_unfinished = True
         log.warning("approval %s was not finished: %s", asked.id, type(error).__name__)
@@ -99,7 +99,7 @@ def refuse_request(approval_id: UUID, *, by: Any, reason: str) -> Approval:
         raise errors.InvalidFields(errors.FieldError("decision", "blank", gettext("Say why.")))
     with single_transaction():
         asked, member = locked_request(approval_id), member_now(by.pk)
-        require_second_person(act_of_approval(asked), asked, member)
+        require_second_person(action_of_approval(asked), asked, member)
         asked.state, asked.decision = State.REFUSED, reason.strip()
         write_decision(asked, member)
     return asked
@@ -152,45 +152,45 @@ def locked_request(approval_id: UUID) -> Approval:
     return asked
 
 
-def require_second_person(act: Approvable, asked: Approval, member: Any) -> None:
+def require_second_person(action: Approvable, asked: Approval, member: Any) -> None:
     """
     Raises:
         PermissionDenied: `member` can't be the second person.
     """
-    if reason := why_not_second(act, asked, member):
+    if reason := why_not_second(action, asked, member):
         raise errors.PermissionDenied(reason)
 
 
-def why_not_second(act: Approvable, asked: Approval, member: Any) -> str:
+def why_not_second(action: Approvable, asked: Approval, member: Any) -> str:
     """Why a member of staff can't decide; "": it can. There is no exception for superusers."""
     if asked.asked_by_id == member.pk:
         return gettext("You asked for this. Somebody else must decide.")
-    if not member.has_perms((APPROVE, act.permission)):
+    if not member.has_perms((APPROVE, action.permission)):
         return gettext("You don't have permission to decide about this.")
     if asked.kind in ABOUT_STAFF and asked.subject_id == str(member.pk):
         return gettext("This is about you. Somebody else must decide.")
     if not are_independent(member.pk, asked.asked_by_id, influences_for(member)):
         return errors.translated(DEPENDENT, gettext)
-    return act.why_not(asked, member)
+    return action.why_not(asked, member)
 
 
-def require_asker(act: Approvable, asked: Approval) -> None:
+def require_asker(action: Approvable, asked: Approval) -> None:
     """
     Raises:
         PermissionDenied: who asked is no active member of staff any more, or may not do it.
     """
     asker = member_now(asked.asked_by_id)
-    if not asker.has_perm(act.permission):
+    if not asker.has_perm(action.permission):
         raise errors.PermissionDenied("Who asked for this is not allowed to do it any more.")
 
 
 def write_decision(asked: Approval, member: Any) -> None:
-    """Write the decision about a locked approval, and erase what its act forgets."""
-    act = act_of_approval(asked)
+    """Write the decision about a locked approval, and erase what its action forgets."""
+    action = action_of_approval(asked)
     asked.decided_by, asked.decided_at = member, clock.now()
-    asked.payload = act.payload_to_keep(asked.payload)
+    asked.payload = action.payload_to_keep(asked.payload)
     if asked.facts:
-        asked.facts = [fact for fact in asked.facts if fact[0] not in act.forgets]
-    asked.save(update_fields=[*DECISION, *(FORGOTTEN if act.forgets else ())])
+        asked.facts = [fact for fact in asked.facts if fact[0] not in action.forgets]
+    asked.save(update_fields=[*DECISION, *(FORGOTTEN if action.forgets else ())])
     if member is not None:
         note_witness(Witness(DECIDED, [asked.id, member.pk, asked.decided_at]))

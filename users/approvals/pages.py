@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from iocash import errors
 from iocash.http import problems
 from users import pages
-from users.approvals.acts import APPROVABLES
+from users.approvals.actions import APPROVABLES
 from users.approvals.asking import ask_for_approval
 from users.approvals.words import facts_in_words
 from users.models import Approval
@@ -98,16 +98,21 @@ class AskPages:
             Refused: it would be refused now.
         """
         asked = action.asks(obj, form.cleaned_data)
-        act = APPROVABLES[asked.kind]
+        approvable = APPROVABLES[asked.kind]
         with answering(request):
-            act.rehearse(asked, By(f"staff:{request.user.pk}", approval=form.cleaned_data["key"]))
+            approvable.rehearse(
+                asked, By(f"staff:{request.user.pk}", approval=form.cleaned_data["key"])
+            )
         form.settle()
         return pages.render(
             request,
             "admin/ask.html",
             title=action.label,
-            facts=[*act.details(asked), *facts_in_words(act, [*act.facts(asked)])],
-            effect=act.effect(asked),
+            facts=[
+                *approvable.details(asked),
+                *facts_in_words(approvable, [*approvable.facts(asked)]),
+            ],
+            effect=approvable.effect(asked),
             form=form,
             reason=reason or ReasonForm(),
             back=self.back_of(request, obj),

@@ -1,4 +1,4 @@
-"""The second person of acts that are no approvals: files of the bank, decisions, signatures.
+"""The second person of actions that are no approvals: files of the bank, decisions, signatures.
 
 They obey the same rules: both are members of staff now, and neither has influence over the other.
 """

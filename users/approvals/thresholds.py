@@ -1,4 +1,4 @@
-"""The thresholds above which an act with money needs an approval."""
+"""The thresholds above which an action with money needs an approval."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from iocash import errors, money
 from iocash.db.outcome import Witness
 from iocash.db.transactions import note_witness, single_transaction
-from users.approvals.acts import (
+from users.approvals.actions import (
     APPROVABLES,
-    ActFact,
+    ActionFact,
     Approvable,
     amount_text,
-    register_act,
+    register_action,
 )
 from users.approvals.asking import member_now, require_may
 from users.locking import STAFF, lock_value
@@ -31,7 +31,7 @@ FIND_THRESHOLD: Final = "SELECT FROM users_threshold WHERE id = %s"
 
 
 def last_version(kind: str, currency: str) -> Threshold | None:
-    """The valid threshold of an act in a currency; None: every act needs an approval."""
+    """The valid threshold of an action in a currency; None: every action needs an approval."""
     found = Threshold.objects.filter(kind=kind, currency=currency)
     return found.order_by("-version").first()
 
@@ -43,7 +43,7 @@ def threshold_of(kind: str, currency: str) -> int:
 
 
 def valid_thresholds() -> dict[tuple[str, str], int]:
-    """The valid thresholds in minor units, by act and currency; one statement."""
+    """The valid thresholds in minor units, by action and currency; one statement."""
     last = Threshold.objects.order_by("kind", "currency", "-version").distinct("kind", "currency")
     return {
         (each.kind, each.currency): min(each.amount, ceiling_of(each.kind, each.currency))
@@ -54,7 +54,7 @@ def valid_thresholds() -> dict[tuple[str, str], int]:
 def require_threshold(kind: str, currency: str, amount: int) -> None:
     """
     Raises:
-        InvalidFields: the act has no thresholds, or the amount is negative or above the ceiling.
+        InvalidFields: the action has no thresholds, or the amount is negative or above the ceiling.
     """
     if kind not in CEILINGS:
         raise errors.InvalidFields(errors.FieldError("kind", "invalid", "Has no threshold."))
@@ -114,9 +114,9 @@ def write_threshold(
     note_witness(Witness(FIND_THRESHOLD, [made.pk]))
 
 
-@register_act
-class RaiseThresholdAct(Approvable):
-    """A higher threshold: the payload names the act, currency and amount are the threshold's."""
+@register_action
+class RaiseThresholdAction(Approvable):
+    """A higher threshold: the payload names the action, currency and amount are the threshold's."""
 
     kind = ApprovalKind.RAISE_THRESHOLD
     label = _("Higher threshold")
@@ -128,17 +128,17 @@ class RaiseThresholdAct(Approvable):
     def lock(self, asked: Approval) -> None:
         lock_threshold(asked.payload["kind"], asked.currency)
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         now = threshold_of(asked.payload["kind"], asked.currency)
         return [
-            ActFact("threshold", amount_text(now, asked.currency)),
-            ActFact("after", amount_text(asked.amount or 0, asked.currency)),
+            ActionFact("threshold", amount_text(now, asked.currency)),
+            ActionFact("after", amount_text(asked.amount or 0, asked.currency)),
         ]
 
     def effect(self, asked: Approval) -> str:
-        act = APPROVABLES[asked.payload["kind"]]
-        text = gettext("One person may do this alone in 24 hours, up to this sum: %(act)s.")
-        return text % {"act": act.label}
+        action = APPROVABLES[asked.payload["kind"]]
+        text = gettext("One person may do this alone in 24 hours, up to this sum: %(action)s.")
+        return text % {"action": action.label}
 
     def rehearse(self, asked: Approval, by: By) -> None:
         require_threshold(asked.payload["kind"], asked.currency, asked.amount or 0)

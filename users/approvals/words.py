@@ -9,12 +9,12 @@ from django.db.models import Q
 from django.utils.translation import gettext
 
 from iocash import errors
-from users.approvals.acts import (
+from users.approvals.actions import (
     APPROVABLES,
     APPROVE,
-    ActFact,
+    ActionFact,
     Approvable,
-    act_of_approval,
+    action_of_approval,
     differences,
     digest_of_facts,
     facts_when_asked,
@@ -29,9 +29,9 @@ from users.templatetags.words import code_in_words
 Labelled = list[tuple[Any, str]]
 
 
-def value_in_words(act: Approvable, name: str, value: str) -> str:
+def value_in_words(action: Approvable, name: str, value: str) -> str:
     """The value of a fact in the language of the reader: amounts are grouped, codes are words."""
-    if value and act.is_amount(name):
+    if value and action.is_amount(name):
         figures, _space, currency = value.partition(" ")
         return f"{grouped(int(figures.replace('.', '')), currency)} {currency}"
     if name.endswith(("status", "code")):
@@ -39,8 +39,11 @@ def value_in_words(act: Approvable, name: str, value: str) -> str:
     return value or "-"
 
 
-def facts_in_words(act: Approvable, facts: list[ActFact]) -> Labelled:
-    return [(act.labels.get(name, name), value_in_words(act, name, value)) for name, value in facts]
+def facts_in_words(action: Approvable, facts: list[ActionFact]) -> Labelled:
+    return [
+        (action.labels.get(name, name), value_in_words(action, name, value))
+        for name, value in facts
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class ShownApproval:
     """An approval with its facts as they are now. `problem` says why they can't be read."""
 
     asked: Approval
-    act: Approvable
+    action: Approvable
     facts: Labelled
     changed: list[tuple[Any, str, str]]
     """What differs from the facts when it was asked: label, then, and now."""
@@ -61,7 +64,7 @@ class ShownApproval:
 
     @property
     def label(self) -> Any:
-        return self.act.label
+        return self.action.label
 
     @property
     def asker(self) -> str:
@@ -73,34 +76,38 @@ class ShownApproval:
 
     @property
     def address(self) -> str:
-        return self.act.address(self.asked)
+        return self.action.address(self.asked)
 
 
 def shown_approval(asked: Approval) -> ShownApproval:
     """What a page shows of an approval; of one that is decided, the facts when it was asked."""
-    act, names = act_of_approval(asked), people_of([asked])
-    before, details = facts_when_asked(asked), [*act.details(asked)]
+    action, names = action_of_approval(asked), people_of([asked])
+    before, details = facts_when_asked(asked), [*action.details(asked)]
     if not asked.is_waiting:
-        shown = [*details, *facts_in_words(act, before)]
-        return ShownApproval(asked, act, shown, [], "", "", names)
+        shown = [*details, *facts_in_words(action, before)]
+        return ShownApproval(asked, action, shown, [], "", "", names)
     try:
-        facts, effect = [*act.facts(asked)], act.effect(asked)
-        others = act.about_others(asked)
+        facts, effect = [*action.facts(asked)], action.effect(asked)
+        others = action.about_others(asked)
     except errors.Refused as refusal:
-        return ShownApproval(asked, act, details, [], "", "", names, problem_in_words(refusal))
+        return ShownApproval(asked, action, details, [], "", "", names, problem_in_words(refusal))
     changed = [
-        (act.labels.get(name, name), value_in_words(act, name, old), value_in_words(act, name, new))
+        (
+            action.labels.get(name, name),
+            value_in_words(action, name, old),
+            value_in_words(action, name, new),
+        )
         for name, old, new in differences(before, facts)
         if name not in others
     ]
-    shown = [*details, *facts_in_words(act, facts)]
+    shown = [*details, *facts_in_words(action, facts)]
     now = tuple(
-        f"{act.labels.get(name, name)}: → {value_in_words(act, name, value)}"
+        f"{action.labels.get(name, name)}: → {value_in_words(action, name, value)}"
         for name, value in facts
         if name in others
     )
     digest = digest_of_facts(facts)
-    return ShownApproval(asked, act, shown, changed, effect, digest, names, about_others=now)
+    return ShownApproval(asked, action, shown, changed, effect, digest, names, about_others=now)
 
 
 def shown_once(asked: Approval) -> ShownApproval:
@@ -138,9 +145,9 @@ def listed_approvals(approvals: list[Approval]) -> list[ShownApproval]:
     """What a list shows: the facts when they were asked for, which takes no more statements."""
     names, found = people_of(approvals), []
     for asked in approvals:
-        act = act_of_approval(asked)
-        facts = [*act.details(asked), *facts_in_words(act, facts_when_asked(asked))]
-        found.append(ShownApproval(asked, act, facts, [], "", "", names))
+        action = action_of_approval(asked)
+        facts = [*action.details(asked), *facts_in_words(action, facts_when_asked(asked))]
+        found.append(ShownApproval(asked, action, facts, [], "", "", names))
     return found
 
 
@@ -151,26 +158,28 @@ def people_of(approvals: list[Approval]) -> dict[str, str]:
 
 
 def kinds_to_decide(member: Any) -> list[str]:
-    """The kinds of acts about which a member of staff may decide."""
+    """The kinds of actions about which a member of staff may decide."""
     return [
-        kind for kind, act in APPROVABLES.items() if member.has_perms((APPROVE, act.permission))
+        kind
+        for kind, action in APPROVABLES.items()
+        if member.has_perms((APPROVE, action.permission))
     ]
 
 
-def may_see(member: Any, act: Approvable) -> bool:
+def may_see(member: Any, action: Approvable) -> bool:
     """Whether a member of staff sees what others ask for of this kind."""
-    return bool(member.has_perm(act.view) or member.has_perm(act.permission))
+    return bool(member.has_perm(action.view) or member.has_perm(action.permission))
 
 
 def requests_shown_to(member: Any, approvals: Any) -> Any:
     """Of these approvals, those about what a member of staff may see, and the member's own."""
-    kinds = [kind for kind, act in APPROVABLES.items() if may_see(member, act)]
+    kinds = [kind for kind, action in APPROVABLES.items() if may_see(member, action)]
     return approvals.filter(Q(kind__in=kinds) | Q(asked_by=member.pk))
 
 
 def is_shown_to(member: Any, asked: Approval) -> bool:
     """Whether `requests_shown_to` has it; without a statement."""
-    return bool(asked.asked_by_id == member.pk) or may_see(member, act_of_approval(asked))
+    return bool(asked.asked_by_id == member.pk) or may_see(member, action_of_approval(asked))
 
 
 def waiting_for_member(member: Any) -> Any:
@@ -189,7 +198,7 @@ def waiting_for_member(member: Any) -> Any:
 
 
 def may_decide(asked: Approval, member: Any) -> bool:
-    return not why_not_second(act_of_approval(asked), asked, member)
+    return not why_not_second(action_of_approval(asked), asked, member)
 
 
 def problem_in_words(refused: errors.Refused) -> str:

@@ -39,7 +39,8 @@ def link_to(row: Model | None) -> SafeString:
     if row is None:
         return SafeString("")
     options = row._meta
-    name = name_of(row) if str(row) == str(row.pk) else str(row)
+    has_name = options.label_lower in NAMES or str(row) == str(row.pk)
+    name = name_of(row) if has_name else str(row)
     try:
         address = reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[row.pk])
     except NoReverseMatch:

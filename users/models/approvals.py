@@ -1,5 +1,5 @@
 """Approvals: what one member of staff asks for, and another approves. And the thresholds above
-which an act with money needs one."""
+which an action with money needs one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from users.models.users import User
 
 
 class ApprovalKind(StrEnum):
-    """The acts that can need an approval."""
+    """The actions that can need an approval."""
 
     ADJUSTMENT = "ADJUSTMENT"
     CASH_IN = "CASH_IN"
@@ -54,7 +54,7 @@ CEILINGS: Final = {
     ApprovalKind.SETTLE_CASH_OUT: 100_000,
     ApprovalKind.REJECT_CASH_OUT: 100_000,
 }
-"""The acts that have thresholds, and the highest threshold of each, in units of the currency. No
+"""The actions that have thresholds, and the highest threshold of each, in units of the currency. No
 setting raises it, and a higher threshold in the database counts as this one."""
 
 
@@ -64,7 +64,7 @@ cash-out is ordered by an approved PAY_OUT, a transfer by nobody of the staff.""
 
 
 def ceiling_of(kind: str, currency: str) -> int:
-    """The highest threshold of an act in minor units of the currency; 0 for acts without one."""
+    """The highest threshold of an action in minor units of the currency; 0: it has none."""
     units = CEILINGS.get(ApprovalKind(kind), 0)
     return units * int(10 ** money.decimals(currency))
 
@@ -91,7 +91,7 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
 
 
 class Approval(models.Model):
-    """An act that somebody asked for. Who decides is somebody else.
+    """An action that somebody asked for. Who decides is somebody else.
 
     What is asked never changes, and it is decided once; the database refuses all else. `payload`
     has ids, codes and amounts, `texts` what people wrote, `facts` what the asker was shown: texts

@@ -67,7 +67,7 @@ class Case(models.Model):
     outcome = models.CharField(_("outcome"), max_length=2_000, blank=True)
     actor = models.CharField(max_length=60)
     changes = models.PositiveIntegerField(default=0)
-    """The number of acts on it. A form that has seen fewer is refused."""
+    """The number of actions on it. A form that has seen fewer is refused."""
     created_at = models.DateTimeField(_("opened"), db_default=Now(), editable=False)
     closed_at = models.DateTimeField(_("closed"), null=True)
     erased_at = models.DateTimeField(null=True)
@@ -147,7 +147,7 @@ class CaseSubject(models.Model):
 
 
 class CaseEntry(models.Model):
-    """An act on a case. It is never edited; only its text is erased.
+    """An action on a case. It is never edited; only its text is erased.
 
     `detail` has no personal text: a member of staff, a date or an id.
     """

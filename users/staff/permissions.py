@@ -106,7 +106,7 @@ SENTENCES: Final = {
     # Approvals
     "users.view_approval": _("Can see what needs a second person, and withdraw own requests."),
     "users.change_approval": _(
-        "Can approve and refuse what others ask for, if the permission for the act is there too."
+        "Can approve and refuse what others ask for, if the permission for the action is there too."
     ),
     "users.view_threshold": _("Can see what one person may do alone."),
     "users.change_threshold": _("Can lower thresholds, and ask for higher ones."),

@@ -101,6 +101,10 @@ def is_unanswered(decision: BankDecision) -> bool:
     return decision.answered_at is None
 
 
+def is_asked_by_another(member: Any, decision: BankDecision) -> bool:
+    return decision.asked_by not in actors_dependent_on(member)
+
+
 def rehearse_answer(request: HttpRequest, decision: BankDecision, values: Any) -> Facts:
     decisions.check_decision(decision)
     return decision_facts(decision)
@@ -126,7 +130,15 @@ class AnswerFilter(admin.SimpleListFilter):
 
 @admin.register(BankDecision)
 class BankDecisionAdmin(WithActions):
-    list_display = ("asked_at", "kind_shown", "answer_shown", "asker", "reason", "line", "short")
+    list_display = (
+        "asked_at",
+        "kind_shown",
+        "line_amount",
+        "answer_shown",
+        "asker",
+        "reason",
+        "short",
+    )
     list_filter = (AnswerFilter,)
     list_select_related = ("line__account",)
     ordering = ("-id",)
@@ -164,6 +176,7 @@ class BankDecisionAdmin(WithActions):
             do=decided_by(is_approved=True),
             rehearse=rehearse_answer,
             is_available=is_unanswered,
+            is_for=is_asked_by_another,
         ),
         Action(
             name="refuse",
@@ -172,6 +185,7 @@ class BankDecisionAdmin(WithActions):
             form=AnswerForm,
             do=decided_by(is_approved=False),
             is_available=is_unanswered,
+            is_for=is_asked_by_another,
             is_harmful=True,
         ),
     )
@@ -190,6 +204,10 @@ class BankDecisionAdmin(WithActions):
     @admin.display(description=_("decision"))
     def kind_shown(self, decision: BankDecision) -> str:
         return str(decision.get_kind_display())
+
+    @admin.display(description=_("amount"))
+    def line_amount(self, decision: BankDecision) -> str:
+        return with_currency(decision.line.signed_amount, decision.line.currency)
 
     @admin.display(description=_("amounts"))
     def parts(self, decision: BankDecision) -> str:

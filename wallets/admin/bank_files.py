@@ -1,4 +1,4 @@
-"""The pages of bank files: the list, a file with its payments, and the acts on it."""
+"""The pages of bank files: the list, a file with its payments, and the actions on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from django.core.paginator import Paginator
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
@@ -34,13 +36,37 @@ from wallets.admin.states import state_of
 from wallets.bank import files
 from wallets.models import BankFile, BankPayment
 
-NAMES["wallets.bankfile"] = str
 APPROVE, SEND_FILE, BUILD_FILE = (
     "wallets.approve_bankfile",
     "wallets.send_bankfile",
     "wallets.add_bankfile",
 )
 PAYMENTS_OF_A_PAGE: Final = 200
+OF_SOME_STATES: Final = {
+    "reason": "reason",
+    "approved_by_name": "approved_by",
+    "approved_at": "approved_at",
+    "sent_by_name": "sent_by",
+    "sent_at": "sent_at",
+}
+"""The fields of files that have come so far, and the columns that say so."""
+
+
+def bank_file_name(file: BankFile) -> str:
+    """The number and the sum of the payments of a file, and the day on which it was built."""
+    text = ngettext(
+        "%(count)d payment out, %(sum)s, %(day)s",
+        "%(count)d payments out, %(sum)s, %(day)s",
+        file.count,
+    )
+    return text % {
+        "count": file.count,
+        "sum": with_currency(file.control_sum, file.currency),
+        "day": date_format(localtime(file.created_at), "SHORT_DATE_FORMAT"),
+    }
+
+
+NAMES["wallets.bankfile"] = bank_file_name
 
 
 class ApproveFileForm(LedgerForm):
@@ -161,6 +187,7 @@ class BankFileAdmin(Searched, WithActions):
             do=approve_from_page,
             rehearse=rehearse_approval,
             is_available=lambda file: file.is_built,
+            is_for=lambda member, file: file.created_by not in actors_dependent_on(member),
         ),
         Action(
             name="discard",
@@ -187,6 +214,11 @@ class BankFileAdmin(Searched, WithActions):
             is_harmful=True,
         ),
     )
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Without what did not happen to this file yet."""
+        empty = {name for name, each in OF_SOME_STATES.items() if obj and not getattr(obj, each)}
+        return [name for name in super().get_fields(request, obj) if name not in empty]
 
     def prepare(self, rows: list[Any]) -> None:
         name_actors(rows, "created_by", "approved_by", "sent_by")

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.formats import date_format
+from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
@@ -17,7 +18,7 @@ from iocash import money
 from iocash.http import fields
 from users import menu
 from users.actions import Action, ActionForm, Facts, WithActions, by
-from users.change_lists.columns import NAMES
+from users.change_lists.columns import NAMES, link_to
 from users.history import actor_name
 from users.manual import MANUAL
 from users.menu import MenuSection
@@ -260,6 +261,7 @@ class BankLineAdmin(WithActions):
         "remittance",
         "text",
         "line_state",
+        "asked",
         "explained_by",
         "created_at",
     )
@@ -285,10 +287,17 @@ class BankLineAdmin(WithActions):
     def line_state(self, line: BankLine) -> str:
         return state_of_line(line)
 
+    @admin.display(description=_("waits for a decision"))
+    def asked(self, line: BankLine) -> Any:
+        """The decision that another person has to answer."""
+        found = BankDecision.objects.open().filter(line=line).select_related("line")
+        return link_to(found.first()) or "-"
+
     @admin.display(description=_("explained by"))
-    def explained_by(self, line: BankLine) -> str:
+    def explained_by(self, line: BankLine) -> Any:
         outcome = next(iter(line.outcomes.all()), None)
         if outcome is None:
             return "-"
         who = actor_name(outcome, outcome.actor)
-        return " ".join(filter(None, [who, outcome.reason, str(outcome.movement_id or "")]))
+        words = filter(None, [who, outcome.reason, link_to(outcome.movement)])
+        return format_html_join(" ", "{}", ((each,) for each in words))

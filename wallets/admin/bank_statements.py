@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
 from users import menu, pages
-from users.actions import ReadOnly, address_of
+from users.actions import WithActions, address_of
 from users.change_lists.columns import NAMES
 from users.menu import MenuSection
 from wallets.admin.bank_uploads import uploaded_or_refused
@@ -47,7 +47,7 @@ menu.describe(
 
 def statement_name(statement: BankStatement) -> str:
     return gettext("%(kind)s of %(date)s") % {
-        "kind": statement.kind,
+        "kind": statement.get_kind_display(),
         "date": date_format(statement.day, "SHORT_DATE_FORMAT"),
     }
 
@@ -57,7 +57,7 @@ NAMES["wallets.bankaccount"] = str
 
 
 @admin.register(BankStatement)
-class BankStatementAdmin(ReadOnly):
+class BankStatementAdmin(WithActions):
     list_display = (
         "day",
         "kind_shown",

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -17,7 +18,7 @@ from iocash.http import problems
 from users import menu
 from users.actions import Action, Facts, WithActions, address_of, by
 from users.approvals.second import actors_dependent_on
-from users.change_lists.columns import NAMES
+from users.change_lists.columns import NAMES, link_to
 from users.history import actor_name, name_actors
 from users.menu import MenuSection
 from wallets.admin.bank_answers import imported_in_words
@@ -93,9 +94,9 @@ def uploaded_or_refused(request: HttpRequest, file: Any, kind: str) -> BankUploa
         words = explain_refusal(problems.refusal(error, request))[1]
     else:
         text = gettext("Uploaded. Another person must release it before anything is booked.")
-        messages.success(request, f"{file.name}: {text}")
+        messages.success(request, f"“{file.name}”: {text}")
         return upload
-    messages.error(request, f"{file.name}: {words}")
+    messages.error(request, f"“{file.name}”: {words}")
     return None
 
 
@@ -125,8 +126,11 @@ def facts_of_content(upload: BankUpload) -> Facts:
 
 
 def answer_facts(preview: previews.AnswerPreview) -> Iterator[tuple[Any, object]]:
-    yield _("Bank file"), preview.file or "-"
+    yield _("Bank file"), link_to(preview.file) or "-"
     yield from effect_facts(preview.effects)
+    if preview.file and not preview.effects.sums:
+        text = gettext("No money moves. What the bank says is noted at the payments.")
+        yield _("What will happen"), text
 
 
 def content_facts(preview: previews.StatementPreview) -> Iterator[tuple[Any, object]]:
@@ -137,8 +141,13 @@ def content_facts(preview: previews.StatementPreview) -> Iterator[tuple[Any, obj
     yield _("Known entries"), preview.known
     yield from effect_facts(preview.effects)
     for effect, label in EFFECTS.items():
-        lines = preview.effects.lines.get(effect, ())
-        yield from ((label, line_in_words(line)) for line in lines)
+        lines = preview.effects.lines.get(effect, [])
+        if lines:
+            words = ((line_in_words(line),) for line in lines)
+            yield (
+                gettext("%(effect)s: lines") % {"effect": label},
+                format_html_join("", "<p>{}</p>", words),
+            )
         if more := preview.effects.counts[effect] - len(lines):
             yield gettext("%(effect)s: more lines") % {"effect": label}, more
 
@@ -270,6 +279,10 @@ def waits_for_release(upload: BankUpload) -> bool:
     return upload.answered_at is None
 
 
+def is_of_another(member: Any, upload: BankUpload) -> bool:
+    return upload.uploaded_by not in actors_dependent_on(member)
+
+
 class ReleasedFilter(admin.SimpleListFilter):
     title = _("state")
     parameter_name = "state"
@@ -323,6 +336,7 @@ class BankUploadAdmin(WithActions):
             do=release_from_page,
             rehearse=rehearse_release,
             is_available=waits_for_release,
+            is_for=is_of_another,
         ),
         Action(
             name="refuse",
@@ -331,6 +345,7 @@ class BankUploadAdmin(WithActions):
             form=RefuseUploadForm,
             do=refuse_from_page,
             is_available=waits_for_release,
+            is_for=is_of_another,
             is_harmful=True,
         ),
     )

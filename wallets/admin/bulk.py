@@ -1,4 +1,4 @@
-"""Acts on many cash-outs: each of them is an order of its own, with its own key and refusal."""
+"""Actions on many cash-outs: each of them is an order of its own, with its own key and refusal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from wallets.orders.cash_outs import CashOutOrder, MarkCashOutSent, RejectCashOu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BulkAct:
+class BulkAction:
     """What staff can do with many cash-outs. `title` and `done` take their number."""
 
     name: str
@@ -53,10 +53,10 @@ class BulkAct:
     """Whether it is harmful and has a reason, which the client can read."""
 
 
-ACTS: Final = {
-    act.name: act
-    for act in (
-        BulkAct(
+ACTIONS: Final = {
+    action.name: action
+    for action in (
+        BulkAction(
             name="send",
             label=_("Mark as sent"),
             permission=SEND,
@@ -71,7 +71,7 @@ ACTS: Final = {
                 "any more."
             ),
         ),
-        BulkAct(
+        BulkAction(
             name="settle",
             label=_("Settle"),
             permission=SETTLE,
@@ -82,7 +82,7 @@ ACTS: Final = {
             effect=_("Do this after the bank has paid. The money leaves the wallets for good."),
             asks=ApprovalKind.SETTLE_CASH_OUT,
         ),
-        BulkAct(
+        BulkAction(
             name="reject",
             label=_("Reject"),
             permission=SETTLE,
@@ -96,7 +96,7 @@ ACTS: Final = {
         ),
     )
 }
-"""The acts, by name."""
+"""The actions, by name."""
 
 
 LONGEST_TO_ASK: Final = 5.0
@@ -107,16 +107,16 @@ class TooMany(Exception):
     """More than MOST cash-outs are selected."""
 
 
-def act_of(request: HttpRequest) -> BulkAct:
-    """The act that a form asks for.
+def action_of(request: HttpRequest) -> BulkAction:
+    """The action that a form asks for.
 
     Raises:
-        BadRequest: there is no such act.
+        BadRequest: there is no such action.
     """
-    act = ACTS.get(request.POST.get("act", ""))
-    if act is None:
-        raise BadRequest("There is no such act.")
-    return act
+    action = ACTIONS.get(request.POST.get("action", ""))
+    if action is None:
+        raise BadRequest("There is no such action.")
+    return action
 
 
 def selected_ids(request: HttpRequest, queue: Queue) -> list[UUID]:
@@ -154,7 +154,7 @@ def read_cash_outs(ids: Sequence[UUID]) -> list[Movement]:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What an act will change, and what it can't change, with the reason."""
+    """What an action will change, and what it can't change, with the reason."""
 
     ready: Sequence[Movement]
     left_out: Sequence[tuple[Movement, str]]
@@ -166,20 +166,20 @@ class Selection:
         return totals_of(self.ready)
 
 
-def select(act: BulkAct, ids: Sequence[UUID]) -> Selection:
+def select(action: BulkAction, ids: Sequence[UUID]) -> Selection:
     found = read_cash_outs(ids)
-    ready = [each for each in found if act.is_possible(each)]
-    others = [each for each in found if not act.is_possible(each)]
+    ready = [each for each in found if action.is_possible(each)]
+    others = [each for each in found if not action.is_possible(each)]
     changes = last_changes(*(each.id for each in others)) if others else {}
     left_out = [(each, changes.get(each.id) or str(state_of(each))) for each in others]
     return Selection(ready, left_out, len(ids) - len(found))
 
 
-# --- The act --------------------------------------------------------------------------------------
+# --- The action -----------------------------------------------------------------------------------
 
 
 class BulkForm(forms.Form):
-    """What a confirmed act takes beside its items."""
+    """What a confirmed action takes beside its items."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
     reason = forms.CharField(
@@ -196,17 +196,17 @@ class BulkForm(forms.Form):
         ),
     )
 
-    def __init__(self, act: BulkAct, data: Any = None, **kwargs: Any) -> None:
+    def __init__(self, action: BulkAction, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
-        if not act.takes_reason:
+        if not action.takes_reason:
             del self.fields["reason"]
-        if not act.asks:
+        if not action.asks:
             del self.fields["approval_reason"]
 
 
 @dataclass(slots=True)
 class BulkReport:
-    """What became of the items of an act."""
+    """What became of the items of an action."""
 
     done: list[Movement] = field(default_factory=list)
     refused: list[tuple[Movement, str]] = field(default_factory=list)
@@ -238,18 +238,18 @@ class BulkReport:
 
 
 def execute(
-    request: HttpRequest, act: BulkAct, items: dict[UUID, str], values: dict[str, Any]
+    request: HttpRequest, action: BulkAction, items: dict[UUID, str], values: dict[str, Any]
 ) -> BulkReport:
     """Submit one order for each item: its id, and the version that was confirmed.
 
     The key of each order is that of the form and the id of its item. So a form that is sent twice
-    acts once on each item, and the same key with other items is another act on those.
+    acts once on each item, and the same key with other items is another action on those.
     """
     movements = read_cash_outs([*items])
     actor, key = by(request), values.pop("key")
     reason = values.pop("approval_reason", "")
     orders = [
-        act.order(
+        action.order(
             client_id=movement.client_id,
             by=actor,
             key=idempotency.staff_key(f"{key}-{movement.id}"),
@@ -267,14 +267,14 @@ def execute(
     for movement, answer in zip(movements, answers, strict=True):
         if isinstance(answer, Outcome):
             report.done.append(movement)
-        elif isinstance(answer, errors.ApprovalRequired) and act.asks and reason:
-            asked = asked_about(movement, act.asks, **values)
+        elif isinstance(answer, errors.ApprovalRequired) and action.asks and reason:
+            asked = asked_about(movement, action.asks, **values)
             refused = ask_for_each(request, asked, reason=reason, key=key, until=until)
             report.ask(movement, refused, refusals)
         else:
             refusals.append((movement, answer))
     explain(report, refusals, items)
-    if act.order is SettleCashOut:
+    if action.order is SettleCashOut:
         report.closed = finish_settled(request, report.done)
     return report
 
@@ -341,8 +341,8 @@ STALE: Final = (errors.MovementNotPending, errors.CashOutSent, errors.VersionCon
 """The refusals that somebody else has caused."""
 
 
-def summary(act: BulkAct, report: BulkReport) -> str:
-    """How many items an act changed, of how many."""
+def summary(action: BulkAction, report: BulkReport) -> str:
+    """How many items an action changed, of how many."""
     if report.asked:
         wait = ngettext(
             "%d payment waits for an approval.",
@@ -350,12 +350,12 @@ def summary(act: BulkAct, report: BulkReport) -> str:
             len(report.asked),
         )
         rest = len(report.refused) + report.unknown
-        done = f"{act.done(len(report.done))} " if report.done or rest else ""
+        done = f"{action.done(len(report.done))} " if report.done or rest else ""
         return f"{done}{wait % len(report.asked)}"
     if len(report.done) == report.count:
-        return f"{act.done(len(report.done))} {closed_in_words(report.closed)}".strip()
+        return f"{action.done(len(report.done))} {closed_in_words(report.closed)}".strip()
     values = {
-        "done": act.done(len(report.done)),
+        "done": action.done(len(report.done)),
         "others": report.count - len(report.done) - report.unclear,
         "unclear": report.unclear,
         "count": report.count,

@@ -24,7 +24,7 @@ from wallets.models import Hold, Movement, Wallet
 LAST_MOVED: Final = 50
 """How many of the last movements and holds of each wallet the timeline of a case reads."""
 MOST_DEEDS: Final = 200
-"""The most acts of staff that the timeline of a case shows: the last ones."""
+"""The most actions of staff that the timeline of a case shows: the last ones."""
 
 
 def deeds_of_staff(case: Case, subjects: Sequence[CaseSubject]) -> list[Event]:
@@ -45,7 +45,7 @@ def deeds_of_staff(case: Case, subjects: Sequence[CaseSubject]) -> list[Event]:
 
 
 def timeline_of(request: HttpRequest, case: Case, subjects: Sequence[CaseSubject]) -> Any:
-    """The acts on the case, and those on its users, newest first."""
+    """The actions on the case, and those on its users, newest first."""
     entries = list(case.entries.order_by("-created_at", "-id"))
     may = request.user.has_perm
     events = deeds_of_staff(case, subjects) if may("wallets.view_movement") else []

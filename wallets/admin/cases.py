@@ -64,7 +64,7 @@ OPEN = Action(
 )
 
 
-# --- Acts -----------------------------------------------------------------------------------------
+# --- Actions --------------------------------------------------------------------------------------
 
 
 class ConcernForm(CaseForm):
@@ -103,13 +103,15 @@ def add_note_on_case(request: HttpRequest, case: Case, values: dict[str, Any]) -
 
 def change_owner(request: HttpRequest, case: Case, values: dict[str, Any]) -> str:
     owner = values["owner"]
-    act(request, case, Kind.OWNER, values, detail=owner, change=cases.set_owner(owner))
+    act_with_form(request, case, Kind.OWNER, values, detail=owner, change=cases.set_owner(owner))
     return gettext("Owner changed.")
 
 
 def change_due(request: HttpRequest, case: Case, values: dict[str, Any]) -> str:
     day = values["due_on"]
-    act(request, case, Kind.DUE, values, detail=day.isoformat(), change=cases.set_due(day))
+    act_with_form(
+        request, case, Kind.DUE, values, detail=day.isoformat(), change=cases.set_due(day)
+    )
     return gettext("Due date changed.")
 
 
@@ -118,7 +120,7 @@ def add_subject(request: HttpRequest, case: Case, values: dict[str, Any]) -> str
     concerned = concerned_by(values["subject"])
     with single_transaction():
         cases.require_kept(concerned[2])
-        act(
+        act_with_form(
             request,
             case,
             Kind.SUBJECT,
@@ -131,16 +133,16 @@ def add_subject(request: HttpRequest, case: Case, values: dict[str, Any]) -> str
 
 def close_case(request: HttpRequest, case: Case, values: dict[str, Any]) -> str:
     outcome = values["outcome"]
-    act(request, case, Kind.CLOSED, values, text=outcome, change=cases.closes(outcome))
+    act_with_form(request, case, Kind.CLOSED, values, text=outcome, change=cases.closes(outcome))
     return gettext("Case closed.")
 
 
 def reopen_case(request: HttpRequest, case: Case, values: dict[str, Any]) -> str:
-    act(request, case, Kind.REOPENED, values, text=values["text"], change=cases.reopen)
+    act_with_form(request, case, Kind.REOPENED, values, text=values["text"], change=cases.reopen)
     return gettext("Case reopened.")
 
 
-def act(
+def act_with_form(
     request: HttpRequest, case: Case, kind: CaseEntry.Kind, values: dict[str, Any], **others: Any
 ) -> None:
     cases.act_on_case(case, kind, by=by(request), key=values["key"], seen=values["seen"], **others)
@@ -297,7 +299,7 @@ class CaseAdmin(Searched, WithActions):
             (_("State"), obj.get_state_display()),
             (pgettext_lazy("case", "Owner"), actor_name(obj, obj.owner) or gettext("Nobody")),
             (_("Due"), date_format(obj.due_on)),
-            (_("Last act"), cases.last_act(obj)),
+            (_("Last action"), cases.last_action(obj)),
         ]
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The pages of closings, and the act on a user's page that orders one."""
+"""The pages of closings, and the action on a user's page that orders one."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ PAY_OUT = Action(
 )
 
 
-# --- The acts on a closing ------------------------------------------------------------------------
+# --- The actions on a closing ---------------------------------------------------------------------
 
 
 def finish_now(request: HttpRequest, found: Closing, values: dict[str, Any]) -> str:

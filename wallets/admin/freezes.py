@@ -168,7 +168,7 @@ def choice_of(wallet: Wallet) -> str:
     return gettext("%(wallet)s, available %(available)s") % values
 
 
-# --- Acts -----------------------------------------------------------------------------------------
+# --- Actions --------------------------------------------------------------------------------------
 
 
 def freeze_order(wallet: Wallet, *, amount: Decimal, reason: str, case: Case, **by: Any) -> Order:

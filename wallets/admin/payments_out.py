@@ -1,4 +1,4 @@
-"""The pages of payments out: the queue, the confirmation of a bulk act, and its result."""
+"""The pages of payments out: the queue, the confirmation of a bulk action, and its result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from users import menu, pages
 from users.manual import MANUAL
 from users.menu import MenuSection
 from wallets.admin import bulk, queue
-from wallets.admin.bulk import ACTS, BulkAct, BulkForm
+from wallets.admin.bulk import ACTIONS, BulkAction, BulkForm
 from wallets.admin.facts import with_currency
 from wallets.admin.queue import MOST, PAGE, Queue, QueueState
 from wallets.models import Movement
@@ -24,7 +24,7 @@ from wallets.models import Movement
 VIEW, BUILD = "wallets.view_movement", "wallets.add_bankfile"
 
 OFFERED = {QueueState.TO_SEND: ("send", "reject"), QueueState.SENT: ("settle", "reject")}
-"""The acts on each tab."""
+"""The actions on each tab."""
 
 
 def cash_outs_to_send(member: Any) -> Any:
@@ -51,12 +51,12 @@ MANUAL.add(
 
 @pages.page("payments-out/", name="payments-out", permission=VIEW)
 def payments_out(request: HttpRequest) -> HttpResponse:
-    """A tab of the queue, with the acts that this member of staff may do there."""
+    """A tab of the queue, with the actions that this member of staff may do there."""
     shown, form = queue.read_queue(request.GET, request.user)
     found = [] if form.errors else shown.rows()
     rows = found[:PAGE]
     totals = queue.totals_of_all(shown) if shown.is_pending and not form.errors else []
-    acts = offered(request, shown)
+    actions = offered(request, shown)
     count = sum(each.count for each in totals) if totals is not None else None
     return pages.render(
         request,
@@ -69,26 +69,26 @@ def payments_out(request: HttpRequest) -> HttpResponse:
         totals=totals,
         count=count,
         bulk_count=MOST if count is None else min(count, MOST),
-        acts=acts,
+        actions=actions,
         may_build=shown.state == QueueState.TO_SEND and request.user.has_perm(BUILD),
-        is_for_others=bool(OFFERED.get(QueueState(shown.state)) and not acts),
+        is_for_others=bool(OFFERED.get(QueueState(shown.state)) and not actions),
         next=shown.to(after=rows[-1].id).address if len(found) > PAGE else "",
         first=shown.to().address if shown.after else "",
     )
 
 
-def offered(request: HttpRequest, shown: Queue) -> list[BulkAct]:
-    acts = [ACTS[name] for name in OFFERED.get(QueueState(shown.state), ())]
-    return [act for act in acts if request.user.has_perm(act.permission)]
+def offered(request: HttpRequest, shown: Queue) -> list[BulkAction]:
+    actions = [ACTIONS[name] for name in OFFERED.get(QueueState(shown.state), ())]
+    return [action for action in actions if request.user.has_perm(action.permission)]
 
 
 @pages.page("payments-out/confirm/", name="payments-out-confirm", permission=VIEW)
 def confirm(request: HttpRequest) -> HttpResponse:
-    """What an act will change, before it does: it changes nothing."""
+    """What an action will change, before it does: it changes nothing."""
     shown = queue_of(request)
     if request.method != "POST":
         return HttpResponseRedirect(shown.address)
-    act = permitted(request)
+    action = permitted(request)
     try:
         ids = bulk.selected_ids(request, shown)
     except bulk.TooMany:
@@ -97,18 +97,18 @@ def confirm(request: HttpRequest) -> HttpResponse:
     if not ids:
         messages.error(request, gettext("Select at least one payment."))
         return HttpResponseRedirect(shown.address)
-    return confirmation(request, act, shown, ids, BulkForm(act, initial={"key": uuid7()}))
+    return confirmation(request, action, shown, ids, BulkForm(action, initial={"key": uuid7()}))
 
 
 def confirmation(
-    request: HttpRequest, act: BulkAct, shown: Queue, ids: list[UUID], form: BulkForm
+    request: HttpRequest, action: BulkAction, shown: Queue, ids: list[UUID], form: BulkForm
 ) -> HttpResponse:
-    selection = bulk.select(act, ids)
+    selection = bulk.select(action, ids)
     return pages.render(
         request,
         "admin/payments_out_confirm.html",
-        title=act.title(len(selection.ready)),
-        act=act,
+        title=action.title(len(selection.ready)),
+        action=action,
         queue=shown,
         form=form,
         rows=queue.shown_rows(selection.ready),
@@ -118,18 +118,18 @@ def confirmation(
     )
 
 
-@pages.page("payments-out/act/", name="payments-out-act", permission=VIEW)
+@pages.page("payments-out/action/", name="payments-out-action", permission=VIEW)
 def act_on_all(request: HttpRequest) -> HttpResponse:
     """Do what was confirmed; each item is an order of its own."""
     shown = queue_of(request)
     if request.method != "POST":
         return HttpResponseRedirect(shown.address)
-    act, items = permitted(request), confirmed_items(request)
-    form = BulkForm(act, request.POST)
+    action, items = permitted(request), confirmed_items(request)
+    form = BulkForm(action, request.POST)
     if not form.is_valid():
-        return confirmation(request, act, shown, [*items], form)
-    report = bulk.execute(request, act, items, dict(form.cleaned_data))
-    text = bulk.summary(act, report)
+        return confirmation(request, action, shown, [*items], form)
+    report = bulk.execute(request, action, items, dict(form.cleaned_data))
+    text = bulk.summary(action, report)
     if not report.refused and not report.unknown:
         messages.success(request, f"{text} {in_total(report)}".strip())
         return HttpResponseRedirect(shown.address)
@@ -137,7 +137,7 @@ def act_on_all(request: HttpRequest) -> HttpResponse:
         request,
         "admin/payments_out_result.html",
         title=text,
-        act=act,
+        action=action,
         queue=shown,
         form=form,
         report=report,
@@ -156,11 +156,11 @@ def queue_of(request: HttpRequest) -> Queue:
     return shown
 
 
-def permitted(request: HttpRequest) -> BulkAct:
-    act = bulk.act_of(request)
-    if not request.user.has_perm(act.permission):
+def permitted(request: HttpRequest) -> BulkAction:
+    action = bulk.action_of(request)
+    if not request.user.has_perm(action.permission):
         raise PermissionDenied
-    return act
+    return action
 
 
 def confirmed_items(request: HttpRequest) -> dict[UUID, str]:

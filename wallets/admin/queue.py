@@ -30,7 +30,7 @@ from wallets.models.movement_querysets import MovementQuerySet
 PAGE: Final = 100
 """Rows of a page."""
 MOST: Final = 500
-"""The most cash-outs of one bulk act."""
+"""The most cash-outs of one bulk action."""
 MOST_COUNTED: Final = 2_000
 """Above it, what matches is neither counted nor added up."""
 MOST_OWNERS: Final = 100

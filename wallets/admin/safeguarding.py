@@ -25,7 +25,11 @@ from wallets.bank import safeguarding_reports
 from wallets.bank.apart import WhyApart
 from wallets.models import Movement, SafeguardingReport, SafeguardingSignature
 from wallets.statements.pdf_file import PdfFailed, shown_time
-from wallets.statements.safeguarding_pdf import amount_in_report, write_report_pdf
+from wallets.statements.safeguarding_pdf import (
+    amount_in_report,
+    result_in_words,
+    write_report_pdf,
+)
 
 VIEW: Final = "wallets.view_safeguardingreport"
 SIGN: Final = "wallets.add_safeguardingsignature"
@@ -221,7 +225,7 @@ class SafeguardingReportAdmin(WithActions):
 
     @admin.display(description=_("result"))
     def result(self, report: SafeguardingReport) -> str:
-        return gettext("Right") if report.is_right else gettext("Wrong")
+        return result_in_words(report)
 
     @admin.display(description=_("signed by"))
     def signed_by(self, report: SafeguardingReport) -> str:

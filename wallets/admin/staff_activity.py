@@ -26,7 +26,7 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash.db import clock
 from users import pages
-from users.approvals.acts import act_of_approval
+from users.approvals.actions import action_of_approval
 from users.approvals.words import is_shown_to
 from users.models import Access, Approval, CaseEntry, Client, Event, TaskChange, User
 from users.models.events import STAFF, EventKind
@@ -129,7 +129,7 @@ def read_deeds(request: HttpRequest, person: Any, span: Span) -> tuple[list[Deed
     events = span.of(Event.objects.by_staff(person), "created_at")
     looks = span.of(Access.objects.filter(actor=f"{STAFF}{person.pk}"), "created_at")
     entries = LogEntry.objects.filter(user=person).select_related("content_type")
-    acts = CaseEntry.objects.filter(actor=f"{STAFF}{person.pk}").select_related("case")
+    actions = CaseEntry.objects.filter(actor=f"{STAFF}{person.pk}").select_related("case")
     changes = TaskChange.objects.filter(actor=f"{STAFF}{person.pk}").select_related("task")
     notices = DormancyNotice.objects.filter(actor=f"{STAFF}{person.pk}")
     notices = notices.select_related("wallet__user")
@@ -139,7 +139,7 @@ def read_deeds(request: HttpRequest, person: Any, span: Span) -> tuple[list[Deed
     found = [
         *of_events(request, events),
         *of_looks(request, looks),
-        *(of_case(request, each) for each in span.of(acts, "created_at")),
+        *(of_case(request, each) for each in span.of(actions, "created_at")),
         *(of_task(request, each) for each in span.of(changes, "created_at")),
         *(of_request(request, each) for each in span.of(asked, "asked_at")),
         *(of_decision(request, each) for each in span.of(decided, "decided_at")),
@@ -225,7 +225,7 @@ def of_looks(request: HttpRequest, looks: Sequence[Access]) -> Iterable[Deed]:
 
 
 def of_case(request: HttpRequest, entry: CaseEntry) -> Deed:
-    """An act on a case."""
+    """An action on a case."""
     may = request.user.has_perm("users.view_case")
     name = f"{entry.case.number} {entry.case.title}" if may else ""
     words = str(CaseEntry.Kind(entry.kind).label)
@@ -260,7 +260,7 @@ def of_decision(request: HttpRequest, asked: Approval) -> Deed:
 
 def of_approval(request: HttpRequest, asked: Approval, at: datetime, words: str) -> Deed:
     may = request.user.has_perm("users.view_approval")
-    name = str(act_of_approval(asked).label) if may else ""
+    name = str(action_of_approval(asked).label) if may else ""
     if not may or not is_shown_to(request.user, asked):
         return Deed(at, words, name)
     page = page_of(request, "approval", asked.pk)

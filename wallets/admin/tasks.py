@@ -72,7 +72,7 @@ def last_tasks(found: Any) -> list[Task]:
     return rows
 
 
-# --- Acts -----------------------------------------------------------------------------------------
+# --- Actions --------------------------------------------------------------------------------------
 
 
 def mark_done(request: HttpRequest, task: Task, values: dict[str, Any]) -> str:
@@ -112,7 +112,7 @@ def is_unfinished(task: Task) -> bool:
     return not task.is_done
 
 
-act_on_open = partial(Action, permission=CHANGE_TASK, is_available=is_unfinished)
+action_on_open = partial(Action, permission=CHANGE_TASK, is_available=is_unfinished)
 
 
 # --- The list and the page ------------------------------------------------------------------------
@@ -193,25 +193,25 @@ class TaskAdmin(Searched, WithActions):
         ("done_at", "done_at"),
     )
     page_actions = (
-        act_on_open(
+        action_on_open(
             name="done",
             label=_("Mark as done"),
             form=tasks.TaskForm,
             do=mark_done,
         ),
-        act_on_open(
+        action_on_open(
             name="take",
             label=_("Assign to me"),
             form=tasks.TaskForm,
             do=take,
         ),
-        act_on_open(
+        action_on_open(
             name="assign",
             label=pgettext_lazy("task", "Assign"),
             form=tasks.TaskOwnerForm,
             do=assign_task,
         ),
-        act_on_open(
+        action_on_open(
             name="due",
             label=_("Change the due date"),
             form=tasks.TaskDueForm,
@@ -253,7 +253,7 @@ class TaskAdmin(Searched, WithActions):
             (pgettext_lazy("task", "Owner"), actor_name(obj, obj.owner)),
             (_("Due"), date_format(obj.due_on)),
             (_("State"), state_in_words(obj)),
-            (_("Last act"), tasks.last_change(obj)),
+            (_("Last action"), tasks.last_change(obj)),
         ]
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:

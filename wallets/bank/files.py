@@ -1,8 +1,8 @@
 """Files for the bank: build them from pending cash-outs, approve them by a second person.
 
-Each act is one transaction: the row of the file is locked first, then the wallets of its cash-outs,
-and every cash-out is changed by an order of the ledger. So a process that is killed leaves nothing
-half done.
+Each action is one transaction: the row of the file is locked first, then the wallets of its
+cash-outs, and every cash-out is changed by an order of the ledger. So a process that is killed
+leaves nothing half done.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What members of staff may do alone: acts with money below the thresholds, and most unblocking.
+"""What members of staff may do alone: actions with money below the thresholds, and most unblocking.
 
-A threshold is of an act and a currency, in minor units; without one, every such act needs an
-approval. It counts all that one person did alone in 24 hours in the currency, by any of these acts,
-so that many small acts are one big one.
+A threshold is of an action and a currency, in minor units; without one, every such action needs an
+approval. It counts all that one person did alone in 24 hours in the currency, by any of these
+actions, so that many small actions are one big one.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ FRAUD: Final = "SUSPECTED_FRAUD"
 """The reason of a block that one member of staff does not end alone."""
 
 
-class WatchedAct(NamedTuple):
-    """An act of staff with money, and its amount in minor units.
+class WatchedAction(NamedTuple):
+    """An action of staff with money, and its amount in minor units.
 
     The amount of what staff never do alone does not matter.
     """
@@ -31,8 +31,8 @@ class WatchedAct(NamedTuple):
     amount: int = 0
 
 
-def require_within_thresholds(books: Opened, by: By, deeds: Iterable[WatchedAct]) -> None:
-    """Require that a member of staff may do these acts alone, after all of the last 24 hours.
+def require_within_thresholds(books: Opened, by: By, deeds: Iterable[WatchedAction]) -> None:
+    """Require that a member of staff may do these actions alone, after all of the last 24 hours.
 
     Raises:
         ApprovalRequired: the sum would be above the threshold of one of them, or one of them is a
@@ -60,7 +60,7 @@ def require_within_thresholds(books: Opened, by: By, deeds: Iterable[WatchedAct]
             )
 
 
-def count_deeds(books: Opened, by: By, deeds: Iterable[WatchedAct]) -> None:
+def count_deeds(books: Opened, by: By, deeds: Iterable[WatchedAction]) -> None:
     """Count what a member of staff did alone, for the orders of the same group that follow."""
     for deed in deeds:
         name = by.actor, deed.currency

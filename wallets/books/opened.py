@@ -36,7 +36,7 @@ class Opened:
     suspended: frozenset[UUID] = frozenset()
     """The suspended clients; read for orders that name resources of wallets."""
     thresholds: dict[tuple[str, str], int] = field(default_factory=dict)
-    """The thresholds of staff, in minor units, by act and currency."""
+    """The thresholds of staff, in minor units, by action and currency."""
     deeds: dict[tuple[str, str], int] = field(default_factory=dict)
     """What members of staff did alone in 24 hours, in minor units, by actor and currency."""
     blocks: dict[UUID, str] = field(default_factory=dict)

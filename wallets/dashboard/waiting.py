@@ -19,7 +19,7 @@ from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from users import pages
-from users.approvals.acts import APPROVE
+from users.approvals.actions import APPROVE
 from users.menu import MENU
 from users.models import Case, DutyState, KycDocument, Task, User, WebhookDelivery, WebhookEndpoint
 from users.templatetags.words import code_in_words

@@ -19,7 +19,7 @@ from users.models.approvals import ApprovalKind
 from users.models.events import By
 from users.models.fingerprints import Asked
 from wallets.books import Books
-from wallets.books.deeds import WatchedAct
+from wallets.books.deeds import WatchedAction
 from wallets.books.hold_rows import LockedHold
 from wallets.books.rows import Cause, Leg, LockedUser, LockedWallet
 
@@ -55,7 +55,7 @@ class Needs(NamedTuple):
     blocks: tuple[UUID, ...] = ()
     """The users and wallets of which to read why they were blocked, after they are locked."""
     staff: tuple[str, ...] = ()
-    """The actors whose acts of the last 24 hours count; they are locked before all rows."""
+    """The actors whose actions of the last 24 hours count; they are locked before all rows."""
     numbers: int = 0
     """The number of values to take from the sequence of account numbers."""
 
@@ -117,12 +117,12 @@ class Order:
     status: ClassVar[int] = 201
     """The HTTP status of having done it."""
     is_watched: ClassVar[bool] = False
-    """Whether it is one of the acts that staff may not do alone above a threshold."""
+    """Whether it is one of the actions that staff may not do alone above a threshold."""
     refuses: ClassVar[errors.Refusals] = ()
     """What its rules may refuse it with: all that its docstring names under `Raises:`.
 
     What any order may be refused with before its rules are asked is not part of it: a changed API
-    key, a reused idempotency key, a clock that is wrong, an act of staff that needs an approval.
+    key, a reused idempotency key, a clock that is wrong, an action of staff that needs an approval.
     """
 
     client_id: UUID
@@ -159,8 +159,8 @@ class Order:
         """The rows to lock and read; called once, when the order is created."""
         return Needs()
 
-    def deeds(self, books: Books) -> Sequence[WatchedAct]:
-        """The acts whose amounts count for a member of staff who does them alone.
+    def deeds(self, books: Books) -> Sequence[WatchedAction]:
+        """The actions whose amounts count for a member of staff who does them alone.
 
         Asked after `check_shape`, and only if it is watched. What does not exist is left to the
         rules.
@@ -222,10 +222,10 @@ class WalletOrder(Order):
     def wallet(self, books: Books) -> LockedWallet:
         return books.wallet(self.wallet_id, self.client_id)
 
-    def never_alone(self, kind: ApprovalKind, books: Books) -> Sequence[WatchedAct]:
-        """The act of a payment with the money of the wallet, which staff never order alone."""
+    def never_alone(self, kind: ApprovalKind, books: Books) -> Sequence[WatchedAction]:
+        """The action of a payment with the money of the wallet, which staff never order alone."""
         wallet = books.find_wallet(self.wallet_id, self.client_id)
-        return [WatchedAct(kind, wallet.currency)] if wallet else []
+        return [WatchedAction(kind, wallet.currency)] if wallet else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

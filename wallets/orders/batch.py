@@ -12,7 +12,7 @@ from iocash import errors
 from users.models.fingerprints import Asked
 from users.models.ids import new_id
 from wallets.books import Books
-from wallets.books.deeds import WatchedAct
+from wallets.books.deeds import WatchedAction
 from wallets.orders.base import MoneyOrder, Needs, Order, Outcome, attempt
 
 Item = TypeVar("Item", bound=MoneyOrder)
@@ -38,7 +38,7 @@ class ItemsOrder(Order, Generic[Item]):
     def needed(self) -> Needs:
         return Needs.of_all(item.needs for item in self.items)
 
-    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+    def deeds(self, books: Books) -> Sequence[WatchedAction]:
         return [deed for item in self.items if item.is_watched for deed in item.deeds(books)]
 
     @property

@@ -11,7 +11,7 @@ from iocash import errors
 from users.models.approvals import ApprovalKind
 from users.models.versions import require_version
 from wallets.books import Books
-from wallets.books.deeds import WatchedAct
+from wallets.books.deeds import WatchedAction
 from wallets.books.rows import Leg, LockedAccount, LockedWallet
 from wallets.orders.base import MoneyOrder, Needs, Outcome, WalletOrder
 
@@ -29,10 +29,10 @@ class CashOutOrder(WalletOrder):
     def needed(self) -> Needs:
         return Needs(wallets=(self.wallet_id,), movements=(self.movement_id,))
 
-    def act_on_sent(self, books: Books, kind: ApprovalKind) -> Sequence[WatchedAct]:
-        """The act on a cash-out that was sent to the bank; its end is what the bank has done."""
+    def action_on_sent(self, books: Books, kind: ApprovalKind) -> Sequence[WatchedAction]:
+        """The action on a cash-out that was sent to the bank; its end is what the bank has done."""
         leg = books.movement(self.movement_id, self.wallet(books))
-        return [WatchedAct(kind, leg.currency, leg.magnitude)] if leg.sent_at else []
+        return [WatchedAction(kind, leg.currency, leg.magnitude)] if leg.sent_at else []
 
     def pending(self, books: Books) -> tuple[LockedWallet, Leg]:
         """The wallet and its cash-out, which must be pending."""
@@ -82,7 +82,7 @@ class CashOut(MoneyOrder):
             wallets=wallets, settles=wallets, limits=wallets, flows=wallets, resources=account
         )
 
-    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+    def deeds(self, books: Books) -> Sequence[WatchedAction]:
         return self.never_alone(ApprovalKind.CASH_OUT, books)
 
     def apply(self, books: Books) -> Outcome:
@@ -144,8 +144,8 @@ class SettleCashOut(CashOutOrder):
     )
     is_watched = True
 
-    def deeds(self, books: Books) -> Sequence[WatchedAct]:
-        return self.act_on_sent(books, ApprovalKind.SETTLE_CASH_OUT)
+    def deeds(self, books: Books) -> Sequence[WatchedAction]:
+        return self.action_on_sent(books, ApprovalKind.SETTLE_CASH_OUT)
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
@@ -178,8 +178,8 @@ class RejectCashOut(CashOutOrder):
 
     reason: str
 
-    def deeds(self, books: Books) -> Sequence[WatchedAct]:
-        return self.act_on_sent(books, ApprovalKind.REJECT_CASH_OUT)
+    def deeds(self, books: Books) -> Sequence[WatchedAction]:
+        return self.action_on_sent(books, ApprovalKind.REJECT_CASH_OUT)
 
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)

@@ -13,7 +13,7 @@ from iocash.times import to_millisecond
 from users.models.approvals import ApprovalKind
 from users.models.versions import require_version
 from wallets.books import Books
-from wallets.books.deeds import WatchedAct
+from wallets.books.deeds import WatchedAction
 from wallets.books.hold_rows import LockedHold
 from wallets.books.rows import LockedWallet
 from wallets.orders.base import Needs, Outcome, PartOrder, Payment, WalletOrder
@@ -71,7 +71,7 @@ class PlaceHold(Payment):
         """No limits: a hold moves no money; limits apply to its execution."""
         return Needs(wallets=(self.wallet_id, self.target_id))
 
-    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+    def deeds(self, books: Books) -> Sequence[WatchedAction]:
         return self.never_alone(ApprovalKind.TRANSFER, books)
 
     def apply(self, books: Books) -> Outcome:
@@ -135,7 +135,7 @@ class ExecuteHold(PartOrder):
         both = (self.wallet_id, self.target_id)
         return Needs(wallets=both, settles=both, limits=(self.target_id,), holds=(self.hold_id,))
 
-    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+    def deeds(self, books: Books) -> Sequence[WatchedAction]:
         return self.never_alone(ApprovalKind.TRANSFER, books)
 
     def apply(self, books: Books) -> Outcome:

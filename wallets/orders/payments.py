@@ -15,7 +15,7 @@ from iocash import errors
 from users.models.approvals import ApprovalKind
 from users.models.events import By
 from wallets.books import Books
-from wallets.books.deeds import WatchedAct
+from wallets.books.deeds import WatchedAction
 from wallets.books.rows import Leg, LockedWallet
 from wallets.orders.base import MoneyOrder, Needs, Outcome, PartOrder, Payment
 
@@ -54,9 +54,9 @@ class CashIn(MoneyOrder):
             wallets=wallets, settles=wallets, limits=wallets, flows=wallets, sources=sources
         )
 
-    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+    def deeds(self, books: Books) -> Sequence[WatchedAction]:
         currency = self.wallet(books).currency
-        return [WatchedAct(ApprovalKind.CASH_IN, currency, self.minor(books))]
+        return [WatchedAction(ApprovalKind.CASH_IN, currency, self.minor(books))]
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)
@@ -93,7 +93,7 @@ class Transfer(Payment):
         errors.LimitExceeded,
     )
 
-    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+    def deeds(self, books: Books) -> Sequence[WatchedAction]:
         return self.never_alone(ApprovalKind.TRANSFER, books)
 
     def apply(self, books: Books) -> Outcome:
@@ -150,9 +150,9 @@ class Reverse(PartOrder):
         movements = tuple(filter(None, (self.movement_id, self.mirror_id)))
         return Needs(wallets=wallets, settles=wallets, movements=movements)
 
-    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+    def deeds(self, books: Books) -> Sequence[WatchedAction]:
         leg = books.movement(self.movement_id, self.wallet(books))
-        return [WatchedAct(ApprovalKind.REVERSAL, leg.currency, self.amount_of(books, leg))]
+        return [WatchedAction(ApprovalKind.REVERSAL, leg.currency, self.amount_of(books, leg))]
 
     def amount_of(self, books: Books, leg: Leg) -> int:
         """The amount to reverse: the one that is named, or all that is left."""
@@ -222,9 +222,9 @@ class Adjust(MoneyOrder):
 
     is_debit: bool
 
-    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+    def deeds(self, books: Books) -> Sequence[WatchedAction]:
         currency = self.wallet(books).currency
-        return [WatchedAct(ApprovalKind.ADJUSTMENT, currency, self.minor(books))]
+        return [WatchedAction(ApprovalKind.ADJUSTMENT, currency, self.minor(books))]
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)

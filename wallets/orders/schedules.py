@@ -18,7 +18,7 @@ from users.models.events import EventKind
 from users.models.ids import new_id
 from users.models.versions import require_version
 from wallets.books import Books
-from wallets.books.deeds import WatchedAct
+from wallets.books.deeds import WatchedAction
 from wallets.books.rows import LockedAccount, LockedWallet
 from wallets.books.schedules import LockedSchedule
 from wallets.orders.base import Needs, Outcome, WalletOrder
@@ -117,7 +117,7 @@ class CreateSchedule(ScheduleOrder):
                 errors.FieldError("receiver.account", "same_wallet", "Must be another wallet.")
             )
 
-    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+    def deeds(self, books: Books) -> Sequence[WatchedAction]:
         return self.never_alone(ApprovalKind.TRANSFER, books)
 
     def apply(self, books: Books) -> Outcome:
@@ -227,7 +227,7 @@ class ChangeSchedule(ScheduleOrder):
     def check_shape(self, books: Books) -> None:
         self.check_minor(self.amount, "amount", books)
 
-    def deeds(self, books: Books) -> Sequence[WatchedAct]:
+    def deeds(self, books: Books) -> Sequence[WatchedAction]:
         """Another amount orders other payments than its client did; all else orders none."""
         if self.amount is None:
             return []

@@ -203,7 +203,7 @@ def lock(
 ) -> tuple[Answer | None, Answer]:
     """Lock users by id, then wallets by id, including those of the users and of limited owners.
 
-    The members of staff whose acts are summed come first.
+    The members of staff whose actions are summed come first.
     """
     needs = asking.needs
     if needs.staff:

@@ -255,7 +255,7 @@ def allowances(
 
 
 def capped(found: Rows) -> dict[tuple[str, str], int]:
-    """The thresholds by act and currency: none is above the ceiling of the code."""
+    """The thresholds by action and currency: none is above the ceiling of the code."""
     return {
         (kind, currency): min(amount, ceiling_of(kind, currency))
         for kind, currency, amount in found

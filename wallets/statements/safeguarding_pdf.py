@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.utils.formats import date_format
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, pgettext
 
 from iocash import money
 from iocash.processes import Job
@@ -41,6 +41,10 @@ def write_report_pdf(
     return typeset_with_look(TEMPLATE, data, report.created_at, job)
 
 
+def result_in_words(report: SafeguardingReport) -> str:
+    return pgettext("result", "Right") if report.is_right else pgettext("result", "Wrong")
+
+
 def report_data(
     report: SafeguardingReport, signers: Pairs, figures_of: Callable[[dict[str, Any]], Pairs]
 ) -> dict[str, Any]:
@@ -54,7 +58,7 @@ def report_data(
         "words": words_of_report(),
         "facts": [
             (gettext("Day"), shown_day(report.day)),
-            (gettext("Result"), gettext("Right") if report.is_right else gettext("Wrong")),
+            (gettext("Result"), result_in_words(report)),
             (gettext("Made"), shown_time(report.created_at)),
         ],
         "positions": [

@@ -46,7 +46,7 @@ urlpatterns = [
     path("api/v1/public/others", Others.as_view()),
     path("readyz", PublicView.as_view(), name="readyz"),
     path("api/v1/", include([path(THING, Things.as_view(), name="thing")])),
-    path(f"api/v1/{THING}/act", Actions.as_view(), name="act"),
+    path(f"api/v1/{THING}/action", Actions.as_view(), name="action"),
     path(f"api/v1/{THING}/parts", Parts.as_view(), name="parts"),
     path(f"api/v1/{THING}/unnamed", Parts.as_view()),
     path(f"api/v1/{THING}/parts/<uuid:part_id>", Parts.as_view(), name="part"),

@@ -109,6 +109,6 @@ def test_link_to_set_another_password_ends_sessions(browser, supervisor, staff):
     boss = Browser()
     boss.force_login(staff)
     password_reset_approved(supervisor, staff)
-    address = f"/admin/auth/user/{supervisor.pk}/act/password-link/"
+    address = f"/admin/auth/user/{supervisor.pk}/action/password-link/"
     assert boss.post(address, {"key": str(uuid7())}).status_code == 200
     assert not is_in(browser)

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from tests.support import people
 from tests.support.kyc import approve, send_one
-from tests.support.reviews import QUEUE, act, page_of, queue, said, who
+from tests.support.reviews import QUEUE, do_action, page_of, queue, said, who
 from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, somebody
 from users import kyc
 from users.kyc import Kind
@@ -64,9 +64,9 @@ def test_same_document_is_confirmed_on_the_page(operator, alice, bob):
     approve(bob, kyc.IDENTITY)
     identity = send_one(alice, Kind.IDENTITY)
     assert f'name="same_document" value="{bob.id}"' in shown(operator, alice)
-    refused = act(operator, alice, "approve", identity).context["refused"]
+    refused = do_action(operator, alice, "approve", identity).context["refused"]
     assert "same_document" in refused.errors
-    answer = act(operator, alice, "approve", identity, same_document=str(bob.id))
+    answer = do_action(operator, alice, "approve", identity, same_document=str(bob.id))
     assert answer.status_code == 302
 
 
@@ -81,7 +81,7 @@ def test_decision_leads_to_the_review_that_waits_longest(name, operator, alice, 
         send_one(user, Kind.HOME_ADDRESS)
     KycDocument.objects.filter(user=company).update(created_at="2026-01-01T00:00:00Z")
     reason = {"reason": "Unknown code"} if name == "reject" else {}
-    answer = act(operator, alice, name, document, next="1", **reason)
+    answer = do_action(operator, alice, name, document, next="1", **reason)
     assert answer.url == page_of(company)
     assert "Alice Example: Documents" in said(answer)[0]
 
@@ -91,22 +91,22 @@ def test_next_review_is_not_one_that_is_assigned_to_somebody_else(operator, alic
     send_one(bob, Kind.OCCUPATION)
     supervisor = somebody(SUPERVISOR)
     assign(supervisor, bob, who(supervisor))
-    answer = act(operator, alice, "approve", document, next="1")
+    answer = do_action(operator, alice, "approve", document, next="1")
     assert answer.url == QUEUE
     assert said(answer)[-1] == "No other review waits for you."
 
 
 def test_refused_decision_leads_nowhere(operator, alice, bob, sent):
     send_one(bob, Kind.OCCUPATION)
-    answer = act(operator, alice, "approve", next="1")
+    answer = do_action(operator, alice, "approve", next="1")
     assert "Tick the documents that you decide about." in answer.content.decode()
     assert 'name="next" value="1"' in answer.content.decode()
 
 
 def test_second_reviewer_sees_the_first_decision(operator, alice, sent):
-    act(operator, alice, "approve", sent)
+    do_action(operator, alice, "approve", sent)
     other = somebody(SUPERVISOR)
-    answer = act(other, alice, "reject", sent, reason="Unknown code").content.decode()
+    answer = do_action(other, alice, "reject", sent, reason="Unknown code").content.decode()
     assert f"Occupation: Approved ({OPERATOR})." in answer
     page = shown(other, alice)
     assert f'<span class="state">Approved</span> <span class="quiet">{OPERATOR}' in page

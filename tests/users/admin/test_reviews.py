@@ -11,8 +11,8 @@ from tests.support.kyc import approve, review, send_one, stored
 from tests.support.reviews import (
     BACK,
     QUEUE,
-    act,
     address_of,
+    do_action,
     looks,
     page_of,
     picture_of,
@@ -65,7 +65,7 @@ def test_user_without_documents_is_not_listed(operator, alice):
 def test_unsubscribed_user_is_not_listed(operator, alice, sent):
     posting.submit(UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id))
     assert queue(operator, state="all") == []
-    assert act(operator, alice, "approve", sent).status_code == 404
+    assert do_action(operator, alice, "approve", sent).status_code == 404
 
 
 # --- Who may --------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def test_viewer_gets_403_for_reviews(alice, sent):
     ):
         assert viewer.get(address).status_code == 403
     for name in ("approve", "reject"):
-        assert act(viewer, alice, name, sent, reason="x").status_code == 403
+        assert do_action(viewer, alice, name, sent, reason="x").status_code == 403
     assert (looks(), stored(alice)[0]) == ([], (Kind.OCCUPATION, "PENDING"))
 
 
@@ -103,7 +103,7 @@ def test_anonymous_visitor_is_redirected_to_the_log_in(alice, sent):
         picture_of(alice, document),
     ):
         assert Browser().get(address).status_code == 302
-    assert act(Browser(), alice, "approve", sent).status_code == 302
+    assert do_action(Browser(), alice, "approve", sent).status_code == 302
     assert (looks(), sent.status) == ([], "PENDING")
 
 
@@ -111,7 +111,7 @@ def test_operator_reviews_but_does_not_see_the_access_log(operator, alice, sent)
     page = operator.get(page_of(alice)).content.decode()
     assert "2511" in page
     assert "Access log" not in page
-    assert act(operator, alice, "approve", sent).status_code == 302
+    assert do_action(operator, alice, "approve", sent).status_code == 302
     assert stored(alice) == [(Kind.OCCUPATION, "APPROVED")]
 
 
@@ -127,7 +127,7 @@ def test_supervisor_sees_the_access_log(operator, alice, sent):
 
 def test_approval_raises_the_level_and_records_the_reviewer(operator, alice):
     sent = [send_one(alice, kind) for kind in sorted(kyc.IDENTITY)]
-    answer = act(operator, alice, "approve", *sent)
+    answer = do_action(operator, alice, "approve", *sent)
     assert said(answer) == ["Documents approved."]
     assert User.objects.get(id=alice.id).kyc_level == 1
     assert {each.reviewed_by for each in KycDocument.objects.all()} == {who(operator)}
@@ -135,33 +135,33 @@ def test_approval_raises_the_level_and_records_the_reviewer(operator, alice):
 
 
 def test_client_reads_the_rejection_reason(operator, api, alice, sent):
-    assert act(operator, alice, "reject", sent, reason="Unknown code").status_code == 302
+    assert do_action(operator, alice, "reject", sent, reason="Unknown code").status_code == 302
     shown = api.get(f"users/{alice.id}/occupation").json
     assert (shown["status"], shown["reason"]) == ("REJECTED", "Unknown code")
 
 
 @pytest.mark.parametrize("reason", ["", " ", "\t", "x" * 201])
 def test_rejection_needs_a_reason(operator, alice, sent, reason):
-    answer = act(operator, alice, "reject", sent, reason=reason)
+    answer = do_action(operator, alice, "reject", sent, reason=reason)
     assert (answer.status_code, "reason" in answer.context["refused"].errors) == (200, True)
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
 
 def test_approval_with_a_typed_reason_is_refused(operator, alice, sent):
-    answer = act(operator, alice, "approve", sent, reason="Typed, then Enter")
+    answer = do_action(operator, alice, "approve", sent, reason="Typed, then Enter")
     assert "Reject, or empty the reason." in answer.content.decode()
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
 
 def test_unticked_document_stays_pending(operator, alice, sent):
     other = send_one(alice, Kind.HOME_ADDRESS)
-    act(operator, alice, "approve", other)
+    do_action(operator, alice, "approve", other)
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING"), (Kind.HOME_ADDRESS, "APPROVED")]
 
 
 @pytest.mark.parametrize("name", ["approve", "reject"])
 def test_decision_without_documents_is_refused(operator, alice, sent, name):
-    answer = act(operator, alice, name, reason="x")
+    answer = do_action(operator, alice, name, reason="x")
     assert "documents" in answer.context["refused"].errors
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
@@ -170,7 +170,7 @@ def test_decision_without_documents_is_refused(operator, alice, sent, name):
 def test_decision_from_a_stale_page_is_refused(operator, alice, sent, name):
     operator.get(page_of(alice))
     send_one(alice, Kind.OCCUPATION, occupation_code="9999")
-    answer = act(operator, alice, name, sent, reason="x")
+    answer = do_action(operator, alice, name, sent, reason="x")
     assert "Review it again." in answer.content.decode()
     assert stored(alice) == [(Kind.OCCUPATION, "REPLACED"), (Kind.OCCUPATION, "PENDING")]
 
@@ -180,14 +180,14 @@ def test_decision_form_offers_only_the_selected_documents(operator, alice, sent)
     address = reverse("admin:users_review_action", args=[alice.pk, "approve"])
     assert str(sent.id) not in operator.get(address).content.decode()
     new = send_one(alice, Kind.OCCUPATION, occupation_code="9999")
-    page = act(operator, alice, "approve", sent).content.decode()
+    page = do_action(operator, alice, "approve", sent).content.decode()
     assert tick_of(new) in page
     assert f"{tick_of(new)} checked" not in page
 
 
 def test_ticked_document_is_kept_when_the_reason_is_missing(operator, alice, sent):
     other = send_one(alice, Kind.HOME_ADDRESS)
-    page = act(operator, alice, "reject", sent).content.decode()
+    page = do_action(operator, alice, "reject", sent).content.decode()
     assert "Give the reason for rejection." in page
     assert f"{tick_of(sent)} checked" in page
     assert f"{tick_of(other)}>" in page
@@ -195,7 +195,7 @@ def test_ticked_document_is_kept_when_the_reason_is_missing(operator, alice, sen
 
 def test_refused_decision_keeps_the_document_and_the_reason_on_the_page(operator, alice):
     front = send_one(alice, Kind.DOCUMENT_IDENTITY_FRONT)
-    page = act(operator, alice, "reject", reason="The picture is blurred.").content.decode()
+    page = do_action(operator, alice, "reject", reason="The picture is blurred.").content.decode()
     assert "Tick the documents that you decide about." in page
     assert picture_of(alice, front) in page
     assert 'value="The picture is blurred."' in page
@@ -209,7 +209,7 @@ def tick_of(document: KycDocument) -> str:
 
 def test_document_of_another_user_is_not_decided(operator, alice, bob, sent):
     others = send_one(bob, Kind.OCCUPATION)
-    answer = act(operator, alice, "approve", sent, others)
+    answer = do_action(operator, alice, "approve", sent, others)
     assert "Review it again." in answer.content.decode()
     assert stored(alice) == stored(bob) == [(Kind.OCCUPATION, "PENDING")]
 
@@ -220,8 +220,8 @@ def test_concurrent_decisions_accept_one_and_ask_the_other_to_look_again():
     sent = send_one(alice, Kind.OCCUPATION)
     one, two = somebody(OPERATOR), somebody(SUPERVISOR)
     at_once(
-        lambda: act(one, alice, "approve", sent),
-        lambda: act(two, alice, "reject", sent, reason="Unknown code"),
+        lambda: do_action(one, alice, "approve", sent),
+        lambda: do_action(two, alice, "reject", sent, reason="Unknown code"),
     )
     sent.refresh_from_db()
     assert sent.status in {"APPROVED", "REJECTED"}
@@ -234,7 +234,7 @@ def test_concurrent_decisions_accept_one_and_ask_the_other_to_look_again():
 def test_cross_site_request_gets_403(operator, alice, sent):
     browser = Browser(enforce_csrf_checks=True)
     browser.cookies = operator.cookies
-    assert act(browser, alice, "approve", sent).status_code == 403
+    assert do_action(browser, alice, "approve", sent).status_code == 403
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
 
@@ -246,14 +246,14 @@ def test_new_name_is_shown_and_approved_on_the_page(operator, alice):
     change(alice, last_name="Newname")
     assert "Newname" in operator.get(page_of(alice)).content.decode()
     assert queue(operator) == ["alice"]
-    act(operator, alice, "approve", KycDocument.objects.get(kind=Kind.NAME))
+    do_action(operator, alice, "approve", KycDocument.objects.get(kind=Kind.NAME))
     assert User.objects.get(id=alice.id).last_name == "Newname"
 
 
 def test_decision_is_refused_when_the_name_changed_since_the_page(operator, alice, sent):
     seen = names.seen(alice)
     change(alice, first_name="Mallory")
-    answer = act(operator, alice, "approve", sent, names=seen)
+    answer = do_action(operator, alice, "approve", sent, names=seen)
     assert "Review it again." in said(answer)[0]
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 

@@ -36,8 +36,8 @@ def event(endpoint: WebhookEndpoint) -> Event:
     )
 
 
-def act(office: Office, row: Model, name: str, **values: str) -> str:
-    address = f"{page_of(row).removesuffix('change/')}act/{name}/"
+def do_action(office: Office, row: Model, name: str, **values: str) -> str:
+    address = f"{page_of(row).removesuffix('change/')}action/{name}/"
     answer = office.browser.post(address, {"key": str(uuid7()), **values}, follow=True)
     return answer.content.decode()
 
@@ -64,46 +64,48 @@ def test_page_of_an_attempt_shows_request_and_answer(office, endpoint, event):
 def test_disabled_endpoint_has_a_banner_and_is_enabled(office, endpoint):
     WebhookEndpoint.objects.update(status="DISABLED", disabled_reason="FAILING")
     assert "errornote" in office.get(page_of(endpoint))
-    assert "Endpoint enabled." in act(office, endpoint, "enable")
+    assert "Endpoint enabled." in do_action(office, endpoint, "enable")
     endpoint.refresh_from_db()
     assert endpoint.status == "ENABLED"
     assert "errornote" not in office.get(page_of(endpoint))
 
 
 def test_endpoint_is_disabled_by_staff(office, endpoint, staff):
-    act(office, endpoint, "disable")
+    do_action(office, endpoint, "disable")
     endpoint.refresh_from_db()
     assert (endpoint.status, endpoint.disabled_reason) == ("DISABLED", "STAFF")
     assert Event.objects.about(endpoint.id).latest("position").actor == f"staff:{staff.pk}"
 
 
 def test_ping_is_asked_for(office, endpoint):
-    assert "A ping is sent." in act(office, endpoint, "ping")
+    assert "A ping is sent." in do_action(office, endpoint, "ping")
     endpoint.refresh_from_db()
     assert endpoint.ping_id
 
 
 def test_event_of_a_delivery_is_resent(office, endpoint, event):
     failed = a_failed_delivery(endpoint, event)
-    assert "The event is sent again." in act(office, failed, "resend")
+    assert "The event is sent again." in do_action(office, failed, "resend")
     assert WebhookDelivery.objects.get().status == "WAITING"
 
 
 def test_ping_is_not_resent(office, endpoint):
     attempt = an_attempt(endpoint, new_id(), kind="webhook.ping")
-    assert "it was a ping" in act(office, attempt, "resend")
+    assert "it was a ping" in do_action(office, attempt, "resend")
     assert not WebhookDelivery.objects.exists()
 
 
 def test_period_is_replayed(office, endpoint):
     endpoint.streams.update(position=Event.objects.latest("position").position)
     period = {"from_time": "2020-01-01 00:00"}
-    assert "are sent again" in act(office, endpoint, "replay", **period)
+    assert "are sent again" in do_action(office, endpoint, "replay", **period)
     assert endpoint.streams.filter(until__isnull=False).count() == 1
 
 
 def test_contact_of_a_client_is_changed(office, client_demo):
-    assert "Contact saved." in act(office, client_demo, "contact", contact="alice@example.com")
+    assert "Contact saved." in do_action(
+        office, client_demo, "contact", contact="alice@example.com"
+    )
     assert Client.objects.get(id=client_demo.id).contact == "alice@example.com"
     assert Event.objects.about(client_demo.id).latest("position").kind == "client.changed"
 

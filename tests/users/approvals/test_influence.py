@@ -16,7 +16,7 @@ from django.urls import reverse
 from iocash import errors
 from iocash.db.transactions import single_transaction
 from tests.support import staff
-from tests.support.approvals import a_request, approve, ask, staff_act_approved
+from tests.support.approvals import a_request, approve, ask, staff_action_approved
 from users.admin.approved_keys import ask_for_scope
 from users.admin.approved_staff import ask_for_member
 from users.approvals.influence import are_independent, circle_of
@@ -63,19 +63,19 @@ def test_member_added_by_an_added_member_depends_on_the_first_maker(asker, secon
 
 
 @pytest.mark.parametrize(
-    "act",
+    "action",
     [
         lambda member, asker: members.new_link(member, by=asker),
-        partial(staff_act_approved, ApprovalKind.RESET_PASSWORD),
-        partial(staff_act_approved, ApprovalKind.RESET_SECOND_FACTOR),
-        partial(staff_act_approved, ApprovalKind.CHANGE_ROLES, roles=ROLES),
+        partial(staff_action_approved, ApprovalKind.RESET_PASSWORD),
+        partial(staff_action_approved, ApprovalKind.RESET_SECOND_FACTOR),
+        partial(staff_action_approved, ApprovalKind.CHANGE_ROLES, roles=ROLES),
     ],
     ids=["link", "password", "factor", "roles"],
 )
-def test_reset_and_promotion_make_two_members_dependent_both_ways(asker, alices, act):
+def test_reset_and_promotion_make_two_members_dependent_both_ways(asker, alices, action):
     carol = staff.a_member(staff.SUPERVISOR, staff.OPERATOR, staff.ADMINISTRATOR, name="carol")
     assert are_independent(asker.pk, carol.pk)
-    act(carol, asker)
+    action(carol, asker)
     for one, other in ((asker, carol), (carol, asker)):
         assert not are_independent(one.pk, other.pk)
         with pytest.raises(errors.PermissionDenied):

@@ -47,6 +47,6 @@ def test_case_is_open_without_an_outcome_or_closed(state, case):
     assert refused_by(f"UPDATE users_case SET {state}") == "case_is_open_or_closed_at_a_time"
 
 
-def test_text_of_an_act_on_a_case_is_never_edited(case):
+def test_text_of_an_action_on_a_case_is_never_edited(case):
     with pytest.raises(DatabaseError, match="never edited"), transaction.atomic():
         connection.cursor().execute("UPDATE users_caseentry SET text = 'Changed'")

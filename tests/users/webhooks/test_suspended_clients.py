@@ -72,7 +72,7 @@ def test_suspension_does_not_count_as_a_time_of_failures(
     WebhookEndpoint.objects.update(failing_since=long_ago, failures=1)
     suspend()
     address = page_of(alices.client).removesuffix("change/")
-    post_and_approve(Office(staff).browser, f"{address}act/activate/", {"key": str(uuid7())})
+    post_and_approve(Office(staff).browser, f"{address}action/activate/", {"key": str(uuid7())})
     receiver.answering = lambda handler, _: handler.answer(500)
     pay(alices, bobs)
     worker.run()

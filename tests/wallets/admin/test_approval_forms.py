@@ -20,7 +20,7 @@ from tests.support.approvals import (
     balance_of,
     let_one_person_act,
     raise_threshold,
-    staff_act_approved,
+    staff_action_approved,
 )
 from tests.support.payments_out import words_of
 from users.admin.approved_staff import ask_for_member, may_make_link
@@ -64,7 +64,7 @@ def test_form_that_was_done_is_not_asked_for(alice_at_work, alices):
     assert not Approval.objects.waiting().exists()
 
 
-def test_act_done_while_it_was_asked_for_fails_its_approval(asker, second, alices):
+def test_action_done_while_it_was_asked_for_fails_its_approval(asker, second, alices):
     """Two processes that look at the same time: the key of the order is the fence."""
     let_one_person_act()
     asked = a_request(alices, 5_00, asker)
@@ -90,7 +90,7 @@ def test_link_is_made_by_the_asker_of_the_newest_approval(asker, second):
     carol.set_password("her own")
     carol.save()
     third = staff.a_member(staff.ADMINISTRATOR, name="third")
-    staff_act_approved(ApprovalKind.RESET_PASSWORD, carol, third)
+    staff_action_approved(ApprovalKind.RESET_PASSWORD, carol, third)
     carol.refresh_from_db()
     assert may_make_link(carol, third)
     assert not may_make_link(carol, asker)

@@ -113,7 +113,7 @@ def test_refusal_needs_a_reason_and_is_shown_to_the_asker(
     assert "No letter" in words_of(page)
 
 
-def test_impossible_act_is_refused_before_it_is_asked_for(alice_at_work, alices):
+def test_impossible_action_is_refused_before_it_is_asked_for(alice_at_work, alices):
     form = {"key": str(uuid4()), "kind": "DOWN", "amount": "100.01", "concept": "Card"}
     page = alice_at_work.post(action_address(alices, "add-movement"), form)
     assert "Available: 100.00 EUR" in words_of(page)
@@ -122,7 +122,7 @@ def test_impossible_act_is_refused_before_it_is_asked_for(alice_at_work, alices)
     assert not Approval.objects.exists()
 
 
-def test_act_below_the_threshold_is_done_at_once(alice_at_work, asker, second, alices):
+def test_action_below_the_threshold_is_done_at_once(alice_at_work, asker, second, alices):
     raise_threshold(ApprovalKind.CASH_IN, 10_00, asker, second)
     form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Card"}
     alice_at_work.post(action_address(alices, "add-movement"), form | {"confirmed": "1"})
@@ -232,7 +232,7 @@ def test_request_about_a_deleted_member_is_not_approved(asker, second):
     assert asked.is_waiting
 
 
-ACT = "admin:payments-out-act"
+ACTION = "admin:payments-out-action"
 REASON_OF_BULK = {"approval_reason": "The bank's statement"}
 
 
@@ -258,7 +258,7 @@ def test_busy_database_leaves_a_report_of_all_payments(alice_at_work, sent, monk
     form = form_on(choose(alice_at_work, "settle", sent)) | REASON_OF_BULK
     with monkeypatch.context() as patched:
         patched.setattr(payments, "ask_for_approval", busy)
-        page = alice_at_work.post(reverse(ACT), form)
+        page = alice_at_work.post(reverse(ACTION), form)
     assert page.status_code == 200
     text = words_of(page)
     assert "1 payment settled. 1 payment waits for an approval." in text
@@ -266,7 +266,7 @@ def test_busy_database_leaves_a_report_of_all_payments(alice_at_work, sent, monk
     assert "Try 1 again" in text
     assert Movement.objects.filter(type="CASH_OUT", status="SUCCESS").count() == 1
     assert Approval.objects.waiting().count() == 1
-    again = alice_at_work.post(reverse(ACT), form_on(page), follow=True)
+    again = alice_at_work.post(reverse(ACTION), form_on(page), follow=True)
     assert "1 payment waits for an approval" in words_of(again)
     assert Approval.objects.waiting().count() == 2
 
@@ -275,12 +275,12 @@ def test_bulk_stops_asking_after_its_time_and_tells_the_rest(alice_at_work, sent
     form = form_on(choose(alice_at_work, "settle", sent)) | REASON_OF_BULK
     with monkeypatch.context() as patched:
         patched.setattr(payments, "LONGEST_TO_ASK", -1.0)
-        page = alice_at_work.post(reverse(ACT), form)
+        page = alice_at_work.post(reverse(ACTION), form)
     text = words_of(page)
     assert "1 payment settled. 2 of 3 could not be changed." in text
     assert "Try 2 again" in text
     assert not Approval.objects.waiting().exists()
-    alice_at_work.post(reverse(ACT), form_on(page))
+    alice_at_work.post(reverse(ACTION), form_on(page))
     assert Approval.objects.waiting().count() == 2
 
 
@@ -296,6 +296,6 @@ def test_unfinished_closing_hides_no_settled_payment(
 
     form = form_on(choose(alice_at_work, "settle", [payment]))
     monkeypatch.setattr(payments, "finish_paid", broken)
-    page = alice_at_work.post(reverse(ACT), form, follow=True)
+    page = alice_at_work.post(reverse(ACTION), form, follow=True)
     assert page.status_code == 200
     assert "1 payment settled." in words_of(page)

@@ -110,7 +110,7 @@ def test_reason_of_an_unblocking_is_a_fact(asker, alices):
     about: dict[str, Any] = {"client_id": alices.client_id, "by": people.BY}
     posting.submit(BlockWallet(**about, wallet_id=alices.id, reason="SUSPECTED_FRAUD"))
     asked = ask(ask_to_unblock_wallet(alices, {"reason": "OTHER"}), asker)
-    assert ["reason_of_act", "OTHER"] in (asked.facts or [])
+    assert ["reason_of_action", "OTHER"] in (asked.facts or [])
 
 
 def test_administrator_reads_no_amount_by_deciding_many(asker, alices):

@@ -1,4 +1,4 @@
-"""Acts with money of one member of staff, which another one approves."""
+"""Actions with money of one member of staff, which another one approves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from iocash import errors
 from tests.support import people, staff
 from tests.support.approvals import a_request, approve, ask, balance_of, seen_now, watched_orders
 from tests.support.sandbox import made
-from users.approvals.acts import APPROVABLES, differences, facts_when_asked
+from users.approvals.actions import APPROVABLES, differences, facts_when_asked
 from users.approvals.asking import ask_for_approval
 from users.approvals.deciding import (
     FactsChanged,
@@ -104,7 +104,7 @@ def test_changed_facts_run_nothing(asker, second, alices):
 
 
 def test_changed_balance_does_not_delay_an_approval(asker, second, alices, bobs):
-    """A customer who keeps moving money stalls no act about it."""
+    """A customer who keeps moving money stalls no action about it."""
     about: dict[str, Any] = {"client_id": alices.client_id, "by": people.BY}
     paid = people.transfer(alices, bobs, 50_00)
     asked = ask(asked_about(Movement.objects.get(id=paid.id), ApprovalKind.REVERSAL, 40_00), asker)
@@ -114,7 +114,7 @@ def test_changed_balance_does_not_delay_an_approval(asker, second, alices, bobs)
     assert approve_request(asked.id, by=second, seen=seen).state == State.APPROVED
 
 
-def test_uncovered_act_is_refused_by_its_rules(asker, second, alices, bobs):
+def test_uncovered_action_is_refused_by_its_rules(asker, second, alices, bobs):
     asked = a_request(alices, 80_00, asker, "DOWN")
     seen = seen_now(asked)
     people.transfer(alices, bobs, 50_00)
@@ -135,7 +135,7 @@ def test_refused_order_fails_its_approval(asker, second, alices):
     assert balance_of(alices) == 50_00
 
 
-def test_impossible_act_is_not_asked_for(asker, alices):
+def test_impossible_action_is_not_asked_for(asker, alices):
     with pytest.raises(errors.InsufficientFunds):
         a_request(alices, 200_00, asker, "DOWN")
     assert not Approval.objects.exists()

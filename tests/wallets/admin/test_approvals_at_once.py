@@ -76,7 +76,7 @@ def test_expired_approval_is_run_by_none(asker, others, alices):
     assert cash_ins(alices) == 1
 
 
-def test_simultaneous_acts_of_one_person_are_summed(asker, others, alices, bobs):
+def test_simultaneous_actions_of_one_person_are_summed(asker, others, alices, bobs):
     for kind in (ApprovalKind.CASH_IN, ApprovalKind.ADJUSTMENT):
         raise_threshold(kind, 10_00, asker, others[0])
     about: dict[str, Any] = {"client_id": alices.client_id, "by": By(f"staff:{asker.pk}")}
@@ -91,7 +91,9 @@ def test_simultaneous_acts_of_one_person_are_summed(asker, others, alices, bobs)
     assert kinds(answers) == {"Outcome": 2, "ApprovalRequired": 2}
 
 
-def test_act_in_another_wallet_waits_for_the_first_act_of_the_person(asker, others, alices, bobs):
+def test_action_in_another_wallet_waits_for_the_first_action_of_the_person(
+    asker, others, alices, bobs
+):
     raise_threshold(ApprovalKind.CASH_IN, 10_00, asker, others[0])
     about: dict[str, Any] = {"client_id": alices.client_id, "by": By(f"staff:{asker.pk}")}
     about["amount"] = people.decimal(6_00)

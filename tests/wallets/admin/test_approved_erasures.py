@@ -18,7 +18,7 @@ from users import users
 from users.approvals.deciding import approve_request
 from users.models import User
 from wallets import erasure, posting
-from wallets.admin.approvals.customers import EraseUserAct, ask_to_erase
+from wallets.admin.approvals.customers import EraseUserAction, ask_to_erase
 from wallets.duties import erasure as duties
 from wallets.duties.erasure import EraseUsers
 from wallets.orders.users import UnsubscribeUser
@@ -120,10 +120,10 @@ def test_approved_erasure_that_always_fails_keeps_no_other_waiting(
 def test_approval_and_erasure_lock_in_one_order(asker, second, gone, monkeypatch):
     """The approval has locked its row and waits for the user; the erasure waits for the row."""
     asked = ask(ask_to_erase(gone, {"reason": "USER_REQUEST"}), asker)
-    seen, lock, locked_user = seen_now(asked), EraseUserAct.lock, users.locked_user
+    seen, lock, locked_user = seen_now(asked), EraseUserAction.lock, users.locked_user
     is_approving, is_erasing = threading.Event(), threading.Event()
 
-    def slow_lock(self: EraseUserAct, which: Any) -> None:
+    def slow_lock(self: EraseUserAction, which: Any) -> None:
         is_approving.set()
         is_erasing.wait(1)
         lock(self, which)
@@ -134,7 +134,7 @@ def test_approval_and_erasure_lock_in_one_order(asker, second, gone, monkeypatch
         is_approving.wait(1)
         return found
 
-    monkeypatch.setattr(EraseUserAct, "lock", slow_lock)
+    monkeypatch.setattr(EraseUserAction, "lock", slow_lock)
     monkeypatch.setattr(erasure, "locked_user", slow_user)
     erase = partial(erasure.erase, user_id=gone.id, by=people.BY, reason="USER_REQUEST")
     answers = threads.at_once(partial(approve_request, asked.id, by=second, seen=seen), erase)

@@ -18,7 +18,7 @@ from tests.support.approvals import approve, ask, post_and_approve
 from tests.support.camt import incoming
 from tests.support.sandbox import made, set_clock
 from tests.support.staff import ADMINISTRATOR, a_member, browser_of
-from users.approvals.acts import act_of_approval
+from users.approvals.actions import action_of_approval
 from users.models import Approval
 from wallets.admin.approvals.bank_accounts import ask_to_add, ask_to_change, ask_to_close
 from wallets.models import BankAccount
@@ -81,7 +81,7 @@ def execute_and_check(statement: str) -> None:
 
 
 def facts(asked: Approval) -> dict[str, str]:
-    return dict(act_of_approval(asked).facts(asked))
+    return dict(action_of_approval(asked).facts(asked))
 
 
 def test_two_people_add_an_account(members, client_demo):

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 from django.urls import reverse
 
+from iocash.db import clock
 from tests.support import bank_files, payments_out
 from tests.support.bank_files import an_answer, some_cash_outs, states
 from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, a_member, browser_of, somebody
@@ -54,8 +55,8 @@ def make(browser: Browser, items: Iterable[Movement] = (), **values: Any) -> Any
     return browser.post(reverse("admin:bank-file-build"), body, follow=True)
 
 
-def act(browser: Browser, file: BankFile, name: str, **values: Any) -> Any:
-    """Do an act on the page of a file: its form, and its confirmation if it has one."""
+def do_action(browser: Browser, file: BankFile, name: str, **values: Any) -> Any:
+    """Do an action on the page of a file: its form, and its confirmation if it has one."""
     address = reverse("admin:wallets_bankfile_action", args=[file.pk, name])
     body = payments_out.form_on(browser.get(address)) | values
     answer = browser.post(address, body, follow=True)
@@ -108,7 +109,7 @@ def test_supervisor_approves_and_operator_downloads(account, cash_outs, operator
     make(operator, cash_outs)
     file = BankFile.objects.get()
     assert "Download for the bank" not in operator.get(address_of(file)).text
-    assert "Approved. Its payments are sent" in act(supervisor, file, "approve").text
+    assert "Approved. Its payments are sent" in do_action(supervisor, file, "approve").text
     assert states(cash_outs) == ["SENT"] * 3
     assert "Download for the bank" in operator.get(address_of(file)).text
     answer = operator.post(reverse("admin:bank-file-download", args=[file.pk]))
@@ -124,21 +125,39 @@ def address_of(file: BankFile) -> str:
 
 def test_builder_is_told_that_somebody_else_approves(account, cash_outs, supervisor):
     make(supervisor, cash_outs)
-    answer = act(supervisor, BankFile.objects.get(), "approve")
+    answer = do_action(supervisor, BankFile.objects.get(), "approve")
     assert "Somebody else must approve it." in answer.text
     assert states(cash_outs) == ["IN A FILE"] * 3
 
 
+def offered_on(page: Any) -> set[str]:
+    return {action.name for action in page.context["page_actions"]}
+
+
+def test_page_offers_the_approval_to_others_only(account, cash_outs, supervisor):
+    make(supervisor, cash_outs)
+    address = address_of(BankFile.objects.get())
+    assert "approve" not in offered_on(supervisor.get(address))
+    other = browser_of(a_member(SUPERVISOR, name="other"))
+    assert "approve" in offered_on(other.get(address))
+
+
+def test_title_of_a_file_says_what_is_in_it(account, cash_outs, operator):
+    make(operator, cash_outs)
+    page = operator.get(address_of(BankFile.objects.get()))
+    assert page.context["title"] == f"3 payments out, 60.00 EUR, {clock.today()}"
+
+
 def test_approval_of_another_hash_is_refused(account, cash_outs, operator, supervisor):
     make(operator, cash_outs)
-    answer = act(supervisor, BankFile.objects.get(), "approve", sha256="0" * 64)
+    answer = do_action(supervisor, BankFile.objects.get(), "approve", sha256="0" * 64)
     assert "another one than the page showed" in answer.text
     assert states(cash_outs) == ["IN A FILE"] * 3
 
 
 def test_discarded_file_returns_its_payments(account, cash_outs, operator):
     make(operator, cash_outs)
-    answer = act(operator, BankFile.objects.get(), "discard", reason="Wrong day")
+    answer = do_action(operator, BankFile.objects.get(), "discard", reason="Wrong day")
     assert "Its payments are in the queue again." in answer.text
     assert states(cash_outs) == ["QUEUED"] * 3
 
@@ -174,9 +193,9 @@ def test_uploaded_answers_wait_for_a_second_person(account, cash_outs, superviso
     file = bank_files.send(bank_files.build(account, cash_outs, builder), approver)
     good = an_answer(file, payments={cash_outs[0]: "RJCT AC04", cash_outs[1]: "ACSC"})
     answer = upload(supervisor, good, b"<x/>", good)
-    assert "0.xml: Uploaded. Another person must release it" in answer.text
-    assert "1.xml: This is no message pain.002" in answer.text
-    assert "2.xml: This file was uploaded before, and waits" in answer.text
+    assert "“0.xml”: Uploaded. Another person must release it" in answer.text
+    assert "“1.xml”: This is no message pain.002" in answer.text
+    assert "“2.xml”: This file was uploaded before, and waits" in answer.text
     assert states(cash_outs) == ["SENT"] * 3
     answer = release(browser_of(a_member(SUPERVISOR, name="releaser")), BankUpload.objects.get())
     assert "Settled: 1. Rejected: 1. Noted: 0. Contradictions: 0." in answer.text
@@ -184,10 +203,10 @@ def test_uploaded_answers_wait_for_a_second_person(account, cash_outs, superviso
     assert "RJCT AC04" in supervisor.get(address_of(file)).text
 
 
-def test_acts_by_hand_are_not_offered_for_payments_in_files(account, cash_outs, supervisor):
+def test_actions_by_hand_are_not_offered_for_payments_in_files(account, cash_outs, supervisor):
     builder, approver = bank_files.two_members()
     bank_files.send(bank_files.build(account, cash_outs, builder), approver)
     page = supervisor.get(reverse("admin:wallets_movement_change", args=[cash_outs[0].pk]))
-    assert "act/settle" not in page.text
+    assert "action/settle" not in page.text
     answer = payments_out.choose(supervisor, "settle", cash_outs)
     assert "None of the selected payments can be changed in this way." in answer.text

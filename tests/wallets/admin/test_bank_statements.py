@@ -55,7 +55,7 @@ def sent(office: Office, address: str, **values: Any) -> str:
     return office.browser.post(address, values, follow=True).content.decode()
 
 
-def act(row: Any, name: str) -> str:
+def page_of_action(row: Any, name: str) -> str:
     return reverse(f"admin:wallets_{row._meta.model_name}_action", args=[row.pk, name])
 
 
@@ -71,7 +71,7 @@ def uploaded(office: Office, content: bytes) -> str:
 
 def release_on_page(office: Office, upload: BankUpload) -> str:
     """Release a file: the form, then the page that says what it does."""
-    address = act(upload, "release")
+    address = page_of_action(upload, "release")
     values = {"key": key_of_form(office, address), "sha256": upload.hash}
     shown = sent(office, address, **values)
     if "Check before you confirm" not in shown:
@@ -86,7 +86,7 @@ def test_second_person_releases_an_uploaded_file(operator, approver, client_demo
     assert "Another person must release it" in uploaded(operator, content)
     upload = BankUpload.objects.get()
     assert bank.balance(bobs) == 0
-    assert operator.status("get", act(upload, "release")) == 403
+    assert operator.status("get", page_of_action(upload, "release")) == 403
     shown = release_on_page(approver, upload)
     for text in (upload.hash, "operator", "2 credits: 3.00 EUR", "Becomes cash-ins", "For Bob"):
         assert text in shown
@@ -106,8 +106,11 @@ def test_lines_that_need_a_look_come_first(operator, approver, client_demo, alic
     content = Statement(lines=(*debits, credit, *credits_)).xml()
     uploaded(operator, content)
     upload = BankUpload.objects.get()
-    values = {"key": key_of_form(approver, act(upload, "release")), "sha256": upload.hash}
-    page = sent(approver, act(upload, "release"), **values)
+    values = {
+        "key": key_of_form(approver, page_of_action(upload, "release")),
+        "sha256": upload.hash,
+    }
+    page = sent(approver, page_of_action(upload, "release"), **values)
     expected = [
         "7.00 EUR (2)",
         "21.00 EUR (21)",
@@ -136,7 +139,7 @@ def test_refused_upload_is_kept(operator, approver, client_demo):
     bank.an_account(client_demo)
     uploaded(operator, Statement().xml())
     upload = BankUpload.objects.get()
-    refuse = act(upload, "refuse")
+    refuse = page_of_action(upload, "refuse")
     assert "never imported" in sent(approver, refuse, key=key_of_form(approver, refuse))
     assert "Refused by approver" in approver.get(page_of(upload))
 
@@ -149,7 +152,7 @@ def test_refused_file_says_why(operator, client_demo):
 
 
 def test_line_is_assigned_by_two_members(operator, approver, line, bobs):
-    address = act(line, "assign")
+    address = page_of_action(line, "assign")
     values = {
         "wallet": str(bobs.id),
         "reason": "Known payer",
@@ -158,7 +161,7 @@ def test_line_is_assigned_by_two_members(operator, approver, line, bobs):
     assert "Another person must approve it" in sent(operator, address, **values)
     decision = BankDecision.objects.get()
     assert "Waits for another person" in operator.get(page_of(decision))
-    approve = act(decision, "approve")
+    approve = page_of_action(decision, "approve")
     assert operator.status("get", approve) == 403
     shown = sent(approver, approve, key=key_of_form(approver, approve))
     assert "Known payer" in shown
@@ -171,7 +174,7 @@ def test_line_is_assigned_by_two_members(operator, approver, line, bobs):
 
 
 def asked_to_assign(office: Office, line: BankLine, wallet: str) -> str:
-    address = act(line, "assign")
+    address = page_of_action(line, "assign")
     values = {"wallet": wallet, "reason": "Known", "key": key_of_form(office, address)}
     return sent(office, address, **values)
 
@@ -210,17 +213,17 @@ def test_page_leaves_out_empty_rows(operator, approver, line, bobs):
 
 
 def test_asker_can_not_approve_in_the_back_office(approver, line):
-    address = act(line, "set-apart")
+    address = page_of_action(line, "set-apart")
     sent(approver, address, reason="Fee", key=key_of_form(approver, address))
     decision = BankDecision.objects.get()
-    approve = act(decision, "approve")
+    approve = page_of_action(decision, "approve")
     shown = sent(approver, approve, key=key_of_form(approver, approve), confirmed="1")
     assert "Another person must answer" in shown
     assert bank.states() == {"no_wallet": 1}
 
 
 def test_line_is_split_as_typed(operator, line):
-    address = act(line, "split")
+    address = page_of_action(line, "split")
     wrong = {"amounts": "7,00\n2.00", "reason": "Two", "key": key_of_form(operator, address)}
     assert "The parts add up to 9.00 EUR" in sent(operator, address, **wrong)
     sent(operator, address, **wrong | {"amounts": "7,00\n3.00"})
@@ -228,10 +231,10 @@ def test_line_is_split_as_typed(operator, line):
 
 
 def test_refused_decision_is_shown(operator, approver, line):
-    address = act(line, "return")
+    address = page_of_action(line, "return")
     sent(operator, address, reason="Unknown", key=key_of_form(operator, address))
     decision = BankDecision.objects.get()
-    refuse = act(decision, "refuse")
+    refuse = page_of_action(decision, "refuse")
     assert "Refused." in sent(approver, refuse, key=key_of_form(approver, refuse))
     assert "Refused by" in approver.get(page_of(decision))
 
@@ -239,7 +242,7 @@ def test_refused_decision_is_shown(operator, approver, line):
 @pytest.mark.ci
 def test_lists_and_rows_open(operator, staff, line, bobs):
     """Takes 5 s."""
-    address = act(line, "assign")
+    address = page_of_action(line, "assign")
     values = {"wallet": str(bobs.id), "reason": "Known", "key": key_of_form(operator, address)}
     sent(operator, address, **values)
     safeguarding_reports.make_report()
@@ -266,15 +269,15 @@ def test_report_is_signed_by_two_and_downloaded(approver, line):
     report = safeguarding_reports.make_report()
     assert report is not None
     first = Office(a_member(SUPERVISOR, name="other"))
-    sign = act(report, "sign")
+    sign = page_of_action(report, "sign")
     for office in (approver, first):
         assert "Signed off." in sent(office, sign, key=key_of_form(office, sign))
     assert "approver" in approver.get(page_of(report))
-    csv = act(report, "csv")
+    csv = page_of_action(report, "csv")
     answer = approver.browser.post(csv, {"key": key_of_form(approver, csv)})
     assert answer.headers["Content-Disposition"].endswith('.csv"')
     assert b"suspense,10.00" in answer.content
-    pdf = act(report, "pdf")
+    pdf = page_of_action(report, "pdf")
     answer = approver.browser.post(pdf, {"key": key_of_form(approver, pdf)})
     assert answer.headers["Content-Disposition"].endswith('.pdf"')
     text = text_of(answer.content)
@@ -283,13 +286,13 @@ def test_report_is_signed_by_two_and_downloaded(approver, line):
 
 def test_page_of_the_signature_shows_the_figures(approver, line):
     report = safeguarding_reports.make_report()
-    page = approver.get(act(report, "sign"))
+    page = approver.get(page_of_action(report, "sign"))
     assert "10.00 EUR" in page
     assert "Must be in the bank" in page
 
 
 def test_decision_to_split_shows_the_parts_before_it_is_answered(operator, approver, line):
-    address = act(line, "split")
+    address = page_of_action(line, "split")
     values = {"amounts": "4.00\n6.00", "reason": "Two", "key": key_of_form(operator, address)}
     sent(operator, address, **values)
     assert "4.00 EUR, 6.00 EUR" in approver.get(page_of(BankDecision.objects.get()))

@@ -142,7 +142,7 @@ def test_blocked_money_is_frozen(browser, alices, case, status):
 def test_closed_wallet_has_no_such_action(browser, bobs, case):
     people.close(bobs)
     page = browser.get(page_of(bobs)).text
-    assert "act/freeze/" not in page
+    assert "action/freeze/" not in page
     assert browser.post(action_on(bobs), values(case)).status_code == 200
     assert not Hold.objects.exists()
 
@@ -250,8 +250,8 @@ def test_stale_page_lifts_nothing(browser, alices, case):
 def test_freeze_is_not_released_and_hold_is_not_lifted(browser, alices, bobs, case):
     frozen, hold = freezes.freeze(alices, 30_00, case), people.place(alices, bobs, 1_00)
     pages = [browser.get(page_of(each)).text for each in (frozen, hold)]
-    assert ["act/release/" in page for page in pages] == [False, True]
-    assert ["act/lift/" in page for page in pages] == [True, False]
+    assert ["action/release/" in page for page in pages] == [False, True]
+    assert ["action/lift/" in page for page in pages] == [True, False]
     browser.post(action_on(frozen, "release"), lifting())
     browser.post(action_on(hold, "lift"), lifting())
     assert held_of(alices) == 31_00
@@ -261,7 +261,7 @@ def test_freeze_is_not_released_and_hold_is_not_lifted(browser, alices, bobs, ca
 def test_only_supervisors_freeze_and_lift(alices, case, group):
     frozen, browser = freezes.freeze(alices, 30_00, case), somebody(group)
     for thing, name in ((alices, "freeze"), (case, "freeze"), (frozen, "lift")):
-        assert f"act/{name}/" not in browser.get(page_of(thing)).text
+        assert f"action/{name}/" not in browser.get(page_of(thing)).text
         assert browser.post(action_on(thing, name), values(case)).status_code == 403
     assert held_of(alices) == 30_00
 

@@ -92,15 +92,15 @@ def test_client_cancels_while_a_member_sends(alices, members):
     assert states(payments) == ["SENT", "CANCELLED", "SENT"]
 
 
-def test_second_of_two_single_acts_sees_who_was_faster(alices, members):
+def test_second_of_two_single_actions_sees_who_was_faster(alices, members):
     movement = a_cash_out(alices, 30_00)
     address = reverse("admin:wallets_movement_action", args=[movement.pk, "send"])
     keys = [str(uuid4()) for _ in members]
 
-    def act(member: Browser, key: str) -> str:
+    def do_action(member: Browser, key: str) -> str:
         return words_of(member.post(address, {"key": key}, follow=True))
 
-    pages = at_once(*(partial(act, *both) for both in zip(members, keys, strict=True)))
+    pages = at_once(*(partial(do_action, *both) for both in zip(members, keys, strict=True)))
     late = [page for page in pages if "This is not possible any more." in page]
     assert len(late) == 1
     other = SUPERVISOR if pages[0] is late[0] else OPERATOR

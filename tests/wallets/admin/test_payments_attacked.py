@@ -46,10 +46,10 @@ def test_form_sent_twice_acts_once(browser, alices, three):
     assert Event.objects.filter(kind="movement.sent").count() == 3
 
 
-def test_key_used_again_for_another_act_or_reason_changes_nothing(browser, alices, three):
+def test_key_used_again_for_another_action_or_reason_changes_nothing(browser, alices, three):
     form = form_on(choose(browser, "reject", three[:1])) | {"reason": "Closed"}
     send(browser, form)
-    for changed in ({"reason": "Open"}, {"act": "send"}):
+    for changed in ({"reason": "Open"}, {"action": "send"}):
         assert "This form was sent before with other values" in send(browser, form | changed).text
     assert states(three) == ["ERROR", "PENDING", "PENDING"]
 
@@ -77,7 +77,7 @@ def test_ids_of_other_things_are_not_acted_on(browser, alices, bobs, three):
     hold = people.place(alices, bobs, 1_00)
     crafted = [paid.id, hold.id, alices.id, uuid4()]
     assert "4 of the selected are no payments out." in words_of(choose(browser, "send", crafted))
-    form = {"act": "reject", "key": str(uuid4()), "reason": "x", "item": [*map(str, crafted)]}
+    form = {"action": "reject", "key": str(uuid4()), "reason": "x", "item": [*map(str, crafted)]}
     assert "4 of 4 could not be changed." in words_of(send(browser, form))
     assert money_of(alices) == (99_00, 32_50)
 
@@ -85,14 +85,14 @@ def test_ids_of_other_things_are_not_acted_on(browser, alices, bobs, three):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"act": "steal"},
-        {"act": ""},
+        {"action": "steal"},
+        {"action": ""},
         {"item": "x"},
         {"item": []},
         {"queue": "state=x"},
         {"item": [str(uuid4()) for _ in range(queues.MOST + 1)]},
     ],
-    ids=["act", "no-act", "id", "no-items", "queue", "501"],
+    ids=["action", "no-action", "id", "no-items", "queue", "501"],
 )
 def test_crafted_form_gets_400(browser, three, wrong):
     form = form_on(choose(browser, "send", three)) | wrong
@@ -107,7 +107,7 @@ def test_form_without_a_key_changes_nothing(browser, three):
 
 
 def test_more_than_500_ticked_are_refused_in_words(browser, three):
-    body = {"act": "send", "item": [str(uuid4()) for _ in range(501)]}
+    body = {"action": "send", "item": [str(uuid4()) for _ in range(501)]}
     answer = browser.post(reverse("admin:payments-out-confirm"), body, follow=True)
     assert "Select at most 500 payments at a time." in answer.text
 
@@ -121,7 +121,7 @@ def test_clients_key_never_meets_the_key_of_an_item(browser, api, alices, three)
 
 
 def test_answer_of_get_is_the_queue(browser):
-    for name in ("payments-out-confirm", "payments-out-act"):
+    for name in ("payments-out-confirm", "payments-out-action"):
         assert browser.get(reverse(f"admin:{name}")).status_code == 302
 
 

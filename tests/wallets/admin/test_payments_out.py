@@ -27,7 +27,7 @@ from tests.support.payments_out import (
 )
 from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, somebody
 from wallets import posting
-from wallets.admin import bulk as bulk_acts
+from wallets.admin import bulk as bulk_actions
 from wallets.admin import payments_out
 from wallets.admin import queue as queues
 from wallets.models import Movement
@@ -173,13 +173,13 @@ def test_large_queue_is_not_added_up(browser, three, monkeypatch):
 @pytest.mark.parametrize(
     ("group", "offered"), [(VIEWER, []), (OPERATOR, ["send"]), (SUPERVISOR, ["send", "reject"])]
 )
-def test_acts_require_their_permissions(group, offered, three):
+def test_actions_require_their_permissions(group, offered, three):
     member = somebody(group)
-    assert [act.name for act in queue(member).context["acts"]] == offered
-    for act in ("send", "settle", "reject"):
-        may = act in offered or (group == SUPERVISOR)
-        assert choose(member, act, three).status_code == (200 if may else 403)
-        form = {"act": act, "key": str(uuid4()), "item": str(three[0].id), "reason": "Closed"}
+    assert [action.name for action in queue(member).context["actions"]] == offered
+    for action in ("send", "settle", "reject"):
+        may = action in offered or (group == SUPERVISOR)
+        assert choose(member, action, three).status_code == (200 if may else 403)
+        form = {"action": action, "key": str(uuid4()), "item": str(three[0].id), "reason": "Closed"}
         if not may:
             assert send(member, form).status_code == 403
     assert states(three) == ["PENDING"] * 3
@@ -188,13 +188,13 @@ def test_acts_require_their_permissions(group, offered, three):
 def test_pages_require_the_view_permission_and_a_log_in(client, three):
     worker = somebody(VIEWER)
     worker.get("/admin/")
-    for name in ("payments-out", "payments-out-confirm", "payments-out-act"):
+    for name in ("payments-out", "payments-out-confirm", "payments-out-action"):
         assert client.get(reverse(f"admin:{name}")).status_code == 302
         assert client.post(reverse(f"admin:{name}")).status_code == 302
     assert states(three) == ["PENDING"] * 3
 
 
-# --- Acts -----------------------------------------------------------------------------------------
+# --- Actions --------------------------------------------------------------------------------------
 
 
 def test_confirmation_shows_count_sums_words_and_list_and_changes_nothing(browser, three):
@@ -240,7 +240,7 @@ def test_scope_selects_the_page_or_all_that_match(browser, three, monkeypatch):
 
 
 def test_all_that_match_are_at_most_the_limit(browser, three, monkeypatch):
-    monkeypatch.setattr(bulk_acts, "MOST", 2)
+    monkeypatch.setattr(bulk_actions, "MOST", 2)
     page = choose(browser, "send", scope="all", queue="state=to-send")
     assert len(form_on(page)["item"]) == 2
 
@@ -257,7 +257,7 @@ def test_way_back_keeps_the_filters(browser, three):
 
 
 def test_nothing_selected_is_said_on_the_queue(browser, three):
-    answer = browser.post(reverse("admin:payments-out-confirm"), {"act": "send"}, follow=True)
+    answer = browser.post(reverse("admin:payments-out-confirm"), {"action": "send"}, follow=True)
     assert "Select at least one payment." in answer.text
 
 
@@ -318,7 +318,7 @@ def test_sent_tab_links_operators_to_the_manual(browser, alices, three):
 
 def test_unsent_payment_is_not_settled(browser, three):
     assert "To send" in words_of(choose(browser, "settle", three[:1]))
-    form = {"act": "settle", "key": str(uuid4()), "item": f"{three[0].id}:{three[0].version}"}
+    form = {"action": "settle", "key": str(uuid4()), "item": f"{three[0].id}:{three[0].version}"}
     assert "It has not been sent. Mark it as sent first." in send(browser, form).text
     assert states(three[:1]) == ["PENDING"]
 

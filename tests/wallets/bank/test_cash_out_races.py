@@ -72,7 +72,7 @@ def run_matrix(state: str, *, pairs: int, triples: int) -> tuple[list[str], Coun
 
 @pytest.mark.ci
 @pytest.mark.parametrize("state", bank_races.STATES)
-def test_any_two_acts_on_a_cash_out_give_it_one_end(state):
+def test_any_two_actions_on_a_cash_out_give_it_one_end(state):
     """Takes 60 s."""
     wrong, _ends = run_matrix(state, pairs=2, triples=0)
     assert not wrong, "\n".join(wrong)
@@ -80,7 +80,7 @@ def test_any_two_acts_on_a_cash_out_give_it_one_end(state):
 
 @pytest.mark.long
 @pytest.mark.parametrize("state", bank_races.STATES)
-def test_two_or_three_acts_on_a_cash_out_give_it_one_end_in_many_runs(state, capsys):
+def test_two_or_three_actions_on_a_cash_out_give_it_one_end_in_many_runs(state, capsys):
     """Takes several minutes."""
     wrong, ends = run_matrix(state, pairs=20, triples=5)
     with capsys.disabled():

@@ -166,7 +166,7 @@ class FileGame(RuleBasedStateMachine):
                 self.model[n] = "SUCCESS" if status == "ACSC" else "ERROR"
 
     @rule(number=NUMBERS, verb=st.sampled_from([*BY_HAND]))
-    def act_by_hand(self, number: int, verb: Any) -> None:
+    def action_by_hand(self, number: int, verb: Any) -> None:
         """Cash-outs in files are refused; a second cancellation changes nothing."""
         allowed, after = BY_HAND[verb]
         values = {"reason": "Closed"} if verb is RejectCashOut else {}
@@ -319,7 +319,7 @@ def stage(client_demo: Any, alices: Any) -> Iterator[None]:
     FileGame.stage = None
 
 
-def test_any_sequence_of_acts_agrees_with_the_model(stage):
+def test_any_sequence_of_actions_agrees_with_the_model(stage):
     """Takes 40 s."""
     run_state_machine_as_test(
         FileGame,

@@ -30,14 +30,14 @@ def paths(frozen) -> list[tuple[str, str]]:
     """Each method and address that could show or change a hold."""
     own = f"wallets/{frozen.wallet_id}/holds/{frozen.id}"
     published = f"{PUBLISHED}/{frozen.wallet_id}/holds/{frozen.id}"
-    acts = ("executeHold", "executeHoldAndKeepOpen", "releaseHold", "renewHold")
+    actions = ("executeHold", "executeHoldAndKeepOpen", "releaseHold", "renewHold")
     return [
         ("get", own),
         ("get", f"holds/{frozen.id}"),
         ("patch", own),
         ("post", f"{own}/executions"),
         ("get", published),
-        *(("post", f"{published}/{act}") for act in acts),
+        *(("post", f"{published}/{action}") for action in actions),
     ]
 
 

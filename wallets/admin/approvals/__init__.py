@@ -1,4 +1,4 @@
-"""The acts of the ledger that staff ask for and others approve."""
+"""The actions of the ledger that staff ask for and others approve."""
 
 from importlib import import_module
 from pkgutil import iter_modules

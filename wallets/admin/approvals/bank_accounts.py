@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from iocash import errors
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
-from users.approvals.acts import ActFact, Approvable, register_act
+from users.approvals.actions import ActionFact, Approvable, register_action
 from users.approvals.asking import approval_refusal
 from users.models import Approval, Client
 from users.models.approvals import ApprovalKind
@@ -36,8 +36,8 @@ NAMES: Final = {
 """The columns of an account that are asked for, and the names of their facts."""
 
 
-@register_act
-class BankAccountAct(Approvable):
+@register_action
+class BankAccountAction(Approvable):
     """What an account is and whose money it holds. The payload has all of it, as it will be.
 
     The database compares the account with the approval at the commit.
@@ -70,7 +70,7 @@ class BankAccountAct(Approvable):
     def account(self, asked: Approval) -> BankAccount | None:
         return BankAccount.objects.filter(id=asked.subject_id).first()
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         """The account as it is, and after it what will be different; a new one as it will be."""
         after = facts_of_payload(asked.payload)
         account = self.account(asked)
@@ -78,7 +78,7 @@ class BankAccountAct(Approvable):
             return after
         before = facts_of_payload(payload_of(account))
         changed = [
-            ActFact(name_afterwards(new.name), new.value)
+            ActionFact(name_afterwards(new.name), new.value)
             for old, new in zip(before, after, strict=True)
             if old != new
         ]
@@ -180,13 +180,13 @@ def names_of_clients(clients: Iterable[Client]) -> str:
     return ", ".join(sorted(each.name for each in clients))
 
 
-def facts_of_payload(payload: dict[str, Any]) -> list[ActFact]:
+def facts_of_payload(payload: dict[str, Any]) -> list[ActionFact]:
     """The facts of a payload, always the same names in the same order."""
     clients = Client.objects.filter(id__in=payload["clients"])
     return [
-        *(ActFact(fact, payload[name]) for name, fact in NAMES.items()),
-        ActFact("clients", names_of_clients(clients)),
-        ActFact("account_status", "CLOSED" if payload["is_closed"] else "OPEN"),
+        *(ActionFact(fact, payload[name]) for name, fact in NAMES.items()),
+        ActionFact("clients", names_of_clients(clients)),
+        ActionFact("account_status", "CLOSED" if payload["is_closed"] else "OPEN"),
     ]
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
-from users.approvals.acts import ActFact, Approvable, amount_text, register_act
+from users.approvals.actions import ActionFact, Approvable, amount_text, register_action
 from users.models import Approval
 from users.models.approvals import ApprovalKind
 from users.models.events import By
@@ -41,8 +41,8 @@ def lock_file(file_id: UUID) -> BankFile:
     return file
 
 
-@register_act
-class TakeBackAct(Approvable):
+@register_action
+class TakeBackAction(Approvable):
     """An approved file that nobody took to the bank is taken back."""
 
     kind = ApprovalKind.TAKE_FILE_BACK
@@ -61,15 +61,15 @@ class TakeBackAct(Approvable):
     def lock(self, asked: Approval) -> None:
         lock_file(UUID(asked.subject_id))
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         file = file_of_approval(asked)
         return [
-            ActFact("file", file.message_id),
-            ActFact("file_status", file.state),
-            ActFact("account", f"{file.account.iban} {file.account.holder_name}"),
-            ActFact("count", str(file.count)),
-            ActFact("sum", amount_text(file.control_sum, file.currency)),
-            ActFact("sha256", file.hash),
+            ActionFact("file", file.message_id),
+            ActionFact("file_status", file.state),
+            ActionFact("account", f"{file.account.iban} {file.account.holder_name}"),
+            ActionFact("count", str(file.count)),
+            ActionFact("sum", amount_text(file.control_sum, file.currency)),
+            ActionFact("sha256", file.hash),
         ]
 
     def effect(self, asked: Approval) -> str:
@@ -116,26 +116,28 @@ def ask_to_take_back(file: BankFile, values: dict[str, Any]) -> Approval:
 # --- The end of one payment of a file -------------------------------------------------------------
 
 
-def facts_in_file(movement: Movement) -> Iterator[ActFact]:
+def facts_in_file(movement: Movement) -> Iterator[ActionFact]:
     """What is known of a cash-out in a file: the file, the last answer, and the bank's lines."""
     file = movement.bank_file
     if file is None:
         return
-    yield ActFact("file", file.message_id)
-    yield ActFact("file_status", file.state)
-    yield ActFact("file_sent", file.sent_at.isoformat(timespec="seconds") if file.sent_at else "")
+    yield ActionFact("file", file.message_id)
+    yield ActionFact("file_status", file.state)
+    yield ActionFact(
+        "file_sent", file.sent_at.isoformat(timespec="seconds") if file.sent_at else ""
+    )
     said = ending.last_answer(movement)
     if said is not None:
         words = (said.status, said.reason_code, said.conflict, said.information)
-        yield ActFact("last_answer", " ".join(filter(None, words)))
+        yield ActionFact("last_answer", " ".join(filter(None, words)))
         at = said.answered_at
-        yield ActFact("answered", at.isoformat(timespec="seconds") if at else "")
+        yield ActionFact("answered", at.isoformat(timespec="seconds") if at else "")
     lines = ending.lines_about(movement, file)
-    yield ActFact("bank_lines", str(lines.count()))
+    yield ActionFact("bank_lines", str(lines.count()))
     shown = list(lines[:LINES_SHOWN])
     explained = {*BankOutcome.objects.filter(line__in=shown).values_list("line", flat=True)}
     for name, each in zip(LINE_FACTS, shown, strict=False):
-        yield ActFact(name, line_as_fact(each, is_explained=each.id in explained))
+        yield ActionFact(name, line_as_fact(each, is_explained=each.id in explained))
 
 
 def line_as_fact(line: BankLine, *, is_explained: bool) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from users.approvals.acts import ActFact, amount_text, register_act
+from users.approvals.actions import ActionFact, amount_text, register_action
 from users.models import Approval
 from users.models.approvals import ApprovalKind
 from users.models.events import By
@@ -19,7 +19,7 @@ from wallets.admin.approvals.bank_files import (
     lock_file_of,
     require_end_by_hand,
 )
-from wallets.admin.approvals.money import MoneyAct, movement_of, wallet_now, which_movement
+from wallets.admin.approvals.money import MoneyAction, movement_of, wallet_now, which_movement
 from wallets.admin.closing import finish_paid
 from wallets.admin.facts import read_again
 from wallets.orders.bank_files import RejectByBank, SettleByBank
@@ -27,7 +27,7 @@ from wallets.orders.base import Order
 from wallets.orders.cash_outs import RejectCashOut, SettleCashOut
 
 
-class CashOutAct(MoneyAct):
+class CashOutAction(MoneyAction):
     """The end of a cash-out that was sent to the bank, by itself or in a file."""
 
     permission = "wallets.settle_cash_out"
@@ -49,25 +49,25 @@ class CashOutAct(MoneyAct):
         require_end_by_hand(movement_of(asked))
         return super().perform(asked, by)
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         movement = movement_of(asked)
         wallet = read_again(movement.wallet_id)
         after = wallet.balance + (movement.amount if self.settles else 0)
         sent = movement.sent_at.isoformat(timespec="seconds") if movement.sent_at else ""
         return [
             *wallet_now(wallet),
-            ActFact("balance_after", amount_text(after, wallet.currency)),
+            ActionFact("balance_after", amount_text(after, wallet.currency)),
             *which_movement(movement),
-            ActFact("movement_status", movement.status),
-            ActFact("sent", sent),
-            ActFact("iban", movement.iban or ""),
-            ActFact("holder", movement.holder_name or ""),
+            ActionFact("movement_status", movement.status),
+            ActionFact("sent", sent),
+            ActionFact("iban", movement.iban or ""),
+            ActionFact("holder", movement.holder_name or ""),
             *facts_in_file(movement),
         ]
 
 
-@register_act
-class SettlementAct(CashOutAct):
+@register_action
+class SettlementAction(CashOutAction):
     kind = ApprovalKind.SETTLE_CASH_OUT
     label = _("Settlement by hand")
     settles = True
@@ -87,8 +87,8 @@ class SettlementAct(CashOutAct):
             finish_paid([asked.user_id], By(f"staff:{asked.asked_by_id}"))
 
 
-@register_act
-class RejectionAct(CashOutAct):
+@register_action
+class RejectionAction(CashOutAction):
     kind = ApprovalKind.REJECT_CASH_OUT
     label = _("Rejection by hand")
     settles = False

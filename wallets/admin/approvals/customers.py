@@ -1,4 +1,4 @@
-"""Acts about customers that need an approval: unblocking after fraud, erasure before its time."""
+"""Actions about customers that need an approval: unblocking after fraud, early erasure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
 from users.actions import by as actor_of
-from users.approvals.acts import ActFact, Approvable, amount_text, register_act
+from users.approvals.actions import ActionFact, Approvable, amount_text, register_action
 from users.models import Approval, Event, User
 from users.models.approvals import ApprovalKind
 from users.models.events import By, EventKind
@@ -21,7 +21,7 @@ from wallets import erasure, posting
 from wallets.admin.approvals.money import (
     AMOUNTS,
     LABELS,
-    OrderAct,
+    OrderAction,
     lock_wallets_of,
     wallet_now,
 )
@@ -48,14 +48,14 @@ def locked_owner(user_id: UUID) -> User:
     return user
 
 
-class UnblockAct(OrderAct):
+class UnblockAction(OrderAction):
     view = "users.view_user"
     is_exclusive = True
     amounts = AMOUNTS
     labels: ClassVar[Any] = LABELS | {
         "blocked": _("Reason of the block"),
         "user": _("Id of the user"),
-        "reason_of_act": _("Reason"),
+        "reason_of_action": _("Reason"),
     }
 
     def lock(self, asked: Approval) -> None:
@@ -66,8 +66,8 @@ class UnblockAct(OrderAct):
         posting.submit(self.make(asked, by))
 
 
-@register_act
-class UnblockUserAct(UnblockAct):
+@register_action
+class UnblockUserAction(UnblockAction):
     kind = ApprovalKind.UNBLOCK_USER
     label = _("Unblocking of a user after fraud")
     permission = "users.block_user"
@@ -77,8 +77,8 @@ class UnblockUserAct(UnblockAct):
             **envelope, user_id=UUID(asked.subject_id), reason=asked.payload["reason"]
         )
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
-        return [*user_now(asked), ActFact("blocked", block_reason(UUID(asked.subject_id)))]
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
+        return [*user_now(asked), ActionFact("blocked", block_reason(UUID(asked.subject_id)))]
 
     def effect(self, asked: Approval) -> str:
         text = gettext("The wallets of %(name)s can pay and receive again.")
@@ -88,8 +88,8 @@ class UnblockUserAct(UnblockAct):
         return reverse("admin:users_user_change", args=[asked.subject_id])
 
 
-@register_act
-class UnblockWalletAct(UnblockAct):
+@register_action
+class UnblockWalletAction(UnblockAction):
     kind = ApprovalKind.UNBLOCK_WALLET
     label = _("Unblocking of a wallet after fraud")
     permission = "wallets.block_wallet"
@@ -99,10 +99,10 @@ class UnblockWalletAct(UnblockAct):
             **envelope, wallet_id=UUID(asked.subject_id), reason=asked.payload["reason"]
         )
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         wallet = read_again(asked.subject_id)
-        why = ActFact("reason_of_act", asked.payload["reason"])
-        return [*wallet_now(wallet), why, ActFact("blocked", block_reason(wallet.id))]
+        why = ActionFact("reason_of_action", asked.payload["reason"])
+        return [*wallet_now(wallet), why, ActionFact("blocked", block_reason(wallet.id))]
 
     def effect(self, asked: Approval) -> str:
         text = gettext("%(name)s can pay from this wallet and receive in it again.")
@@ -112,8 +112,8 @@ class UnblockWalletAct(UnblockAct):
         return reverse("admin:wallets_wallet_change", args=[asked.subject_id])
 
 
-@register_act
-class EraseUserAct(Approvable):
+@register_action
+class EraseUserAction(Approvable):
     """Erasure before the end of the retention period.
 
     It needs transactions of its own, so it is run after the approval. The duty that erases users
@@ -128,17 +128,17 @@ class EraseUserAct(Approvable):
     labels: ClassVar[Any] = LABELS | {
         "kept_until": _("To be kept until"),
         "user": _("Id of the user"),
-        "reason_of_act": _("Reason"),
+        "reason_of_action": _("Reason"),
     }
 
     def lock(self, asked: Approval) -> None:
         assert asked.user_id
         locked_owner(asked.user_id)
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         user = User.objects.get(id=asked.subject_id)
         until = erasure.kept_until(user).isoformat(timespec="seconds")
-        return [*user_now(asked), ActFact("kept_until", until)]
+        return [*user_now(asked), ActionFact("kept_until", until)]
 
     def effect(self, asked: Approval) -> str:
         text = gettext(
@@ -160,22 +160,22 @@ class EraseUserAct(Approvable):
         return reverse("admin:users_user_change", args=[asked.subject_id])
 
 
-def user_now(asked: Approval) -> list[ActFact]:
+def user_now(asked: Approval) -> list[ActionFact]:
     """The name and the status of a user, and the money in each wallet."""
     user = User.objects.get(id=asked.subject_id)
     money = [
-        ActFact(
+        ActionFact(
             f"{wallet.currency} …{str(wallet.id)[-8:]}",
             amount_text(wallet.balance, wallet.currency),
         )
         for wallet in Wallet.objects.filter(user=user).order_by("id")
     ]
     return [
-        ActFact("client", user.client.name),
-        ActFact("owner", user.display_name),
-        ActFact("user", str(user.id)),
-        ActFact("owner_status", user.status),
-        ActFact("reason_of_act", asked.payload["reason"]),
+        ActionFact("client", user.client.name),
+        ActionFact("owner", user.display_name),
+        ActionFact("user", str(user.id)),
+        ActionFact("owner_status", user.status),
+        ActionFact("reason_of_action", asked.payload["reason"]),
         *money,
     ]
 

@@ -10,11 +10,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
-from users.approvals.acts import ActFact, register_act
+from users.approvals.actions import ActionFact, register_action
 from users.models import Approval
 from users.models.approvals import ApprovalKind
 from users.models.events import By
-from wallets.admin.approvals.money import LABELS, MoneyAct, wallet_now
+from wallets.admin.approvals.money import LABELS, MoneyAction, wallet_now
 from wallets.admin.facts import read_again
 from wallets.models import Hold
 from wallets.orders.base import Order
@@ -34,8 +34,8 @@ def freeze_of(asked: Approval) -> Hold:
     return freeze
 
 
-@register_act
-class LiftFreezeAct(MoneyAct):
+@register_action
+class LiftFreezeAction(MoneyAction):
     """The whole amount of a freeze becomes available again."""
 
     kind = ApprovalKind.LIFT_FREEZE
@@ -57,14 +57,14 @@ class LiftFreezeAct(MoneyAct):
             reason=(asked.texts or {}).get("reason", ""),
         )
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         freeze = freeze_of(asked)
         return [
             *wallet_now(read_again(freeze.wallet_id)),
-            ActFact("case", freeze.case.number if freeze.case else ""),
-            ActFact("frozen", freeze.created_at.isoformat(timespec="seconds")),
-            ActFact("freeze_status", freeze.status),
-            ActFact("reason_of_freeze", freeze.concept or ""),
+            ActionFact("case", freeze.case.number if freeze.case else ""),
+            ActionFact("frozen", freeze.created_at.isoformat(timespec="seconds")),
+            ActionFact("freeze_status", freeze.status),
+            ActionFact("reason_of_freeze", freeze.concept or ""),
         ]
 
     def effect(self, asked: Approval) -> str:

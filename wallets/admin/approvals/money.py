@@ -1,4 +1,4 @@
-"""Acts with money that need an approval: cash-ins, adjustments, reversals; and what is asked."""
+"""Actions with money that need an approval: cash-ins, adjustments, reversals; and what is asked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash import errors, money
-from users.approvals.acts import ActFact, Approvable, amount_text, register_act
+from users.approvals.actions import ActionFact, Approvable, amount_text, register_action
 from users.models import Approval
 from users.models.approvals import ApprovalKind
 from users.models.events import By
@@ -51,17 +51,17 @@ LABELS: Final = {
 }
 
 
-def wallet_now(wallet: Wallet) -> list[ActFact]:
+def wallet_now(wallet: Wallet) -> list[ActionFact]:
     """Who owns the wallet, and the money in it. The wallet was read with `seen`."""
     return [
-        ActFact("client", wallet.user.client.name),
-        ActFact("owner", wallet.user.display_name),
-        ActFact("wallet", str(wallet.id)),
-        ActFact("owner_status", wallet.user.status),
-        ActFact("wallet_status", wallet.status),
-        ActFact("balance", amount_text(wallet.balance, wallet.currency)),
-        ActFact("held", amount_text(wallet.held_now, wallet.currency)),
-        ActFact("available", amount_text(wallet.available, wallet.currency)),
+        ActionFact("client", wallet.user.client.name),
+        ActionFact("owner", wallet.user.display_name),
+        ActionFact("wallet", str(wallet.id)),
+        ActionFact("owner_status", wallet.user.status),
+        ActionFact("wallet_status", wallet.status),
+        ActionFact("balance", amount_text(wallet.balance, wallet.currency)),
+        ActionFact("held", amount_text(wallet.held_now, wallet.currency)),
+        ActionFact("available", amount_text(wallet.available, wallet.currency)),
     ]
 
 
@@ -74,12 +74,12 @@ AMOUNTS: Final = frozenset(
 """The facts about wallets and movements that are amounts."""
 
 
-def which_movement(movement: Movement) -> list[ActFact]:
+def which_movement(movement: Movement) -> list[ActionFact]:
     """Which movement it is: its type and id, its time, and the reference of its client."""
     return [
-        ActFact("movement", f"{movement.type} {movement.id}"),
-        ActFact("created", movement.created_at.isoformat(timespec="seconds")),
-        ActFact("reference", movement.reference or ""),
+        ActionFact("movement", f"{movement.type} {movement.id}"),
+        ActionFact("created", movement.created_at.isoformat(timespec="seconds")),
+        ActionFact("reference", movement.reference or ""),
     ]
 
 
@@ -89,7 +89,7 @@ def lock_wallets_of(users: Iterable[UUID]) -> None:
     list(found.select_for_update(no_key=True).values_list("id"))
 
 
-class OrderAct(Approvable):
+class OrderAction(Approvable):
     """An order of the ledger. Its idempotency key is that of the approval."""
 
     def order(self, asked: Approval, **envelope: Any) -> Order:
@@ -105,7 +105,7 @@ class OrderAct(Approvable):
         posting.dry_run(self.make(asked, by))
 
 
-class MoneyAct(OrderAct):
+class MoneyAction(OrderAction):
     """An order of the ledger about the wallet that the payload names."""
 
     labels = LABELS
@@ -151,24 +151,24 @@ class MoneyAct(OrderAct):
         return {"amount": shown, "name": wallet.user.display_name}
 
 
-class NewMovementAct(MoneyAct):
+class NewMovementAction(MoneyAction):
     """A movement between the outside and one wallet."""
 
     def change(self, asked: Approval) -> int:
         """What the balance changes by, in minor units."""
         return asked.amount or 0
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         wallet = read_again(asked.payload["wallet"])
         after = wallet.balance + self.change(asked)
         return [
             *wallet_now(wallet),
-            ActFact("balance_after", amount_text(after, wallet.currency)),
+            ActionFact("balance_after", amount_text(after, wallet.currency)),
         ]
 
 
-@register_act
-class CashInAct(NewMovementAct):
+@register_action
+class CashInAction(NewMovementAction):
     kind = ApprovalKind.CASH_IN
     label = _("Cash-in")
     permission = "wallets.add_cash_in"
@@ -186,8 +186,8 @@ class CashInAct(NewMovementAct):
         return text % self.values(asked)
 
 
-@register_act
-class AdjustmentAct(NewMovementAct):
+@register_action
+class AdjustmentAction(NewMovementAction):
     kind = ApprovalKind.ADJUSTMENT
     label = _("Adjustment")
     permission = "wallets.adjust_balance"
@@ -213,8 +213,8 @@ class AdjustmentAct(NewMovementAct):
         return text % self.values(asked)
 
 
-@register_act
-class ReversalAct(MoneyAct):
+@register_action
+class ReversalAction(MoneyAction):
     kind = ApprovalKind.REVERSAL
     label = _("Reversal")
     permission = "wallets.reverse_movement"
@@ -238,7 +238,7 @@ class ReversalAct(MoneyAct):
             return ()
         return ("payer",) if movement.amount > 0 else ("owner",)
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         movement, amount = movement_of(asked), asked.amount or 0
         giver, other = movement.wallet_id, movement.counterparty_id
         if movement.amount < 0 and other:
@@ -246,17 +246,17 @@ class ReversalAct(MoneyAct):
         wallet = read_again(giver)
         found = [
             *wallet_now(wallet),
-            ActFact("balance_after", amount_text(wallet.balance - amount, wallet.currency)),
-            ActFact("left", amount_text(amount_left(movement), movement.currency)),
+            ActionFact("balance_after", amount_text(wallet.balance - amount, wallet.currency)),
+            ActionFact("left", amount_text(amount_left(movement), movement.currency)),
             *which_movement(movement),
         ]
         if other:
             payer = read_again(other)
             found += [
-                ActFact("payer", payer.user.display_name),
-                ActFact("payer_wallet", str(payer.id)),
-                ActFact("payer_balance", amount_text(payer.balance, payer.currency)),
-                ActFact("payer_after", amount_text(payer.balance + amount, payer.currency)),
+                ActionFact("payer", payer.user.display_name),
+                ActionFact("payer_wallet", str(payer.id)),
+                ActionFact("payer_balance", amount_text(payer.balance, payer.currency)),
+                ActionFact("payer_after", amount_text(payer.balance + amount, payer.currency)),
             ]
         return found
 
@@ -293,11 +293,11 @@ def movement_of(asked: Approval) -> Movement:
 def asked_movement(wallet: Wallet, *, kind: str, amount: Decimal, concept: str) -> Approval:
     """The request for a cash-in or an adjustment: `kind` is that of the form of movements."""
     payload: dict[str, Any] = {"wallet": str(wallet.id)}
-    act = ApprovalKind.CASH_IN
+    action = ApprovalKind.CASH_IN
     if kind != "CASH_IN":
-        act, payload = ApprovalKind.ADJUSTMENT, payload | {"is_debit": kind == "DOWN"}
+        action, payload = ApprovalKind.ADJUSTMENT, payload | {"is_debit": kind == "DOWN"}
     return Approval(
-        kind=act,
+        kind=action,
         client_id=wallet.client_id,
         user_id=wallet.user_id,
         subject="wallet",

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
-from users.approvals.acts import ActFact, Approvable, amount_text, register_act
+from users.approvals.actions import ActionFact, Approvable, amount_text, register_action
 from users.models import Approval, User
 from users.models.approvals import ApprovalKind
 from users.models.events import By
@@ -22,8 +22,8 @@ from wallets.admin.approvals.pay_again import amounts_of, amounts_to_order, orde
 from wallets.models import Closing
 
 
-@register_act
-class PayOutAct(Approvable):
+@register_action
+class PayOutAction(Approvable):
     """A payment out of the money of a user, to the account that the texts name.
 
     `amounts` of the payload has the most that is paid of each wallet: what it had when it was
@@ -42,7 +42,7 @@ class PayOutAct(Approvable):
         assert asked.user_id
         locked_owner(asked.user_id)
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         """The amounts are those that will be paid: money that comes in does not change them.
 
         Raises:
@@ -51,14 +51,14 @@ class PayOutAct(Approvable):
         user, texts = user_to_pay(asked), account_of(asked)
         paid = closing.covered_amounts(user, amounts_of(asked))
         return [
-            ActFact("client", user.client.name),
-            ActFact("owner", user.display_name),
-            ActFact("user", str(user.id)),
-            ActFact("owner_status", user.status),
-            ActFact("iban", texts["iban"]),
-            ActFact("holder", texts["holder_name"]),
+            ActionFact("client", user.client.name),
+            ActionFact("owner", user.display_name),
+            ActionFact("user", str(user.id)),
+            ActionFact("owner_status", user.status),
+            ActionFact("iban", texts["iban"]),
+            ActionFact("holder", texts["holder_name"]),
             *(
-                ActFact(f"{each.currency} {each.id}", amount_text(amount, each.currency))
+                ActionFact(f"{each.currency} {each.id}", amount_text(amount, each.currency))
                 for each, amount in paid
             ),
         ]

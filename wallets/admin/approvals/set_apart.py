@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
 from users.actions import Action
-from users.approvals.acts import ActFact, Approvable, amount_text, register_act
+from users.approvals.actions import ActionFact, Approvable, amount_text, register_action
 from users.approvals.pages import require_approval
 from users.models import Approval
 from users.models.approvals import ApprovalKind
@@ -29,8 +29,8 @@ ASK: Final = "wallets.add_bankdecision"
 OF_THE_PAIR: Final = ("pair_owner",)
 
 
-@register_act
-class SetApartAct(Approvable):
+@register_action
+class SetApartAction(Approvable):
     """No line is expected for a movement, or for two that add up to 0."""
 
     kind = ApprovalKind.SET_APART
@@ -51,27 +51,27 @@ class SetApartAct(Approvable):
     def lock(self, asked: Approval) -> None:
         lock_wallets_of({each.wallet.user_id for each in named_movements(asked)})
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
         movement, *others = named_movements(asked)
         facts = [
-            ActFact("client", movement.wallet.user.client.name),
-            ActFact("owner", movement.wallet.user.display_name),
+            ActionFact("client", movement.wallet.user.client.name),
+            ActionFact("owner", movement.wallet.user.display_name),
             *which_movement(movement),
-            ActFact("movement_status", movement.status),
-            ActFact("amount", amount_text(movement.amount, movement.currency)),
+            ActionFact("movement_status", movement.status),
+            ActionFact("amount", amount_text(movement.amount, movement.currency)),
         ]
         for other in others:
             facts += [
-                ActFact("pair", f"{other.type} {other.id}"),
-                ActFact("pair_owner", other.wallet.user.display_name),
-                ActFact("pair_amount", amount_text(other.amount, other.currency)),
+                ActionFact("pair", f"{other.type} {other.id}"),
+                ActionFact("pair_owner", other.wallet.user.display_name),
+                ActionFact("pair_amount", amount_text(other.amount, other.currency)),
             ]
         total = sum(each.amount for each in (movement, *others))
         ids = [each.id for each in (movement, *others)]
         lines = BankOutcome.objects.filter(movement__in=ids).count()
         facts += [
-            ActFact("sum", amount_text(total, movement.currency)),
-            ActFact("is_explained", str(lines)),
+            ActionFact("sum", amount_text(total, movement.currency)),
+            ActionFact("is_explained", str(lines)),
         ]
         return facts
 
@@ -146,7 +146,7 @@ def ask_to_set_apart(movement: Movement, values: dict[str, Any]) -> Approval:
     )
 
 
-# --- The act on the page of a movement ------------------------------------------------------------
+# --- The action on the page of a movement ---------------------------------------------------------
 
 
 class SetApartForm(LedgerForm):

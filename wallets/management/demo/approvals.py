@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from users.approvals.acts import act_of_approval, digest_of_facts
+from users.approvals.actions import action_of_approval, digest_of_facts
 from users.approvals.asking import ask_for_approval
 from users.approvals.deciding import approve_request
 from users.approvals.thresholds import asked_threshold
@@ -31,7 +31,7 @@ def let_staff_settle(asker: Any, second: Any) -> None:
         asked = asked_threshold(kind, "EUR", ceiling_of(kind, "EUR"))
         reason = "The payments of a day are compared with the bank's statement."
         asked = ask_for_approval(asked, by=asker, reason=reason, key=new_id())
-        seen = digest_of_facts([*act_of_approval(asked).facts(asked)])
+        seen = digest_of_facts([*action_of_approval(asked).facts(asked)])
         approve_request(asked.id, by=second, seen=seen)
 
 

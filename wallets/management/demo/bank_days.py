@@ -15,9 +15,9 @@ from iocash.db import clock
 from users.models import Client
 from users.models.events import By
 from wallets.bank import booking, decisions, safeguarding_reports, uploads
-from wallets.management.demo.acts import Orders
+from wallets.management.demo.actions import Orders
 from wallets.management.demo.camt_days import CURRENCY, DemoEntry, write_statement
-from wallets.management.demo.history import Act, History
+from wallets.management.demo.history import Action, History
 from wallets.models import (
     BankAccount,
     BankDecision,
@@ -70,10 +70,10 @@ def add_account(clients: list[Client]) -> BankAccount:
     return account
 
 
-def import_day(days: int) -> Act:
+def import_day(days: int) -> Action:
     """Import the statement of so many days before the end; two members decide what it leaves."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         uploader, releaser = history.staff[:2]
         upload = upload_day(history.end.date() - timedelta(days=days), days, uploader)
         uploads.release_upload(upload, sha256=upload.hash, by=releaser)
@@ -82,19 +82,19 @@ def import_day(days: int) -> Act:
             decide_about_lines(uploader, releaser)
         return iter(())
 
-    return act
+    return action
 
 
-def make_report_of_day(*, is_signed: bool) -> Act:
+def make_report_of_day(*, is_signed: bool) -> Action:
     """Make the report of the day, as the worker does; two members may sign it."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         report = safeguarding_reports.make_report()
         if report and is_signed:
             sign_for_demo(report, history.staff[:2])
         return iter(())
 
-    return act
+    return action
 
 
 def sign_for_demo(report: SafeguardingReport, signers: Any) -> None:

@@ -17,8 +17,8 @@ from users.models import Case, CaseEntry
 from users.models.events import By
 from wallets import posting
 from wallets.admin.cases import concerned_by
-from wallets.management.demo.acts import Orders
-from wallets.management.demo.history import Act, History
+from wallets.management.demo.actions import Orders
+from wallets.management.demo.history import Action, History
 from wallets.management.demo.members import Member
 from wallets.models import Movement, Wallet
 from wallets.orders.freezes import FreezeAmount
@@ -47,10 +47,10 @@ class Story:
     """Each with the days after the opening."""
 
 
-def open_story(story: Story, member: Member) -> Act:
+def open_story(story: Story, member: Member) -> Action:
     """Open the case, and plan what follows."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         by = history.staff[story.staff]
         values = {
             "kind": story.kind,
@@ -64,15 +64,15 @@ def open_story(story: Story, member: Member) -> Act:
             history.plan(history.after(days=days), continue_case(case, deed, by))
         return iter(())
 
-    return act
+    return action
 
 
-def continue_case(case: Case, deed: Deed, by: By) -> Act:
-    def act(history: History) -> Orders:
+def continue_case(case: Case, deed: Deed, by: By) -> Action:
+    def action(history: History) -> Orders:
         deed(case, by)
         return iter(())
 
-    return act
+    return action
 
 
 # --- What a case concerns -------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from uuid_utils.compat import uuid7
 
 from users.models.events import By
 from wallets.admin import closing
-from wallets.management.demo.acts import Orders
-from wallets.management.demo.history import Act, History
+from wallets.management.demo.actions import Orders
+from wallets.management.demo.history import Action, History
 from wallets.management.demo.members import Member
 from wallets.models import Closing
 from wallets.orders.base import Outcome
@@ -20,10 +20,10 @@ SYSTEM: Final = By("system:seed_demo")
 """Orders the cash-outs, which no member of staff orders alone."""
 
 
-def pay_out_and_close(member: Member, *, is_answered: bool) -> Act:
+def pay_out_and_close(member: Member, *, is_answered: bool) -> Action:
     """Order the closing, and send its cash-outs to the bank, which may answer a day later."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         if member.user:
             by = history.staff[0]
             begun = closing.start(
@@ -40,25 +40,25 @@ def pay_out_and_close(member: Member, *, is_answered: bool) -> Act:
                 history.plan(history.after(hours=24), settle_payments(begun, by))
         return iter(())
 
-    return act
+    return action
 
 
-def send_payments(begun: Closing, by: By) -> Act:
-    def act(history: History) -> Orders:
+def send_payments(begun: Closing, by: By) -> Action:
+    def action(history: History) -> Orders:
         for fields in orders_of_pending(begun, by):
             yield MarkCashOutSent(**fields), None
 
-    return act
+    return action
 
 
-def settle_payments(begun: Closing, by: By) -> Act:
+def settle_payments(begun: Closing, by: By) -> Action:
     """Settle the cash-outs; then the user is closed, as on the page of payments out."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         for fields in orders_of_pending(begun, by):
             yield SettleCashOut(**fields), partial(finish_closing, begun, by)
 
-    return act
+    return action
 
 
 def finish_closing(begun: Closing, by: By, _: Outcome) -> None:

@@ -1,7 +1,7 @@
 """Executes what the members and the staff do, each at its time, by orders of the ledger.
 
-The clock of the sandbox is behind at first. It is advanced from act to act, and at last to the real
-time. Acts of some minutes are posted as one group.
+The clock of the sandbox is behind at first. It is advanced from action to action, and at last to
+the real time. Actions of some minutes are posted as one group.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from wallets.management.demo.members import Member
 from wallets.orders.base import Order, Outcome
 
 WINDOW: Final = timedelta(minutes=90)
-"""Acts within this time are posted together, at the time of the first."""
+"""Actions within this time are posted together, at the time of the first."""
 ORDINARY: Final = (
     errors.InsufficientFunds,
     errors.LimitExceeded,
@@ -40,13 +40,13 @@ ORDINARY: Final = (
 """Refusals that happen on any day. Others are mistakes of the demo."""
 
 Then = Callable[[Outcome], object]
-Act = Callable[["History"], Iterable[tuple[Order, Then | None]]]
+Action = Callable[["History"], Iterable[tuple[Order, Then | None]]]
 """Does something, and names the orders to post, each with what follows its outcome."""
 
 
 @dataclass(slots=True)
 class History:
-    """The acts to come, in the order of their times, and what they have to know of each other."""
+    """The actions to come, in the order of their times, and what they must know of each other."""
 
     client_id: UUID
     by: By
@@ -56,7 +56,7 @@ class History:
     start: datetime
     end: datetime
     offset: timedelta
-    acts: list[tuple[datetime, int, Act]] = field(default_factory=list)
+    actions: list[tuple[datetime, int, Action]] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=count)
     now: datetime = field(init=False)
     to_send: list[tuple[datetime, UUID, UUID]] = field(default_factory=list)
@@ -66,26 +66,26 @@ class History:
     def __post_init__(self) -> None:
         self.now = self.start
 
-    def plan(self, at: datetime, act: Act) -> None:
-        """Plan an act; one that is not within the history never happens."""
+    def plan(self, at: datetime, action: Action) -> None:
+        """Plan an action; one that is not within the history never happens."""
         if self.now <= at < self.end:
-            heappush(self.acts, (at, next(self.numbers), act))
+            heappush(self.actions, (at, next(self.numbers), action))
 
     def after(self, **delay: float) -> datetime:
-        """The time this long after the present act: `after(hours=2)`."""
+        """The time this long after the present action: `after(hours=2)`."""
         return self.now + timedelta(**delay)
 
     def run(self) -> None:
-        """Execute all acts, and those that follow from them; then set the clock to the real time.
+        """Execute all actions, and those that follow from them; then set the clock to real time.
 
         Raises:
-            Refused: a rule doesn't allow an act that the demo takes for granted.
+            Refused: a rule doesn't allow an action that the demo takes for granted.
         """
-        while self.acts:
-            self.advance(self.acts[0][0])
+        while self.actions:
+            self.advance(self.actions[0][0])
             orders: list[tuple[Order, Then | None]] = []
-            while self.acts and self.acts[0][0] < self.now + WINDOW:
-                orders += heappop(self.acts)[2](self)
+            while self.actions and self.actions[0][0] < self.now + WINDOW:
+                orders += heappop(self.actions)[2](self)
             self.post(orders)
         advance_clock(-self.offset)
 

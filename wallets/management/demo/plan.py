@@ -8,8 +8,8 @@ from datetime import datetime, time, timedelta
 from typing import Final
 
 from users.kyc import Kind
-from wallets.management.demo import acts, bank_days, cases, closings, schedules
-from wallets.management.demo.history import Act, History
+from wallets.management.demo import actions, bank_days, cases, closings, schedules
+from wallets.management.demo.history import Action, History
 from wallets.management.demo.members import TRADES, Member, Part, members
 
 HOURS: Final = (9, 10, 11, 12, 12, 13, 13, 13, 14, 14, 17, 18, 18, 19, 19, 20, 20, 21)
@@ -23,7 +23,7 @@ CARD: Final = ("Card", "Card", "Card", "Bank transfer")
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Plans the acts of a history."""
+    """Plans the actions of a history."""
 
     history: History
     people: Sequence[Member]
@@ -47,7 +47,7 @@ class Planner:
         for day in range(self.days + 1):
             self.plan_day(day)
         for day in (1, 10):
-            self.history.plan(self.at(day), acts.update_statistics)
+            self.history.plan(self.at(day), actions.update_statistics)
         self.plan_special(self.people[::SPECIAL_EVERY])
         self.plan_cases()
         self.plan_schedules()
@@ -83,13 +83,13 @@ class Planner:
     def plan_joining(self, member: Member) -> None:
         """Plan that a member joins, sends its documents, and has them reviewed."""
         joins = self.history.start + timedelta(days=member.joins)
-        self.history.plan(joins, acts.join(member))
+        self.history.plan(joins, actions.join(member))
         if member.level:
             sent = joins + timedelta(hours=2)
-            self.history.plan(sent, acts.send_samples_of(member, member.level))
+            self.history.plan(sent, actions.send_samples_of(member, member.level))
             is_early = member.joins < 1
             reviewed = sent + timedelta(hours=3) if is_early else self.in_office(member.joins + 2)
-            self.history.plan(reviewed, acts.review_documents_of(member))
+            self.history.plan(reviewed, actions.review_documents_of(member))
 
     def plan_person(self, member: Member) -> None:
         """Plan that a person joins, brings money and spends it."""
@@ -98,8 +98,8 @@ class Planner:
         day = member.joins + 0.4
         while day < self.days:
             amount = random.randrange(most // 4, most, 1_00 if member.level else 5_00)
-            act = acts.top_up(member, amount, random.choice(CARD))
-            self.history.plan(self.at(int(day) + 1, random.uniform(8.5, 17.5)), act)
+            action = actions.top_up(member, amount, random.choice(CARD))
+            self.history.plan(self.at(int(day) + 1, random.uniform(8.5, 17.5)), action)
             day += random.uniform(5, 22)
 
     # Days
@@ -115,8 +115,10 @@ class Planner:
             if random.random() < 0.025:
                 self.history.plan(self.at(day, self.shopping_hour()), self.sharing(member, here))
             if member.level and random.random() < 0.012:
-                act = acts.cash_out(member, share=random.uniform(0.2, 0.6), cancel=day % 9 == 0)
-                self.history.plan(self.at(day, random.uniform(8, 21)), act)
+                action = actions.cash_out(
+                    member, share=random.uniform(0.2, 0.6), cancel=day % 9 == 0
+                )
+                self.history.plan(self.at(day, random.uniform(8, 21)), action)
         for _ in range(2 if here else 0):
             self.plan_hold(day, random.choice(here))
         if date.weekday() < SATURDAY:
@@ -125,12 +127,12 @@ class Planner:
     def shopping_hour(self) -> float:
         return self.history.random.choice(HOURS) + self.history.random.random()
 
-    def shopping(self, member: Member) -> Act:
+    def shopping(self, member: Member) -> Action:
         random, shop = self.history.random, self.history.random.choice(self.shops)
         trade = shop.trade or TRADES[0]
         highest = trade.highest if member.level else min(trade.highest, 20_00)
         amount = max(trade.lowest, int(highest * random.triangular(0, 1, 0.15)))
-        return acts.pay(
+        return actions.pay(
             member,
             shop,
             amount,
@@ -139,34 +141,34 @@ class Planner:
             refund_after=random.uniform(2, 40) if random.random() < 0.025 else 0,
         )
 
-    def sharing(self, member: Member, here: Sequence[Member]) -> Act:
+    def sharing(self, member: Member, here: Sequence[Member]) -> Action:
         random = self.history.random
         friend = random.choice([each for each in here if each is not member] or here)
         concept = random.choice(("Lunch", "Thank you", "Present", "Tickets", "Trip"))
-        return acts.pay(member, friend, random.randrange(3_00, 35_00, 50), concept)
+        return actions.pay(member, friend, random.randrange(3_00, 35_00, 50), concept)
 
     def plan_hold(self, day: int, member: Member) -> None:
         random = self.history.random
-        act = acts.hold(
+        action = actions.hold(
             member,
             random.choice(self.shops),
             random.randrange(10_00, 60_00 if member.level else 15_00, 5_00),
             days=random.uniform(1.5, 8),
         )
-        self.history.plan(self.at(day, self.shopping_hour()), act)
+        self.history.plan(self.at(day, self.shopping_hour()), action)
 
     def plan_office_day(self, day: int, date: datetime) -> None:
         """Plan what happens on workdays: files of the bank, funding, wages, rents and pay-outs."""
         random = self.history.random
-        self.history.plan(self.at(day, 9.5), acts.settle_file)
-        self.history.plan(self.at(day, 15.5), acts.send_file)
+        self.history.plan(self.at(day, 9.5), actions.settle_file)
+        self.history.plan(self.at(day, 15.5), actions.send_file)
         for employer in self.employers[day % 4 :: 4]:
             amount = random.randrange(1_500_00, 4_200_00)
-            act = acts.top_up(employer, amount, "Bank transfer")
-            self.history.plan(self.at(day, random.uniform(8.5, 12)), act)
+            action = actions.top_up(employer, amount, "Bank transfer")
+            self.history.plan(self.at(day, random.uniform(8.5, 12)), action)
         for shop in self.shops[date.weekday() :: SATURDAY]:
-            act = acts.cash_out(shop, share=random.uniform(0.75, 0.95))
-            self.history.plan(self.at(day, random.uniform(8, 11)), act)
+            action = actions.cash_out(shop, share=random.uniform(0.75, 0.95))
+            self.history.plan(self.at(day, random.uniform(8, 11)), action)
         if date.weekday() == 4 and (date + timedelta(days=7)).month != date.month:
             self.plan_wages(day, date)
         if date.day <= 3 or (date.day <= 5 and date.weekday() == 0):
@@ -177,24 +179,26 @@ class Planner:
         paid = [each for each in self.people if each.wage and each.joins < day - 2]
         for member in paid:
             employer = self.employers[member.number % len(self.employers)]
-            act = acts.pay(
+            action = actions.pay(
                 employer, member, member.wage, f"Salary {date:%B}", reference=f"PAY-{date:%Y-%m}"
             )
-            self.history.plan(self.at(day, 10 + (member.number % 8) / 60), act)
+            self.history.plan(self.at(day, 10 + (member.number % 8) / 60), action)
             if random.random() < 0.6:
-                act = acts.cash_out(member, share=random.uniform(0.3, 0.6))
-                self.history.plan(self.at(day + random.randrange(1, 7), random.uniform(8, 21)), act)
+                action = actions.cash_out(member, share=random.uniform(0.3, 0.6))
+                self.history.plan(
+                    self.at(day + random.randrange(1, 7), random.uniform(8, 21)), action
+                )
 
     def plan_rents(self, day: int, date: datetime) -> None:
         for member in self.people:
             is_due = member.number % 3 == date.day % 3
             if member.rent and is_due and member.joins < day:
                 landlord = self.landlords[member.number % len(self.landlords)]
-                act = acts.pay(member, landlord, member.rent, f"Rent {date:%B}")
-                self.history.plan(self.at(day, self.history.random.uniform(8, 10)), act)
+                action = actions.pay(member, landlord, member.rent, f"Rent {date:%B}")
+                self.history.plan(self.at(day, self.history.random.uniform(8, 10)), action)
         for landlord in self.landlords:
-            act = acts.cash_out(landlord, share=0.9)
-            self.history.plan(self.at(day, 14), act)
+            action = actions.cash_out(landlord, share=0.9)
+            self.history.plan(self.at(day, 14), action)
 
     # Special cases
 
@@ -216,22 +220,22 @@ class Planner:
 
     def plan_first(self, member: Member, *, days: float) -> None:
         """Plan that a member joins some days before the end, and brings a little money."""
-        self.history.plan(self.before_end(days=days), acts.join(member))
+        self.history.plan(self.before_end(days=days), actions.join(member))
         amount = self.history.random.randrange(40_00, 120_00, 5_00)
-        self.history.plan(self.before_end(days=days - 0.1), acts.top_up(member, amount, "Card"))
+        self.history.plan(self.before_end(days=days - 0.1), actions.top_up(member, amount, "Card"))
 
     def plan_waiting(self, member: Member) -> None:
         """It has sent its documents, and nobody has looked at them."""
         days = self.history.random.uniform(0.3, 4)
         self.plan_first(member, days=days + 1)
-        self.history.plan(self.before_end(days=days), acts.send_samples_of(member, 1))
+        self.history.plan(self.before_end(days=days), actions.send_samples_of(member, 1))
 
     def plan_refusal(self, member: Member) -> None:
         """A document was refused; it was not sent again."""
         self.plan_first(member, days=20)
-        self.history.plan(self.before_end(days=18), acts.send_samples_of(member, 1))
-        act = acts.review_documents_of(member, Kind.DOCUMENT_IDENTITY_FRONT)
-        self.history.plan(self.before_end(days=17), act)
+        self.history.plan(self.before_end(days=18), actions.send_samples_of(member, 1))
+        action = actions.review_documents_of(member, Kind.DOCUMENT_IDENTITY_FRONT)
+        self.history.plan(self.before_end(days=17), action)
 
     def plan_limit(self, member: Member) -> None:
         """It has used nearly all of what its level allows in thirty days."""
@@ -240,26 +244,26 @@ class Planner:
         self.plan_joining(member)
         for days in (16, 11, 7, 2):
             amount = 570_00 + self.history.random.randrange(0, 40_00, 5_00)
-            act = acts.top_up(member, amount, "Card")
-            self.history.plan(self.before_end(days=days), act)
+            action = actions.top_up(member, amount, "Card")
+            self.history.plan(self.before_end(days=days), action)
 
     def plan_block(self, member: Member) -> None:
         """Staff have blocked it."""
         self.plan_first(member, days=30)
         reason = self.history.random.choice(("SUSPECTED_FRAUD", "USER_REQUEST", "LEGAL_ORDER"))
         days = self.history.random.uniform(1, 25)
-        self.history.plan(self.before_end(days=days), acts.block_user(member, reason))
+        self.history.plan(self.before_end(days=days), actions.block_user(member, reason))
 
     def plan_leaving(self, member: Member) -> None:
         """It has paid what was left to another member, and closed its account."""
         self.plan_first(member, days=50)
         days = self.history.random.uniform(2, 40)
-        self.history.plan(self.before_end(days=days), acts.leave(member, self.heir))
+        self.history.plan(self.before_end(days=days), actions.leave(member, self.heir))
 
     def plan_unverified(self, member: Member) -> None:
         """It never verified its phone number."""
         days = self.history.random.uniform(1, 30)
-        self.history.plan(self.before_end(days=days), acts.join(member, is_verified=False))
+        self.history.plan(self.before_end(days=days), actions.join(member, is_verified=False))
 
     def plan_closing(self, member: Member) -> None:
         """Staff have paid it out to close it, and the bank has not answered yet."""
@@ -285,8 +289,8 @@ class Planner:
         """Plan the scheduled operations of some of the first people, and the work of each day."""
         days = 7 * schedules.WEEKS
         for number, member in enumerate(self.first_people[: len(schedules.PLANS)]):
-            act = schedules.schedule_payments(member, self.landlords[0], number)
-            self.history.plan(self.before_end(days=days), act)
+            action = schedules.schedule_payments(member, self.landlords[0], number)
+            self.history.plan(self.before_end(days=days), action)
         for day in range(days):
             self.history.plan(self.before_end(days=day, hours=1), schedules.make_runs)
 
@@ -297,11 +301,11 @@ class Planner:
         """
         last = self.days
         for days in range(bank_days.FIRST_DAY, 1, -1):
-            act = bank_days.import_day(days)
-            self.history.plan(self.at(last - days + 1, 8.2), act)
+            action = bank_days.import_day(days)
+            self.history.plan(self.at(last - days + 1, 8.2), action)
         for days in range(bank_days.FIRST_DAY - 2, -1, -1):
-            act = bank_days.make_report_of_day(is_signed=days > 1)
-            self.history.plan(self.at(last - days, 6), act)
+            action = bank_days.make_report_of_day(is_signed=days > 1)
+            self.history.plan(self.at(last - days, 6), action)
 
     @property
     def heir(self) -> Member:
@@ -317,11 +321,11 @@ class Planner:
     def plan_last_days(self) -> None:
         """Plan what is open at the end: cash-outs that wait, and holds that end soon."""
         for number, shop in enumerate(self.shops[:14]):
-            act = acts.cash_out(shop, share=0.4 + number / 40)
-            self.history.plan(self.before_end(minutes=20 + 19 * number), act)
+            action = actions.cash_out(shop, share=0.4 + number / 40)
+            self.history.plan(self.before_end(minutes=20 + 19 * number), action)
         payers = [each for each in self.people if each.wage and each.joins < 60][:8]
         for number, member in enumerate(payers):
             days = 1.2 + number / 2
-            act = acts.hold(member, self.shops[number], 45_00, days=days, is_left_open=True)
-            self.history.plan(self.before_end(hours=24 - number / 2), act)
-        self.history.plan(self.before_end(days=3), acts.block_wallet(payers))
+            action = actions.hold(member, self.shops[number], 45_00, days=days, is_left_open=True)
+            self.history.plan(self.before_end(hours=24 - number / 2), action)
+        self.history.plan(self.before_end(days=3), actions.block_wallet(payers))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from wallets.duties.schedules import DATED, take_due
-from wallets.management.demo.acts import Orders
-from wallets.management.demo.history import Act, History, cents
+from wallets.management.demo.actions import Orders
+from wallets.management.demo.history import Action, History, cents
 from wallets.management.demo.members import Member
 from wallets.orders.runs import SCHEDULER, RunSchedule
 from wallets.orders.schedules import CreateSchedule
@@ -23,17 +23,17 @@ PLANS: Final[tuple[dict[str, Any], ...]] = (
 """What is paid, by one person each: the second to a bank, the third without the funds."""
 
 
-def schedule_payments(payer: Member, payee: Member, number: int) -> Act:
+def schedule_payments(payer: Member, payee: Member, number: int) -> Action:
     """Schedule one of the plans."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         receiver: dict[str, Any] = {"receiver": "WALLET", "target_id": payee.wallet_id}
         if PLANS[number]["alias"] == "Savings":
             receiver = {"receiver": "EXTERNAL_BANK_ACCOUNT", "iban": SAVINGS}
         dates = {"start_date": history.now.date(), "time_zone": "UTC"}
         yield CreateSchedule(**history.about(payer, **PLANS[number], **receiver, **dates)), None
 
-    return act
+    return action
 
 
 def make_runs(history: History) -> Orders:

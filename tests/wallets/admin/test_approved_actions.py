@@ -1,4 +1,4 @@
-"""Acts about customers, staff, keys and thresholds that two people agree on, on their pages."""
+"""Actions about customers, staff, keys and thresholds that two people agree on, on their pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What members and staff do in the demo. Each function returns an act for `History.plan`."""
+"""What members and staff do in the demo. Each function returns an action for `History.plan`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db import connections
 from users import demo_documents, kyc, users
 from users.kyc import NEEDED, Kind
 from users.models import KycDocument
-from wallets.management.demo.history import Act, History, Then, cents
+from wallets.management.demo.history import Action, History, Then, cents
 from wallets.management.demo.members import Member, Part
 from wallets.models import Movement, Wallet
 from wallets.orders.base import Order, Outcome
@@ -42,10 +42,10 @@ Orders = Iterator[tuple[Order, Then | None]]
 # --- Members ------------------------------------------------------------------------------------
 
 
-def join(member: Member, *, is_verified: bool = True) -> Act:
+def join(member: Member, *, is_verified: bool = True) -> Action:
     """Create the user and, unless it never verifies its phone, open its wallet."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         client_id, by = history.client_id, history.by
         user = member.user = users.create(client_id=client_id, values=member.values, by=by).user
         if is_verified:
@@ -54,7 +54,7 @@ def join(member: Member, *, is_verified: bool = True) -> Act:
             )
             yield order, partial(opened, history, member)
 
-    return act
+    return action
 
 
 def opened(history: History, member: Member, _: Outcome) -> None:
@@ -64,19 +64,19 @@ def opened(history: History, member: Member, _: Outcome) -> None:
         history.plan(history.after(minutes=45), name_accounts(member))
 
 
-def name_accounts(member: Member) -> Act:
-    def act(history: History) -> Orders:
+def name_accounts(member: Member) -> Action:
+    def action(history: History) -> Orders:
         yield CreateIban(**history.about(member)), None
         names = {"alias": "Main account", "holder_name": member.name}
         yield AddExternalAccount(**history.about(member, iban=member.iban, **names)), None
 
-    return act
+    return action
 
 
-def send_samples_of(member: Member, level: int) -> Act:
+def send_samples_of(member: Member, level: int) -> Action:
     """Send all that a level needs."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         if member.user:
             kinds = NEEDED[member.user.kind][level]
             demo_documents.send_samples(
@@ -84,13 +84,13 @@ def send_samples_of(member: Member, level: int) -> Act:
             )
         return iter(())
 
-    return act
+    return action
 
 
-def review_documents_of(member: Member, refused: Kind | None = None) -> Act:
+def review_documents_of(member: Member, refused: Kind | None = None) -> Action:
     """Approve all documents that are pending, except one that is refused."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         if not member.user:
             return iter(())
         pending = KycDocument.objects.of(member.user).waiting().values_list("kind", "id")
@@ -106,13 +106,13 @@ def review_documents_of(member: Member, refused: Kind | None = None) -> Act:
             decide(document_ids=right)
         return iter(())
 
-    return act
+    return action
 
 
-def block_user(member: Member, reason: str) -> Act:
+def block_user(member: Member, reason: str) -> Action:
     """Block the user, and unblock nothing."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         if member.user:
             order = BlockUser(
                 client_id=history.client_id,
@@ -122,57 +122,57 @@ def block_user(member: Member, reason: str) -> Act:
             )
             yield order, None
 
-    return act
+    return action
 
 
-def block_wallet(members: Sequence[Member]) -> Act:
+def block_wallet(members: Sequence[Member]) -> Action:
     """Block the wallet of the first member who has one by then."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         for wallet_id in [each.wallet_id for each in members if each.wallet_id][:1]:
             fields = history.by_staff(wallet_id, reason="SUSPECTED_FRAUD")
             yield BlockWallet(**fields), None
 
-    return act
+    return action
 
 
-def leave(member: Member, heir: Member) -> Act:
+def leave(member: Member, heir: Member) -> Action:
     """Pay what is left to another member; then close the user."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         if member.wallet_id and heir.wallet_id:
             left = available(history, [member])[member.wallet_id]
             if left:
                 yield from pay(member, heir, left, "Closing my account")(history)
             history.plan(history.after(hours=1), close(member))
 
-    return act
+    return action
 
 
-def close(member: Member) -> Act:
-    def act(history: History) -> Orders:
+def close(member: Member) -> Action:
+    def action(history: History) -> Orders:
         if member.user:
             order = UnsubscribeUser(
                 client_id=history.client_id, by=history.by, user_id=member.user.id
             )
             yield order, None
 
-    return act
+    return action
 
 
 # --- Payments -----------------------------------------------------------------------------------
 
 
-def top_up(member: Member, amount: int, concept: str) -> Act:
+def top_up(member: Member, amount: int, concept: str) -> Action:
     """Bring money from the outside. The bank repeats the reference in its statement."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         if member.wallet_id:
             values = {"amount": cents(amount), "concept": concept}
             values["reference"] = f"IN-{history.now:%y%m%d}-{next(history.numbers)}"
             yield CashIn(**history.about(member, **values)), None
 
-    return act
+    return action
 
 
 def pay(
@@ -183,16 +183,16 @@ def pay(
     *,
     reference: str | None = None,
     refund_after: float = 0,
-) -> Act:
+) -> Action:
     """Pay another member; the money goes back after some hours, if `refund_after` says so."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         if member.wallet_id and target.wallet_id:
             values = {"amount": cents(amount), "concept": concept, "reference": reference}
             order = Transfer(**history.about(member, target_id=target.wallet_id, **values))
             yield order, partial(plan_refund, history, target, refund_after)
 
-    return act
+    return action
 
 
 def plan_refund(history: History, shop: Member, hours: float, paid: Outcome) -> None:
@@ -200,20 +200,20 @@ def plan_refund(history: History, shop: Member, hours: float, paid: Outcome) -> 
         history.plan(history.after(hours=hours), refund(shop, paid))
 
 
-def refund(shop: Member, paid: Outcome) -> Act:
-    def act(history: History) -> Orders:
+def refund(shop: Member, paid: Outcome) -> Action:
+    def action(history: History) -> Orders:
         movement = Movement.objects.get(client=history.client_id, id=paid.id)
         yield Reverse(**history.about(shop) | movement.reversible, concept="Refund"), None
 
-    return act
+    return action
 
 
 def hold(
     member: Member, shop: Member, amount: int, *, days: float, is_left_open: bool = False
-) -> Act:
+) -> Action:
     """Hold a deposit for a shop; it is paid, released, or left to expire after `days`."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         if member.wallet_id and shop.wallet_id:
             expires_at = history.now + timedelta(days=days)
             values = {"amount": cents(amount), "concept": "Deposit", "expires_at": expires_at}
@@ -221,7 +221,7 @@ def hold(
             then = partial(plan_end, history, member, shop, days)
             yield order, None if is_left_open else then
 
-    return act
+    return action
 
 
 def plan_end(history: History, member: Member, shop: Member, days: float, held: Outcome) -> None:
@@ -233,24 +233,24 @@ def plan_end(history: History, member: Member, shop: Member, days: float, held: 
         history.plan(soon, end_hold(member, shop, held, is_paid=False))
 
 
-def end_hold(member: Member, shop: Member, held: Outcome, *, is_paid: bool) -> Act:
-    def act(history: History) -> Orders:
+def end_hold(member: Member, shop: Member, held: Outcome, *, is_paid: bool) -> Action:
+    def action(history: History) -> Orders:
         fields = history.about(member, hold_id=held.id)
         if is_paid and shop.wallet_id:
             yield ExecuteHold(**fields, target_id=shop.wallet_id, concept="Booking"), None
         else:
             yield ReleaseHold(**fields), None
 
-    return act
+    return action
 
 
 # --- The bank -----------------------------------------------------------------------------------
 
 
-def cash_out(member: Member, *, share: float, cancel: bool = False) -> Act:
+def cash_out(member: Member, *, share: float, cancel: bool = False) -> Action:
     """Pay a share of what is available to the member's bank account."""
 
-    def act(history: History) -> Orders:
+    def action(history: History) -> Orders:
         if not member.wallet_id:
             return
         left = available(history, [member])[member.wallet_id]
@@ -260,7 +260,7 @@ def cash_out(member: Member, *, share: float, cancel: bool = False) -> Act:
             order = CashOut(**history.about(member, **account, **values))
             yield order, partial(note_request, history, member, cancel)
 
-    return act
+    return action
 
 
 def note_request(history: History, member: Member, cancel: bool, made: Outcome) -> None:
@@ -270,11 +270,11 @@ def note_request(history: History, member: Member, cancel: bool, made: Outcome) 
         history.to_send.append((history.now, member.wallet_id, made.id))
 
 
-def cancel_cash_out(member: Member, made: Outcome) -> Act:
-    def act(history: History) -> Orders:
+def cancel_cash_out(member: Member, made: Outcome) -> Action:
+    def action(history: History) -> Orders:
         yield CancelCashOut(**history.about(member, movement_id=made.id)), None
 
-    return act
+    return action
 
 
 def send_file(history: History) -> Orders:

@@ -69,7 +69,7 @@ def test_unsent_cash_out_is_rejected_by_one_person(asker, alices):
 # --- Thresholds ----------------------------------------------------------------------------------
 
 
-def test_sum_of_24_hours_counts_for_all_acts_of_one_person(asker, second, alices):
+def test_sum_of_24_hours_counts_for_all_actions_of_one_person(asker, second, alices):
     for kind in (ApprovalKind.CASH_IN, ApprovalKind.ADJUSTMENT):
         raise_threshold(kind, 10_00, asker, second)
     about: dict[str, Any] = {"client_id": alices.client_id, "by": by(asker), "wallet_id": alices.id}
@@ -85,7 +85,7 @@ def test_sum_of_24_hours_counts_for_all_acts_of_one_person(asker, second, alices
         posting.submit(CashIn(**about, amount=four))
 
 
-def test_approved_and_refused_acts_do_not_count(asker, second, alices):
+def test_approved_and_refused_actions_do_not_count(asker, second, alices):
     raise_threshold(ApprovalKind.CASH_IN, 10_00, asker, second)
     approve(a_request(alices, 50_00, asker), second)
     about: dict[str, Any] = {"client_id": alices.client_id, "by": by(asker), "wallet_id": alices.id}
@@ -105,7 +105,7 @@ def test_orders_of_one_group_are_summed(asker, second, alices):
         posting.submit(batch)
 
 
-def test_threshold_is_of_its_currency_and_act(asker, second, alice, alices):
+def test_threshold_is_of_its_currency_and_action(asker, second, alice, alices):
     raise_threshold(ApprovalKind.CASH_IN, 10_00, asker, second)
     dollars = people.a_wallet(alice, "USD")
     about: dict[str, Any] = {
@@ -153,10 +153,10 @@ MARKING = {
     "wallets/admin/approvals/pay_again.py",
     "wallets/erasure.py",
 }
-"""Where an act is marked as approved: it is rehearsed, run, or repeated by the duty."""
+"""Where an action is marked as approved: it is rehearsed, run, or repeated by the duty."""
 
 
-def test_only_approvals_mark_acts_as_approved():
+def test_only_approvals_mark_actions_as_approved():
     found = {
         path
         for path, tree in modules().items()
@@ -168,7 +168,7 @@ def test_only_approvals_mark_acts_as_approved():
     assert found == MARKING
 
 
-def test_every_order_with_an_act_of_staff_is_watched():
+def test_every_order_with_an_action_of_staff_is_watched():
     orders = [each for each in every_order() if each.__module__.startswith("wallets.")]
     watched = {each.__name__ for each in orders if each.is_watched}
     acting = {each.__name__ for each in orders if each.deeds is not Order.deeds}

@@ -1,4 +1,4 @@
-"""The acts that can be asked for: what they show, and what they do when they are approved."""
+"""The actions that can be asked for: what they show, and what they do when they are approved."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from users.models.approvals import Approval, ApprovalKind
 from users.models.events import By
 
 APPROVE: Final = "users.change_approval"
-"""The permission to decide about what others ask for, beside the permission for the act itself."""
+"""The permission to decide about what others ask for, beside that for the action itself."""
 
 
-class ActFact(NamedTuple):
-    """What is shown of an act, in no language: its name, and its value.
+class ActionFact(NamedTuple):
+    """What is shown of an action, in no language: its name, and its value.
 
-    The act labels it, and says whether it is an amount. An amount is the text of `amount_text`,
+    The action labels it, and says whether it is an amount. An amount is the text of `amount_text`,
     which pages group and translate.
     """
 
@@ -41,7 +41,7 @@ WALLET_NAME: Final = re.compile(r"[A-Z]{3} …?[0-9a-f-]{8,36}")
 
 
 class Approvable:
-    """An act that can need an approval: a subclass says what it is, and is registered once.
+    """An action that can need an approval: a subclass says what it is, and is registered once.
 
     The functions get an `Approval`, which is not saved yet while it is asked for. `subject` and
     `subject_id` name what it is about, `payload` has the ids, codes and amounts that it needs, and
@@ -71,10 +71,10 @@ class Approvable:
         return ""
 
     def lock(self, asked: Approval) -> None:
-        """Lock the rows on which the facts and the act depend: users by id, then wallets by id."""
+        """Lock the rows on which facts and action depend: users by id, then wallets by id."""
 
-    def facts(self, asked: Approval) -> Sequence[ActFact]:
-        """The facts as they are now, those before the act and those after it."""
+    def facts(self, asked: Approval) -> Sequence[ActionFact]:
+        """The facts as they are now, those before the action and those after it."""
         raise NotImplementedError
 
     def about_others(self, asked: Approval) -> Collection[str]:
@@ -133,14 +133,14 @@ class Approvable:
 
 
 APPROVABLES: Final[dict[str, Approvable]] = {}
-"""The registered acts, by kind."""
+"""The registered actions, by kind."""
 
 
-def register_act(kind: type[Approvable]) -> type[Approvable]:
-    """Register an act; for use as a decorator.
+def register_action(kind: type[Approvable]) -> type[Approvable]:
+    """Register an action; for use as a decorator.
 
     Raises:
-        ValueError: another act has this kind.
+        ValueError: another action has this kind.
     """
     if kind.kind in APPROVABLES:
         raise ValueError(f"{kind.kind} is registered already")
@@ -148,13 +148,13 @@ def register_act(kind: type[Approvable]) -> type[Approvable]:
     return kind
 
 
-def act_of_approval(asked: Approval) -> Approvable:
+def action_of_approval(asked: Approval) -> Approvable:
     return APPROVABLES[asked.kind]
 
 
-def facts_when_asked(asked: Approval) -> list[ActFact]:
+def facts_when_asked(asked: Approval) -> list[ActionFact]:
     """The facts that the asker was shown; none after they were erased."""
-    return [ActFact(name, value) for name, value in asked.facts or []]
+    return [ActionFact(name, value) for name, value in asked.facts or []]
 
 
 VOLATILE: Final = frozenset(
@@ -164,22 +164,24 @@ VOLATILE: Final = frozenset(
     }
 )
 """The names of facts which customers change all the time. They are shown, and decide nothing: the
-rules of the act refuse what is not covered."""
+rules of the action refuse what is not covered."""
 
 
-def digest_of_facts(facts: Sequence[ActFact]) -> str:
+def digest_of_facts(facts: Sequence[ActionFact]) -> str:
     """The digest that a page carries of the facts that it shows, without the volatile ones."""
     kept = [[*each] for each in facts if each.name not in VOLATILE]
     return sha256(orjson.dumps(kept)).hexdigest()
 
 
-def facts_to_keep(act: Approvable, asked: Approval) -> list[list[str]]:
+def facts_to_keep(action: Approvable, asked: Approval) -> list[list[str]]:
     """The facts of now that are stored with the request: none about other customers."""
-    others = act.about_others(asked)
-    return [[*each] for each in act.facts(asked) if each.name not in others]
+    others = action.about_others(asked)
+    return [[*each] for each in action.facts(asked) if each.name not in others]
 
 
-def differences(before: Sequence[ActFact], after: Sequence[ActFact]) -> list[tuple[str, str, str]]:
+def differences(
+    before: Sequence[ActionFact], after: Sequence[ActionFact]
+) -> list[tuple[str, str, str]]:
     """The facts that differ: the name, and the values before and after; "" for none."""
     old, new = dict(before), dict(after)
     names = dict.fromkeys([*old, *new])
