@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
@@ -32,6 +32,7 @@ from users.approvals.pages import ASK, AskPages
 from users.change_lists import Uncounted
 from users.change_lists.columns import Columns, filters_in_words, name_of, readable
 from users.change_lists.exports import CsvColumns
+from users.change_lists.replica import shown_from_replica
 from users.history import history, last_changes
 from users.menu import MENU
 from users.models import Approval
@@ -155,6 +156,8 @@ class ReadOnly(Columns, admin.ModelAdmin):
     change_list_template = "admin/uncounted.html"
     csv_columns: ClassVar[CsvColumns] = ()
     """The columns of the list as CSV; without any, it can't be exported."""
+    reads_replica = True
+    """Whether the list is read from the replica, if there is one."""
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
@@ -168,7 +171,10 @@ class ReadOnly(Columns, admin.ModelAdmin):
             "title": MENU.label_of(url_name) or capfirst(self.opts.verbose_name_plural),
             "purpose": MENU.purposes.get(url_name, ""),
         }
-        return super().changelist_view(request, context | (extra_context or {}))
+        given = context | (extra_context or {})
+        if not self.reads_replica:
+            return super().changelist_view(request, given)
+        return shown_from_replica(request, partial(super().changelist_view, request, given))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Uncounted]:
         return Uncounted

@@ -14,6 +14,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from iocash import errors
+from iocash.db import replica
 from iocash.db.prepared import Question, Row
 from iocash.db.transactions import Statement, fetch, fetch_each
 from users.models import ApiKey, Client
@@ -132,12 +133,19 @@ class Proof:
     def fetch(self, *questions: Statement) -> list[list[Any]]:
         """Execute several queries in one trip; while due, read the key in it too, after them.
 
+        From the replica, the queries are one trip, and the key is another one, to the primary.
+
         Raises:
             StaleKey: the key has changed.
         """
+        source = replica.CURRENT.get()
         if self.remembered is None:
-            return fetch_each(*questions)
-        *found, keys = fetch_each(*questions, (READ_BY_ID, [self.remembered.id]))
+            return source.fetch(*questions) if source else fetch_each(*questions)
+        proof = READ_BY_ID, [self.remembered.id]
+        if source:
+            found, keys = source.fetch(*questions), fetch_each(proof)[0]
+        else:
+            *found, keys = fetch_each(*questions, proof)
         self.check({row[0]: Credentials.of_row(row) for row in keys})
         self.spend()
         return found

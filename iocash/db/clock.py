@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Final
 
-from django.db import connection
 from django.db.models import DateField, DateTimeField, Func
+
+from iocash.db import replica
 
 
 class Now(Func):
@@ -42,8 +43,14 @@ READ_NOW: Final = "SELECT iocash_clock()"
 
 
 def now() -> datetime:
-    """Return the present time of the database's clock; one trip."""
-    with connection.cursor() as cursor:
+    """Return the present time of the database's clock; one trip.
+
+    On the replica it is the horizon: what was created later may be missing there.
+    """
+    source, here = replica.CURRENT.get(), replica.connection()
+    if source and source.horizon:
+        return source.horizon
+    with here.cursor() as cursor:
         cursor.execute(READ_NOW)
         instant: datetime = cursor.fetchone()[0]
     return instant

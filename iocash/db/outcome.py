@@ -40,6 +40,8 @@ MARK: Final = """
 """
 """The columns of a mark. A transaction has a number after it has locked or written a row."""
 READ_MARK: Final = f"SELECT {MARK}"
+READ_DATED_MARK: Final = f"SELECT {MARK}, iocash_clock()"
+"""With the time, for `X-Write-Token`."""
 READ_SYSTEM: Final = "SELECT system_identifier FROM pg_control_system()"
 READ_SERVER: Final = """
     SELECT pg_is_in_recovery(), pg_postmaster_start_time(), system_identifier,

@@ -9,10 +9,12 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
 import psycopg
+from django.conf import settings
 from django.db import (
     DEFAULT_DB_ALIAS,
     DatabaseError,
@@ -24,9 +26,10 @@ from django.db import (
 )
 
 from iocash import errors
-from iocash.db import outcome
+from iocash.db import outcome, replica
 from iocash.db.outcome import CommitOutcome, Mark, Witness
 from iocash.db.pipeline import COMMIT, Connection, Pipeline, Row
+from iocash.db.replica import Written
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,8 @@ class Transaction:
     def __init__(self, before_asking: Callable[[], object] = lambda: None) -> None:
         self.before_asking = before_asking
         self.mark: Mark | None = None
+        self.at: datetime | None = None
+        """The time by the database's clock, read after the transaction had its number."""
         self.witness: Witness | None = None
         self.is_idle = False
         """Whether nothing was written, so that COMMIT changes nothing."""
@@ -61,9 +66,12 @@ class Transaction:
             Exception: nothing was changed.
         """
         if not (self.mark or self.is_idle):
-            asked = pipeline.ask(outcome.READ_MARK)
+            is_dated = settings.DATABASE_REPLICA_URL
+            asked = pipeline.ask(outcome.READ_DATED_MARK if is_dated else outcome.READ_MARK)
             pipeline.send()
-            self.mark = Mark.of_row(*asked.rows[0], pipeline=pipeline)
+            xid, timeline, started, *at = asked.rows[0]
+            self.mark = Mark.of_row(xid, timeline, started, pipeline=pipeline)
+            self.at = at[0] if at else None
             self.is_idle = self.mark.xid is None  # no statement wrote or locked a row
         done = pipeline.ask(COMMIT)
         self.is_undone = False
@@ -76,6 +84,14 @@ class Transaction:
             self.is_undone = done.tag != COMMIT
             if self.is_undone:
                 raise psycopg.InternalError("a statement failed; the transaction was rolled back")
+
+    @property
+    def written(self) -> Written | None:
+        """What was committed, for `X-Write-Token`; None: nothing."""
+        xid = self.mark.xid if self.mark else None
+        if self.is_undone or self.at is None or xid is None:
+            return None
+        return Written(self.at, int(xid))
 
     def is_done(self, pipeline: Pipeline, error: Exception) -> bool:
         """Return whether a COMMIT without an answer was executed.
@@ -165,6 +181,8 @@ def pipelined_transaction(own: Transaction | None = None) -> Iterator[Pipeline]:
         raise
     finally:
         here.own_transaction = None
+    if settings.DATABASE_REPLICA_URL:
+        replica.note_write(own.written)
     after_commit(here)
 
 

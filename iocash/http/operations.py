@@ -82,6 +82,9 @@ class Operation:
     """Whether a remembered API key is let in, since the handler spends its proof: with `submit`, or
     with `first`."""
 
+    reads_replica: bool = False
+    """Whether a client reads it from the replica, if there is one; see `iocash.db.replica`."""
+
     deprecated: datetime | None = None
     """Since when callers should use something else; None: it is current."""
     sunset: datetime | None = None

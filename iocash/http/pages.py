@@ -17,6 +17,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 
+from iocash.db import replica
+from iocash.db.replica import ReleasedAt
 from iocash.db.shapes import KEPT, Ask, ValueShape, compiled, example_of, value_shape
 from iocash.errors import Message
 from iocash.http import fields
@@ -124,6 +126,8 @@ class Pages(BasePagination):
     """One page of rows that have `created_at` and an id, in one query."""
 
     view: Any
+    is_released = False
+    """Whether it ends at the release of the database, as all lists of the replica do."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         query = view.query
@@ -146,7 +150,8 @@ class Pages(BasePagination):
         """Read what `ask` selects of the list, through the view."""
         after = self.key(self.cursor) if self.cursor and self.cursor.where != LAST else None
         values = {"list": listing.values, "after": after, **more}
-        plan = Plan(type(self), listing.rows, self.sort, self.where, most)
+        self.is_released = replica.is_read()
+        plan = Plan(type(self), listing.rows, self.sort, self.where, most, self.is_released)
         statement = compiled(ask, plan, values) if listing.is_compiled else None
         if statement is None:
             self.view.fetch()
@@ -156,6 +161,8 @@ class Pages(BasePagination):
 
     def visible(self, part: QuerySet[Any]) -> QuerySet[Any]:
         """Leave out the rows that the list does not show yet."""
+        if self.is_released and "created_at" in self.columns:
+            return part.filter(created_at__lt=ReleasedAt())
         return part
 
     def first(
@@ -281,10 +288,11 @@ class Plan(NamedTuple):
     where: str
     most: int
     """How many rows to read."""
+    is_released: bool = False
 
     def pages(self) -> Pages:
         pages = self.kind()
-        pages.sort, pages.where = self.sort, self.where
+        pages.sort, pages.where, pages.is_released = self.sort, self.where, self.is_released
         return pages
 
 

@@ -53,6 +53,8 @@ SECRET_KEY_FALLBACKS = as_list("SECRET_KEY_FALLBACKS")  # former ones, while ses
 ALLOWED_HOSTS = as_list("ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]" if DEBUG else "")
 CSRF_TRUSTED_ORIGINS = as_list("CSRF_TRUSTED_ORIGINS")
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
+DATABASE_REPLICA_URL = os.environ.get("DATABASE_REPLICA_URL", "")  # lists are read from it
+DATABASE_REPLICA_LAG = number("DATABASE_REPLICA_LAG", "5", float)  # seconds; later ones are not
 DATABASE_OWNER_URL = os.environ.get("DATABASE_OWNER_URL", "")  # for migrate, and audit --as-owner
 PREPARED_STATEMENTS = os.environ.get("PREPARED_STATEMENTS", "auto")  # auto: unless a pooler answers
 TRUSTED_PROXIES = number("TRUSTED_PROXIES", "0")  # in front; each adds whom it serves
@@ -140,7 +142,8 @@ def database(url: str) -> dict[str, Any]:
         parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     except ProgrammingError:  # its text quotes the URL, which contains a password
         form = "must be like postgresql://role@host/name"
-        raise ImproperlyConfigured(f"DATABASE_URL and DATABASE_OWNER_URL {form}.") from None
+        names = "DATABASE_URL, DATABASE_OWNER_URL and DATABASE_REPLICA_URL"
+        raise ImproperlyConfigured(f"{names} {form}.") from None
     return {
         "ENGINE": "iocash.db.backend",
         "NAME": parts.pop("dbname", "iocash"),
@@ -162,6 +165,18 @@ DATABASES: dict[str, dict[str, Any]] = {
         database(DATABASE_OWNER_URL or DATABASE_URL) if DATABASE_URL else embedded("iocash_owner")
     ),
 }
+
+REPLICA_OPTIONS = {
+    "connect_timeout": 2,
+    "options": "-c default_transaction_isolation=repeatable\\ read"
+    " -c default_transaction_read_only=on",
+}
+"""What one trip reads from the replica is one snapshot. The replica is not waited for."""
+if DATABASE_REPLICA_URL:
+    DATABASES["replica"] = database(DATABASE_REPLICA_URL)
+    DATABASES["replica"]["TEST"] = {"MIRROR": "default"}
+    DATABASES["replica"]["OPTIONS"] = {**REPLICA_OPTIONS, **DATABASES["replica"]["OPTIONS"]}
+    DATABASE_ROUTERS = ["users.models.replica.Router"]
 
 
 def connect_timeout(hosts: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet, Subquery
 from rest_framework.request import Request
 
+from iocash.db import replica
 from iocash.http.pages import LAST, NEXT, OLDEST_FIRST, Pages, ScanningPages
 from users.models import Barrier
 from users.models.barrier import advance
@@ -20,13 +21,15 @@ class ReleasedPages(Pages):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         rows = super().paginate_queryset(queryset, request, view)
-        if self.sort == OLDEST_FIRST and self.is_at_the_end and advance():
+        if replica.is_read() or self.sort != OLDEST_FIRST or not self.is_at_the_end:
+            return rows
+        if advance():
             return super().paginate_queryset(queryset, request, view)
         return rows
 
     def visible(self, part: QuerySet[Any]) -> QuerySet[Any]:
-        if self.sort != OLDEST_FIRST:
-            return part
+        if self.is_released or self.sort != OLDEST_FIRST:
+            return super().visible(part)
         return part.filter(created_at__lt=Subquery(Barrier.objects.values("released_at")))
 
     @property

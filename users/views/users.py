@@ -7,24 +7,28 @@ from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Model
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
+from iocash.db import replica
 from iocash.db.transactions import Statement
-from iocash.http import fields, problems
+from iocash.http import fields, problems, write_tokens
 from iocash.http.headers import Existence, existence, idempotency_key, if_match
 from iocash.http.links import location
 from iocash.http.operations import operation
 from iocash.http.pages import Listing, Parts
 from iocash.http.views import Accepted, View
+from iocash.times import moment
 from users import users
-from users.authentication import Caller, look_up
+from users.authentication import Caller, HasScope, look_up
 from users.credentials import Proof, StaleKey
 from users.models import User
 from users.models.events import By
+from users.models.replica import begin_reading, end_reading, leave_replica
 from users.models.users import UserQuerySet
 from users.serializers.users import Nothing, UserAnswer, UserBody, UserQuery
 from users.views.lists import ReleasedPages
@@ -42,6 +46,23 @@ class ClientView(View):
     """Whose Django permissions staff need."""
     is_done = False
     """Whether something was committed; later errors don't change that."""
+
+    def dispatch(self, *args: Any, **kwargs: Any) -> Any:
+        if not settings.DATABASE_REPLICA_URL:
+            return super().dispatch(*args, **kwargs)
+        replica.forget_writes()
+        try:
+            return super().dispatch(*args, **kwargs)
+        finally:
+            end_reading()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Let the caller in; then choose where the handler reads. Staff read from the primary."""
+        super().initial(request, *args, **kwargs)
+        if self.operation.reads_replica:
+            after = write_tokens.read_after(request._request)
+            if self.caller.client_id and after is not True:
+                begin_reading(after or None)
 
     def check_permissions(self, request: Request) -> None:
         """Count refused requests too: the rate limit applies to every request of the client."""
@@ -65,18 +86,29 @@ class ClientView(View):
         The handler runs again only if what was remembered was the reason of the refusal: then
         nothing was done. After any other error something may have been done.
         """
+        if replica.is_read():
+            leave_replica(exc)
+            return self.handle_again()
         if self.is_done and problems.database_trouble(exc):
             exc = errors.OutcomeUnknown()
         if isinstance(exc, errors.OutcomeUnknown) or not self.proof.is_due:
             return super().handle_exception(exc)
         try:
             self.look_up()
-            if isinstance(exc, StaleKey | errors.InsufficientScope):
-                handler = getattr(self, str(self.request.method).lower())
-                return handler(self.request, *self.args, **self.kwargs)  # type: ignore[no-any-return]
         except Exception as found:  # noqa: BLE001  # as DRF's own dispatch does
             return self.handle_exception(found)
+        if isinstance(exc, StaleKey | errors.InsufficientScope):
+            return self.handle_again()
         return super().handle_exception(exc)
+
+    def handle_again(self) -> Response:
+        """Run the handler again: nothing was done."""
+        vars(self).pop("_paginator", None)
+        handler = getattr(self, str(self.request.method).lower())
+        try:
+            return handler(self.request, *self.args, **self.kwargs)  # type: ignore[no-any-return]
+        except Exception as found:  # noqa: BLE001  # as DRF's own dispatch does
+            return self.handle_exception(found)
 
     def do(self, verb: Callable[..., Made], *orders: Any, **about: Any) -> Made:
         """Run a function that commits. Later errors must not claim that nothing was changed."""
@@ -88,7 +120,19 @@ class ClientView(View):
         """Allow only refusals while the proof of the caller's key is due."""
         if self.proof.is_due and not response.exception:
             raise errors.Inconsistent("the caller's key was never checked")
-        return super().finalize_response(request, response, *args, **kwargs)
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if settings.DATABASE_REPLICA_URL:
+            for name, value in self.replica_headers().items():
+                response.headers[name] = value
+        return response
+
+    def replica_headers(self) -> dict[str, str]:
+        """Where an answer was read, or which write it answers."""
+        if horizon := end_reading():
+            return {"X-As-Of": moment(horizon)}
+        if self.request.method in HasScope.READS or not (written := replica.last_write()):
+            return {}
+        return {write_tokens.WRITE_TOKEN: write_tokens.write_token(written)}
 
     @property
     def proof(self) -> Proof:
@@ -193,7 +237,7 @@ class UserListView(UserView):
     collection = "users"
     pagination_class = ReleasedPages
 
-    @operation(name="list_users", query=UserQuery, spends_proof=True)
+    @operation(name="list_users", query=UserQuery, spends_proof=True, reads_replica=True)
     def get(self, request: Request) -> Response:
         """List the users of the client.
 

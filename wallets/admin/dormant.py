@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
@@ -17,16 +18,16 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
-from iocash.db import clock
+from iocash.db import clock, replica
 from users import menu, pages
 from users.actions import by
+from users.change_lists.replica import shown_from_replica
 from users.models.ids import as_id
 from wallets.admin.notices import ADD_NOTICE, VIEW_NOTICE, NoticeForm, record_notice
 from wallets.models import DormancyNotice, Wallet
@@ -99,7 +100,7 @@ def dormant_wallets(after: UUID, now: datetime, money: str = "", notice: str = "
 
 
 def found_ids(statement: str, values: Sequence[Any]) -> list[UUID]:
-    with connection.cursor() as cursor:
+    with replica.connection().cursor() as cursor:
         cursor.execute(statement, values)
         return [row[0] for row in cursor.fetchall()]
 
@@ -109,7 +110,8 @@ def show_dormant_wallets(request: HttpRequest) -> HttpResponseBase:
     """The list; with a form that records a notice for those who may."""
     if request.method == "POST":
         return record_for_selected(request)
-    return dormant_page(request, NoticeForm(user=request.user))
+    shown = partial(dormant_page, request, NoticeForm(user=request.user))
+    return shown_from_replica(request, shown)
 
 
 def dormant_page(

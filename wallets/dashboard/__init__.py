@@ -6,12 +6,14 @@ partial indexes, and the charts read what entered and left within twice their pe
 
 from __future__ import annotations
 
+from functools import partial, wraps
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from iocash.db import clock
 from users.backoffice import Site
+from users.change_lists.replica import note_change, shown_from_replica
 from wallets.dashboard import limits, money, waiting
 from wallets.dashboard.periods import PERIODS, ShownPeriod
 
@@ -41,5 +43,19 @@ class BackOffice(Site):
 
     index_template = "admin/dashboard.html"
 
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Note that a page has changed something, for what the browser reads next."""
+
+        @wraps(view)
+        def noted(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            response = view(request, *args, **kwargs)
+            note_change(request, response)
+            return response
+
+        return super().admin_view(noted, cacheable)
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        return super().index(request, context(request) | (extra_context or {}))
+        return shown_from_replica(request, partial(self.overview, request, extra_context or {}))
+
+    def overview(self, request: HttpRequest, more: dict[str, Any]) -> HttpResponse:
+        return super().index(request, context(request) | more)

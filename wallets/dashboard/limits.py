@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import orjson
 from django.conf import settings
-from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
+from iocash.db import replica
 from users.models import User
 from wallets.books.limits import TOP, WINDOW, limits_of
 
@@ -94,7 +94,7 @@ def nearly_used() -> list[UsedLimit]:
     allowed = list(allowances_of_levels())
     if not allowed:
         return []
-    with connection.cursor() as cursor:
+    with replica.connection().cursor() as cursor:
         cursor.execute(READ_NEAR, [orjson.dumps(allowed).decode()])
         rows = cursor.fetchall()
     users = User.objects.in_bulk({row[0] for row in rows})

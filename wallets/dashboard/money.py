@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
-from django.db import connection
 from django.urls import reverse
 from django.utils.formats import number_format
 
+from iocash.db import replica
 from users.templatetags.office import grouped
 from wallets.dashboard.charts import Chart, chart_of_balances, chart_of_flows
 from wallets.dashboard.periods import ShownPeriod
@@ -108,7 +108,7 @@ def read_sums(period: ShownPeriod) -> tuple[dict[str, int], dict[str, dict[date,
     """The totals now, and the flows of this period and of that before, by day."""
     totals: dict[str, int] = {}
     flows: dict[str, dict[date, DayFlows]] = defaultdict(dict)
-    with connection.cursor() as cursor:
+    with replica.connection().cursor() as cursor:
         cursor.execute(READ_SUMS, {"zone": period.zone, "start": period.start_before})
         for currency, day, one, other in cursor.fetchall():
             if day is None:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Self
 from uuid import UUID
 
 from iocash import errors
+from iocash.db.replica import Written
 from users.credentials import Proof
 from users.models import fingerprints
 from users.models.approvals import ApprovalKind
@@ -88,6 +89,8 @@ class Outcome:
     legs: tuple[Leg, ...] = ()
     hold: LockedHold | None = None
     is_predicted: bool = False
+    written: Written | None = None
+    """The transaction that posted it, if a replica may be asked about it."""
 
 
 Result = Outcome | errors.Refused

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from iocash import errors
+from iocash.db import replica
 from iocash.db.pipeline import Silent
 from wallets.orders.base import Order, Outcome, Result
 from wallets.posting import group
@@ -151,6 +152,8 @@ def outcome_of(order: Order, answer: Result) -> Outcome:
     if not isinstance(answer, errors.Refused):
         if order.proof:
             order.proof.spend()
+        if answer.written:
+            replica.note_write(answer.written)
         return answer
     try:
         raise answer

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -24,6 +25,7 @@ from django.conf import settings
 
 from iocash import errors
 from iocash.db.pipeline import ROLLBACK, Pipeline
+from iocash.db.replica import Written
 from iocash.db.transactions import Transaction, as_array, note_witness, pipelined_transaction
 from users.models.idempotency import UsedKey
 from wallets.books import Books
@@ -84,7 +86,14 @@ def post(
         if books.facts:
             note_witness(books.facts[0].witness)
         write_back(pipeline, books, as_array(clients))
+    if settings.DATABASE_REPLICA_URL and (written := own.written):
+        return [dated(each, written) for each in outcomes]
     return outcomes
+
+
+def dated(answer: Result, written: Written) -> Result:
+    """The outcome with its transaction, for the threads of the orders of a group."""
+    return replace(answer, written=written) if isinstance(answer, Outcome) else answer
 
 
 def run(books: Books, order: Order) -> Outcome:

@@ -174,7 +174,7 @@ def open_books(
     clock = pipeline.ask(read.READ_CLOCK)
     pipeline.send()
     *mark, machine, now = clock.rows[0]
-    own.mark = Mark.of_row(*mark, pipeline=pipeline)
+    own.mark, own.at = Mark.of_row(*mark, pipeline=pipeline), now
     clocks.require_agreement(machine)
     found = {name: READS[name].load(rows(answer)) for name, answer in answers.items()}
     apart = "owners", "balances", "flows", "labels"

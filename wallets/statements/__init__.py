@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.db import connection
 
 from iocash import errors
-from iocash.db import clock
+from iocash.db import clock, replica
 from wallets.models import Movement, MovementQuerySet, Wallet
 from wallets.posting import clocks
 
@@ -102,7 +102,7 @@ class Statement:
 def before(wallet: Wallet, instant: datetime) -> Point:
     """The state of the wallet just before a past instant."""
     values: dict[str, Any] = {"wallet": wallet.id, "client": wallet.client_id, "instant": instant}
-    with connection.cursor() as cursor:
+    with replica.connection().cursor() as cursor:
         cursor.execute(FIND, values)
         row = cursor.fetchone()
     return Point(row[0], row[1], row[2], bytes(row[3])) if row else Point()
@@ -113,12 +113,18 @@ def wait_until(instant: datetime) -> None:
 
     It locks nothing. A transaction reads the clock after it has locked its wallets, so only
     transactions that hold locks at `instant` can settle before it. This waits for those to end;
-    transactions that begin later settle later.
+    transactions that begin later settle later. The replica has everything before its horizon, so
+    there it does not wait.
 
     Raises:
         LockTimeout: one of them takes too long.
         DatabaseUnavailable: the clock was set back.
+        UnfitReplica: the replica does not have everything before `instant`.
     """
+    if replica.is_read():
+        if instant > clock.now():
+            raise replica.UnfitReplica
+        return
     time.sleep(clocks.seconds_until(instant, clock.now()))
     waiting, deadline, pause = writers(), time.monotonic() + MOST_WAIT, 0.001
     while waiting:

@@ -72,7 +72,12 @@ class EveryExternalAccountView(ExternalAccountView):
     collection = "externalAccounts"
     pagination_class = ReleasedScanningPages
 
-    @operation(name="list_all_external_accounts", query=ExternalAccountsQuery, spends_proof=True)
+    @operation(
+        name="list_all_external_accounts",
+        query=ExternalAccountsQuery,
+        spends_proof=True,
+        reads_replica=True,
+    )
     def get(self, request: Request) -> Response:
         """List the external accounts of all wallets.
 
@@ -89,7 +94,12 @@ class ExternalAccountListView(ExternalAccountView):
     collection = "externalAccounts"
     pagination_class = ScanningPages
 
-    @operation(name="list_external_accounts", query=ExternalAccountQuery, spends_proof=True)
+    @operation(
+        name="list_external_accounts",
+        query=ExternalAccountQuery,
+        spends_proof=True,
+        reads_replica=True,
+    )
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the external accounts of a wallet.
 

@@ -110,7 +110,7 @@ class EveryHoldView(HoldView):
     collection = "holds"
     pagination_class = ReleasedScanningPages
 
-    @operation(name="list_all_holds", query=HoldsQuery, spends_proof=True)
+    @operation(name="list_all_holds", query=HoldsQuery, spends_proof=True, reads_replica=True)
     def get(self, request: Request) -> Response:
         """List the holds of all wallets.
 
@@ -165,7 +165,7 @@ class HoldListView(HoldView):
     collection = "holds"
     pagination_class = ScanningPages
 
-    @operation(name="list_holds", query=HoldQuery, spends_proof=True)
+    @operation(name="list_holds", query=HoldQuery, spends_proof=True, reads_replica=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the holds of a wallet.
 

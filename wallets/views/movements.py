@@ -145,7 +145,9 @@ class EveryMovementView(MovementView):
     collection = "movements"
     pagination_class = ReleasedScanningPages
 
-    @operation(name="list_all_movements", query=MovementsQuery, spends_proof=True)
+    @operation(
+        name="list_all_movements", query=MovementsQuery, spends_proof=True, reads_replica=True
+    )
     def get(self, request: Request) -> Response:
         """List the movements of all wallets.
 
@@ -162,7 +164,7 @@ class MovementListView(MovementView):
     collection = "movements"
     pagination_class = ScanningPages
 
-    @operation(name="list_movements", query=MovementQuery, spends_proof=True)
+    @operation(name="list_movements", query=MovementQuery, spends_proof=True, reads_replica=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the movements of a wallet.
 

@@ -60,7 +60,12 @@ class ScheduledOperationListView(ScheduledOperationView):
     collection = "scheduledOperations"
     pagination_class = ScanningPages
 
-    @operation(name="list_scheduled_operations", query=ScheduledOperationQuery, spends_proof=True)
+    @operation(
+        name="list_scheduled_operations",
+        query=ScheduledOperationQuery,
+        spends_proof=True,
+        reads_replica=True,
+    )
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the scheduled operations of a wallet.
 
@@ -188,7 +193,7 @@ class ScheduledExecutionListView(ScheduledExecutionView):
     collection = "executions"
     pagination_class = ScanningPages
 
-    @operation(name="list_scheduled_executions", query=ScheduledExecutionQuery)
+    @operation(name="list_scheduled_executions", query=ScheduledExecutionQuery, reads_replica=True)
     def get(self, request: Request, wallet_id: UUID, schedule_id: UUID) -> Response:
         """List the executions of a scheduled operation.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from django.db.models import Q
 from rest_framework.request import Request
 
 from iocash import errors
-from iocash.db import clock
+from iocash.db import clock, replica
 from iocash.http import pages
 from iocash.http.cursors import Cursor
 from iocash.http.operations import operation
@@ -44,8 +44,11 @@ def past(query: dict[str, Any], name: str, now: datetime) -> datetime | None:
 
 
 def following_millisecond(now: datetime) -> datetime:
-    """The end of the present millisecond, so that all that was settled until now counts."""
-    return to_millisecond(now) + MILLISECOND
+    """The end of the present millisecond, so that all that was settled until now counts.
+
+    On the replica, where now is its horizon, the beginning: it may lack what was settled later.
+    """
+    return to_millisecond(now) + (timedelta(0) if replica.is_read() else MILLISECOND)
 
 
 def opening_of(wallet: Wallet, end: datetime) -> datetime:
@@ -61,7 +64,7 @@ class BalanceView(OrderView):
     model = Wallet
     serializer_class = BalanceAnswer
 
-    @operation(name="get_balance", query=BalanceQuery, spends_proof=True)
+    @operation(name="get_balance", query=BalanceQuery, spends_proof=True, reads_replica=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """Get the balance at an instant.
 
@@ -120,6 +123,7 @@ class StatementView(MovementView):
         query=StatementQuery,
         answers=StatementAnswer,
         spends_proof=True,
+        reads_replica=True,
     )
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """Get a statement of a wallet.

@@ -68,7 +68,7 @@ class TotalsView(OrderView):
     pagination_class = TotalsPages
     period: totals.Period
 
-    @operation(name="get_totals", query=TotalsQuery, answers=TotalsAnswer)
+    @operation(name="get_totals", query=TotalsQuery, answers=TotalsAnswer, reads_replica=True)
     def get(self, request: Request) -> Response:
         """Get the sums of all wallets.
 

@@ -77,7 +77,7 @@ class WalletListView(WalletView):
     collection = "wallets"
     pagination_class = ReleasedPages
 
-    @operation(name="list_wallets", query=WalletQuery, spends_proof=True)
+    @operation(name="list_wallets", query=WalletQuery, spends_proof=True, reads_replica=True)
     def get(self, request: Request) -> Response:
         """List the wallets of the client.
 
@@ -104,7 +104,7 @@ class UserWalletListView(WalletView):
     pagination_class = ReleasedPages
     path_fields = {"user_id": fields.Id(help_text="The id of the user.")}
 
-    @operation(name="list_user_wallets", query=UserWalletQuery)
+    @operation(name="list_user_wallets", query=UserWalletQuery, reads_replica=True)
     def get(self, request: Request, user_id: UUID) -> Response:
         """List the wallets of a user.
 

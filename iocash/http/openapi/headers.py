@@ -42,6 +42,14 @@ IF_MATCH_PARAMETER: Json = {
     "example": '"8d3c2f0a"',
 }
 
+READ_AFTER_PARAMETER: Json = {
+    "name": "X-Read-After",
+    "in": "header",
+    "description": ("The `X-Write-Token` of a write that the response must show."),
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{32}$"},
+    "example": "AAZVTf3IcYAAAAAAAAAD6QpZb3BhcXVl",
+}
+
 ANY = {"type": "string", "pattern": r"^\*$"}
 """A pattern: generators make no names of an enumeration's `*`."""
 
@@ -105,8 +113,17 @@ HEADERS: Json = {
         "what the operation needs. With 401, and with 403 `insufficient_scope`.",
         'Bearer realm="ioCash", error="invalid_token"',
     ),
+    "X-As-Of": _header(
+        "The response is from a replica, and shows what was created before this time.",
+        "2026-06-30T10:15:30.123Z",
+        format="date-time",
+    ),
     "X-Request-Id": _header(
         "The id of this request, also in the log and in errors.",
         "01980000-0000-7000-8000-000000000001",
+    ),
+    "X-Write-Token": _header(
+        "For `X-Read-After` of reads. Absent without a replica.",
+        "b3BhcXVl",
     ),
 }

@@ -76,6 +76,8 @@ class AutoSchema(Spectacular):
             found.append(headers.IF_NONE_MATCH_PARAMETER)
             if not self.view.versioned:
                 found.append(headers.IF_THERE_PARAMETER)
+        if self.declared.reads_replica:
+            found.append(headers.READ_AFTER_PARAMETER)
         return found
 
     def _headers(self, status: int) -> Json:
@@ -90,6 +92,10 @@ class AutoSchema(Spectacular):
             names += headers.RATE_HEADERS
         if status < 300 and refusals.takes_key(self.view, self.method) and not is_dry_run:
             names.append("Idempotent-Replayed")
+        if self.declared.reads_replica:
+            names.append("X-As-Of")
+        if self.method not in {"GET", "HEAD"} and self.view.authentication_classes:
+            names += () if is_dry_run else ("X-Write-Token",)
         return headers.header_references(names)
 
     # Words

@@ -32,7 +32,7 @@ def _by_rule(view: Any, method: str, path: str) -> Iterator[Kind]:
     if takes_key(view, method):
         yield errors.InvalidHeader
         yield errors.IdempotencyKeyReused
-    if method == "PUT":
+    if method == "PUT" or view.operations[method].reads_replica:
         yield errors.InvalidHeader
     if takes_if_match(view, method):
         yield from (errors.InvalidHeader, errors.VersionConflict)

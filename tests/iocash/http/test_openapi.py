@@ -252,7 +252,7 @@ def test_headers_are_documented_where_they_are_sent(document: Any) -> None:
     described = document["paths"]["/api/v1/things"]["post"]
     responses = described["responses"]
     pace = {"RateLimit", "RateLimit-Policy"}
-    made = {"X-Request-Id", "Location", "Idempotent-Replayed"}
+    made = {"X-Request-Id", "Location", "Idempotent-Replayed", "X-Write-Token"}
     assert set(responses["201"]["headers"]) == made | pace
     refused = {
         status: refusal(document, described, status)["headers"] for status in (400, 401, 503)
