@@ -72,7 +72,8 @@ def passphrase_of(options: dict[str, Any], *, is_new: bool = False) -> str:
     Raises:
         CommandError: there is none, or it was typed differently the second time.
     """
-    if file := options["passphrase_file"]:
+    file: Path | None = options["passphrase_file"]
+    if file:
         try:
             found = file.read_text().partition("\n")[0]
         except OSError as error:
