@@ -131,7 +131,7 @@ def person_data(user: User) -> dict[str, Any]:
     tell the person of them.
     """
     own = {"client": user.client_id, "user": user.id}
-    wallets = [*Wallet.objects.filter(**own).order_by("created_at", "id")]
+    wallets = [*Wallet.objects.seen().filter(**own).order_by("created_at", "id")]
     ids = [wallet.id for wallet in wallets]
     subjects = Q(subject_id=user.id) | Q(wallet_id__in=ids)
     events = Event.objects.filter(subjects, client=user.client_id).order_by("position")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from io import BufferedIOBase
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -71,7 +71,7 @@ def write_private(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def write_zip(user: User, out: BufferedIOBase) -> None:
+def write_zip(user: User, out: BytesIO) -> None:
     """Write the JSON and the documents as a ZIP. Documents that are missing are left out."""
     with ZipFile(out, "w", ZIP_DEFLATED) as archive:
         archive.writestr(DATA, data_bytes(user))
@@ -105,7 +105,7 @@ def write_person_pdf(user: User, job: Job = TYPESET_LONG) -> bytes:
 def person_pdf_data(user: User, made: str) -> dict[str, Any]:
     """What the template shows."""
     own = {"client": user.client_id, "user": user.id}
-    wallets = [*Wallet.objects.filter(**own).order_by("created_at", "id")]
+    wallets = [*Wallet.objects.seen().filter(**own).order_by("created_at", "id")]
     return {
         "language": (get_language() or "en").partition("-")[0],
         "title": gettext("Data that are kept about a person"),

@@ -15,8 +15,8 @@ from tests.support import bank, people, schedules
 from tests.support import kyc as shown
 from tests.support.camt import incoming
 from tests.support.cases import a_case
-from tests.support.freezes import freeze
-from tests.support.identity import a_signature, a_verification
+from tests.support.freezes import freeze, lift
+from tests.support.identity import a_signature, a_verification, stored_terms
 from tests.support.notes import a_note
 from tests.support.staff import SUPERVISOR, VIEWER, a_member
 from tests.support.statement_files import text_of
@@ -25,7 +25,7 @@ from users.models import Access, User
 from wallets import erasure
 from wallets.exports import people as exported
 from wallets.exports.person_files import write_person_pdf
-from wallets.models import Wallet
+from wallets.models import Hold, Wallet
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +37,7 @@ def person(alices: Any, bobs: Any) -> User:
     """Alice, of whom something of each kind is kept."""
     alice = alices.user
     shown.send(alice, Kind.HOME_ADDRESS, Kind.DOCUMENT_IDENTITY_FRONT)
+    stored_terms()
     a_signature(alice)
     a_verification(alice)
     a_note(alice, "Called on Monday.")
@@ -75,7 +76,7 @@ def test_person_gets_everything(data, alices):
     assert data["user"]["userName"] == "alice"
     assert data["user"]["mobilePhone"] == people.ALICE["mobile_phone"]
     assert data["kycBlocks"][0]["kind"] == "HOME_ADDRESS"
-    assert data["kycBlocks"][0]["street"]
+    assert data["kycBlocks"][0]["postalCode"]
     assert data["documents"][0]["sha256"]
     assert data["terms"][0]["version"] == 1
     assert data["identityVerifications"]
@@ -117,6 +118,7 @@ def test_erased_person_has_only_what_remains(person, settings, alices):
     User.objects.filter(id=person.id).update(
         status="UNSUBSCRIBED", unsubscribed_at=person.created_at
     )
+    lift(Hold.objects.get(target=None))
     erasure.erase(user_id=person.id, by=people.BY, reason="USER_REQUEST")
     person.refresh_from_db()
     data = exported.person_data(person)
