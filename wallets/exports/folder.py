@@ -97,22 +97,22 @@ class LinesWriter:
         path = folder / self.name
         path.touch(mode=0o600)
         self.out = path.open("wb")
-        self.digest = hashlib.sha256()
+        self.hashed = hashlib.sha256()
         self.rows = self.size = 0
 
     def write(self, line: bytes) -> None:
         """Write a line, which ends with a newline."""
         self.out.write(line)
-        self.digest.update(line)
+        self.hashed.update(line)
         self.rows += 1
         self.size += len(line)
 
     def close(self) -> FileFacts:
         self.out.close()
-        return FileFacts(self.name, self.rows, self.size, self.digest.hexdigest())
+        return FileFacts(self.name, self.rows, self.size, self.hashed.hexdigest())
 
 
-def facts_of(path: Path) -> FileFacts:
+def facts_of_file(path: Path) -> FileFacts:
     """The facts of a file as it is; memory does not grow with it."""
     digest, rows, size = hashlib.sha256(), 0, 0
     for block in blocks_of(path):
@@ -139,7 +139,7 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
         raise BadExport(f"{min(strangers)} is not in the manifest.")
     for expected in manifest.files:
         try:
-            found = facts_of(folder / expected.name)
+            found = facts_of_file(folder / expected.name)
         except FileNotFoundError:
             raise BadExport(f"{expected.name} is missing.") from None
         if found.rows != expected.rows:
@@ -167,7 +167,7 @@ def verify_document(folder: Path, document: dict[str, Any]) -> None:
     if not path.resolve().is_relative_to((folder / DOCUMENTS).resolve()):
         raise BadExport(f"The document {document['name']!r} is outside of the folder.")
     try:
-        found = facts_of(path)
+        found = facts_of_file(path)
     except FileNotFoundError:
         raise BadExport(f"The document {document['name']} is missing.") from None
     if (found.bytes, found.sha256) != (document["bytes"], document["sha256"]):

@@ -155,7 +155,7 @@ def person_data(user: User) -> dict[str, Any]:
         "cases": api_records(cases),
         "closings": api_records(Closing.objects.filter(**own)),
         "wallets": [wallet_record(wallet) for wallet in wallets],
-        "bankLines": api_records(lines_of(wallets)),
+        "bankLines": api_records(bank_lines_of(wallets)),
         "events": api_records(events.exclude(kind__in=OF_FREEZES)),
     }
 
@@ -175,7 +175,7 @@ def wallet_record(wallet: Wallet) -> dict[str, Any]:
     }
 
 
-def lines_of(wallets: Iterable[Wallet]) -> QuerySet[BankLine]:
+def bank_lines_of(wallets: Iterable[Wallet]) -> QuerySet[BankLine]:
     """The lines of banks that movements of these wallets explain, or that name their IBANs."""
     wallets = [*wallets]
     ibans = [wallet.iban for wallet in wallets if wallet.iban]

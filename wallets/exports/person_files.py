@@ -16,12 +16,11 @@ from iocash.db import clock
 from iocash.processes import Job
 from users.documents.processes import TYPESET_LONG
 from users.models import User
-from users.models.kyc_documents import file_storage
 from wallets import audit
 from wallets.exports.people import (
     OF_PERSON,
+    bank_lines_of,
     documents_of,
-    lines_of,
     person_data,
     shown_pairs,
 )
@@ -54,18 +53,18 @@ def write_folder(user: User, folder: Path) -> int:
     """
     folder.mkdir(mode=0o700, parents=True)
     (folder / "documents").mkdir(mode=0o700)
-    write_private(folder / DATA, data_bytes(user))
+    write_for_owner(folder / DATA, data_bytes(user))
     missing = 0
     for document in documents_of(user):
         try:
-            with file_storage().open(document.file.name) as source:
-                write_private(folder / "documents" / str(document.id), source.read())
+            with document.file.open() as source:
+                write_for_owner(folder / "documents" / str(document.id), source.read())
         except FileNotFoundError:
             missing += 1
     return missing
 
 
-def write_private(path: Path, content: bytes) -> None:
+def write_for_owner(path: Path, content: bytes) -> None:
     """Write a file that only its owner reads."""
     path.touch(mode=0o600)
     path.write_bytes(content)
@@ -78,7 +77,7 @@ def write_zip(user: User, out: BytesIO) -> None:
         for document in documents_of(user):
             try:
                 with (
-                    file_storage().open(document.file.name) as source,
+                    document.file.open() as source,
                     archive.open(f"documents/{document.id}", "w") as target,
                 ):
                     shutil.copyfileobj(source, target)
@@ -121,7 +120,7 @@ def person_pdf_data(user: User, made: str) -> dict[str, Any]:
                 gettext("Balance"),
             ],
         },
-        "facts": [(gettext("Issued"), made), *labelled(user)],
+        "facts": [(gettext("Issued"), made), *labelled_values(user)],
         "sections": [*sections_of(user, wallets)],
         "wallets": [wallet_section(wallet) for wallet in wallets],
     }
@@ -134,7 +133,7 @@ def sections_of(user: User, wallets: list[Wallet]) -> Iterator[dict[str, Any]]:
         names = {field.name for field in model._meta.local_fields}
         if model is not Wallet and {"client", "user"} <= names:
             yield from section(model, model._default_manager.filter(**own).order_by("pk"))
-    yield from section(BankLine, lines_of(wallets))
+    yield from section(BankLine, bank_lines_of(wallets))
 
 
 def wallet_section(wallet: Wallet) -> dict[str, Any]:
@@ -151,7 +150,7 @@ def wallet_section(wallet: Wallet) -> dict[str, Any]:
             parts += section(model, found.filter(target__isnull=False) if model is Hold else found)
     return {
         "title": f"{wallet._meta.verbose_name} {wallet.id}".capitalize(),
-        "facts": labelled(wallet),
+        "facts": labelled_values(wallet),
         "sections": parts,
         "rows": [pdf_row(movement) for movement in settled],
     }
@@ -159,11 +158,11 @@ def wallet_section(wallet: Wallet) -> dict[str, Any]:
 
 def section(model: Any, rows: Any) -> Iterator[dict[str, Any]]:
     """A heading with the facts of rows; nothing if there are none."""
-    if found := [labelled(row) for row in rows]:
+    if found := [labelled_values(row) for row in rows]:
         yield {"title": str(model._meta.verbose_name_plural).capitalize(), "rows": found}
 
 
-def labelled(row: Any) -> list[tuple[str, str]]:
+def labelled_values(row: Any) -> list[tuple[str, str]]:
     """The values of a row that are not empty, with their names in the active language."""
     fields = {field.attname: field.verbose_name for field in row._meta.local_fields}
     found = []

@@ -87,26 +87,26 @@ def import_clients(
         raise BadExport("The export has secrets: the passphrase is needed.")
     tables, changes = exported_tables(), secrets.for_import(cipher)
     with removed_after_failure() as stored, transaction.atomic():
-        run(SETTINGS)
+        run_statement(SETTINGS)
         require_fitting_server(manifest)
-        run(STAGE)
+        run_statement(STAGE)
         switch_triggers(tables, "DISABLE")
         import_members(folder)
         for table in tables:
-            lines = lines_of(folder, table.name)
+            lines = lines_of_file(folder, table.name)
             if table.name in changes:
                 lines = changed_lines(lines, changes[table.name])
             report(table.name, import_rows(table, lines))
         set_sequences(tables)
-        run(CHECK_NOW)
+        run_statement(CHECK_NOW)
         switch_triggers(tables, "ENABLE")
-        run("; ".join(f"ANALYZE {table.name}" for table in tables))
+        run_statement("; ".join(f"ANALYZE {table.name}" for table in tables))
         require_same_heads(manifest)
         require_right_audit()
         store_documents(folder, stored)
 
 
-def run(statement: str, values: Any = None) -> None:
+def run_statement(statement: str, values: Any = None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
 
@@ -126,7 +126,7 @@ def require_fitting_server(manifest: Manifest) -> None:
             if names
         ]
         raise BadExport(f"The export is of another schema version ({'; '.join(words)}).")
-    run("LOCK TABLE users_client IN SHARE ROW EXCLUSIVE MODE")
+    run_statement("LOCK TABLE users_client IN SHARE ROW EXCLUSIVE MODE")
     ids = [UUID(each["id"]) for each in manifest.clients]
     if known := Client.objects.filter(id__in=ids).first():
         raise BadExport(f"This server has the client {known.name} ({known.id}) already.")
@@ -140,10 +140,10 @@ def require_fitting_server(manifest: Manifest) -> None:
 
 def switch_triggers(tables: list[Table], switch: str) -> None:
     """Switch the triggers off or on. Others can read these tables meanwhile, and not write."""
-    run("; ".join(f"ALTER TABLE {table.name} {switch} TRIGGER USER" for table in tables))
+    run_statement("; ".join(f"ALTER TABLE {table.name} {switch} TRIGGER USER" for table in tables))
 
 
-def lines_of(folder: Path, name: str) -> Iterable[bytes]:
+def lines_of_file(folder: Path, name: str) -> Iterable[bytes]:
     """The lines of a file."""
     with (folder / f"{name}.ndjson").open("rb") as lines:
         yield from lines
@@ -151,7 +151,7 @@ def lines_of(folder: Path, name: str) -> Iterable[bytes]:
 
 def stage(blocks: Iterable[bytes]) -> None:
     """Send lines to the table of lines, in place of those before."""
-    run("TRUNCATE import_line")
+    run_statement("TRUNCATE import_line")
     with (
         psycopg.Cursor(connection.connection) as cursor,
         cursor.copy("COPY import_line FROM STDIN") as target,
@@ -199,8 +199,8 @@ def import_rows(table: Table, lines: Iterable[bytes]) -> int:
             added = int(cursor.rowcount)
         if skip:
             require_same_rows(table)
-        run(CHECK_NOW)
-        run(CHECK_LATER)
+        run_statement(CHECK_NOW)
+        run_statement(CHECK_LATER)
     except IntegrityError as error:
         cause: Any = error.__cause__
         name = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else ""
@@ -234,7 +234,7 @@ def set_sequences(tables: list[Table]) -> None:
 
 def set_sequence(table: str, column: str) -> None:
     """Let a sequence go on after the highest value; it is never set back."""
-    run(SET_SEQUENCE.format(table=table, column=column), [table, column, table, column])
+    run_statement(SET_SEQUENCE.format(table=table, column=column), [table, column, table, column])
 
 
 def require_same_heads(manifest: Manifest) -> None:

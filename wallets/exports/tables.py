@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from typing import Any, Final
+from typing import Final
 
 from django.apps import apps
 from django.db import connection, models
@@ -189,11 +189,11 @@ def exported_models() -> list[type[models.Model]]:
     for model in known:
         if condition_of(model) is None:
             raise errors.Inconsistent(f"{model._meta.label} is in no list of wallets.exports")
-    order = TopologicalSorter({model: set(referred(model)) & set(known) for model in known})
+    order = TopologicalSorter({model: set(models_named_by(model)) & set(known) for model in known})
     return list(order.static_order())
 
 
-def referred(model: type[models.Model]) -> Iterator[type[models.Model]]:
+def models_named_by(model: type[models.Model]) -> Iterator[type[models.Model]]:
     """The other models that a row of this one refers to."""
     for field in model._meta.local_fields:
         other = field.remote_field.model if field.remote_field else model
@@ -251,11 +251,11 @@ def staff_query(tables: list[Table]) -> str:
 
 def values_sql(columns: tuple[Column, ...]) -> str:
     """The columns as an export has them: binary in base64, times in UTC with microseconds."""
-    return ", ".join(f"{exported_value(each)} AS {quoted(each)}" for each in columns)
+    return ", ".join(f"{exported_value(each)} AS {quoted_name(each)}" for each in columns)
 
 
 def exported_value(column: Column) -> str:
-    name = quoted(column)
+    name = quoted_name(column)
     if column.kind == "bytea":
         return rf"translate(encode({name}, 'base64'), E'\n', '')"
     if column.kind == "timestamp with time zone":
@@ -263,24 +263,20 @@ def exported_value(column: Column) -> str:
     return name
 
 
-def quoted(column: Column) -> str:
+def quoted_name(column: Column) -> str:
     return connection.ops.quote_name(column.name)
 
 
 def record_sql(columns: tuple[Column, ...]) -> str:
     """The columns of a line of JSON, with the types that they have there."""
     return ", ".join(
-        f"{quoted(each)} {'text' if each.kind == 'bytea' else each.kind}" for each in columns
+        f"{quoted_name(each)} {'text' if each.kind == 'bytea' else each.kind}" for each in columns
     )
 
 
 def stored_sql(columns: tuple[Column, ...]) -> str:
     """The columns of a line of JSON, as the table has them."""
     return ", ".join(
-        f"decode({quoted(each)}, 'base64')" if each.kind == "bytea" else quoted(each)
+        f"decode({quoted_name(each)}, 'base64')" if each.kind == "bytea" else quoted_name(each)
         for each in columns
     )
-
-
-def parameters(clients: list[Any]) -> dict[str, Any]:
-    return {"clients": clients}

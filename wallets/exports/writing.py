@@ -34,13 +34,12 @@ from wallets.exports.folder import (
     FileFacts,
     LinesWriter,
     Manifest,
-    facts_of,
+    facts_of_file,
 )
 from wallets.exports.tables import (
     SHARED,
     Table,
     exported_tables,
-    parameters,
     staff_query,
     values_sql,
 )
@@ -110,7 +109,7 @@ def require_own_accounts(clients: list[Client]) -> None:
 
 
 def of_clients(clients: list[Client]) -> dict[str, Any]:
-    return parameters([client.id for client in clients])
+    return {"clients": [client.id for client in clients]}
 
 
 def write_files(
@@ -185,7 +184,7 @@ def copy_documents(clients: list[Client], folder: Path) -> tuple[FileFacts, int]
         except FileNotFoundError:
             missing += 1
             continue
-        facts = facts_of(target)
+        facts = facts_of_file(target)
         line = {"name": name, "bytes": facts.bytes, "sha256": facts.sha256}
         writer.write(json.dumps(line).encode() + b"\n")
     return writer.close(), missing

@@ -17,6 +17,8 @@ from standardwebhooks import Webhook
 from tests.support import every_verb, people, schedules, statement_files
 from tests.support.anchors import write_anchor
 from tests.support.people import Api
+from tests.support.proofs import path_of, root_of
+from tests.support.proofs import run as verify
 from tests.support.receivers import Receiver
 from tests.support.second_server import passphrase_file, second_server
 from tests.support.webhooks import (
@@ -30,8 +32,6 @@ from tests.support.webhooks import (
     to,
 )
 from tests.support.webhooks import make_due as make_deliveries_due
-from tests.wallets.test_proofs import path_of, root_of
-from tests.wallets.test_proofs import run as verify
 from users.models import Client, Event, KycDocument, WebhookEndpoint
 from users.models.barrier import release_events
 from users.webhooks.secrets import valid_secrets

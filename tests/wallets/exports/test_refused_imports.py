@@ -11,12 +11,12 @@ from django.core.management import CommandError, call_command
 
 from tests.support import bank, people
 from tests.support import kyc as shown
+from tests.support.proofs import run as verify
 from tests.support.second_server import passphrase_file
-from tests.wallets.test_proofs import run as verify
 from users.kyc import Kind
 from users.models import Client, Sandbox
 from wallets.exports import reading, secrets
-from wallets.exports.folder import BadExport, Manifest, facts_of, verify_document
+from wallets.exports.folder import BadExport, Manifest, facts_of_file, verify_document
 from wallets.management.commands import import_client
 
 pytestmark = pytest.mark.django_db
@@ -148,7 +148,9 @@ def test_changed_wallet_is_wrong_although_its_digests_are_right(folder):
 def forge(folder: Path, name: str) -> None:
     """Write the digests of a changed file into the manifest."""
     manifest = Manifest.read(folder)
-    files = [facts_of(folder / each.name) if each.name == name else each for each in manifest.files]
+    files = [
+        facts_of_file(folder / each.name) if each.name == name else each for each in manifest.files
+    ]
     manifest.files[:] = files
     manifest.write(folder)
 

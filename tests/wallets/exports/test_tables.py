@@ -65,7 +65,7 @@ def test_table_is_exported_after_those_that_it_refers_to():
     seen: set[type[models.Model]] = set()
     for model in tables.exported_models():
         seen.add(model)
-        others = set(tables.referred(model))
+        others = set(tables.models_named_by(model))
         assert {other for other in others if other._meta.label not in tables.KEPT} <= seen
 
 

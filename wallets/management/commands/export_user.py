@@ -13,7 +13,7 @@ from users.kyc import looks
 from users.management.commands.issue_key import login
 from users.models import Access, User
 from users.models.events import By
-from wallets.exports.person_files import write_folder, write_person_pdf, write_private
+from wallets.exports.person_files import write_folder, write_for_owner, write_person_pdf
 from wallets.statements.pdf_file import PdfFailed
 
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         try:
             missing = write_folder(user, folder)
             if options["pdf"]:
-                write_private(folder / "data.pdf", write_person_pdf(user))
+                write_for_owner(folder / "data.pdf", write_person_pdf(user))
         except OSError as error:
             raise CommandError(f"{folder}: {error.strerror}.") from error
         except (PdfFailed, errors.Refused) as error:
