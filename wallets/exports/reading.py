@@ -8,6 +8,7 @@ meanwhile, because the rows are history; foreign keys and constraints are not.
 # ruff: noqa: S608 (the queries are built from constants)
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -272,13 +273,18 @@ def removed_after_failure() -> Iterator[list[str]]:
 def store_documents(folder: Path, stored: list[str]) -> None:
     """Store the files of users, and note the name of each.
 
+    A file that an import has left which was killed is not stored again.
+
     Raises:
-        BadExport: a file of that name is there.
+        BadExport: another file of that name is there.
     """
     storage = file_storage()
     for document in listed_documents(folder):
         name = document["name"]
         if storage.exists(name):
-            raise BadExport(f"The document {name} is on this server already.")
+            with storage.open(name) as kept:
+                if hashlib.file_digest(kept, "sha256").hexdigest() == document["sha256"]:
+                    continue
+            raise BadExport(f"Another document {name} is on this server already.")
         with (folder / DOCUMENTS / name).open("rb") as content:
             stored.append(storage.save(name, File(content)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 
 from tests.support import bank, people
@@ -15,8 +16,15 @@ from tests.support.proofs import run as verify
 from tests.support.second_server import passphrase_file
 from users.kyc import Kind
 from users.models import Client, Sandbox
+from users.models.kyc_documents import file_storage
 from wallets.exports import reading, secrets
-from wallets.exports.folder import BadExport, Manifest, facts_of_file, verify_document
+from wallets.exports.folder import (
+    BadExport,
+    Manifest,
+    facts_of_file,
+    listed_documents,
+    verify_document,
+)
 from wallets.management.commands import import_client
 
 pytestmark = pytest.mark.django_db
@@ -206,3 +214,21 @@ def test_wrong_passphrase_is_refused():
 def test_unknown_client_is_refused(tmp_path):
     with pytest.raises(CommandError, match="No client has the name 'Nobody'"):
         call_command("export_client", "Nobody", str(tmp_path / "export"), "--without-secrets")
+
+
+def test_document_that_a_killed_import_has_left_is_kept(folder):
+    stored: list[str] = []
+    reading.store_documents(folder, stored)
+    assert stored == []
+    (document,) = listed_documents(folder)
+    file_storage().delete(document["name"])
+    file_storage().save(document["name"], ContentFile(b"other"))
+    with pytest.raises(BadExport, match="Another document"):
+        reading.store_documents(folder, stored)
+    file_storage().delete(document["name"])
+    reading.store_documents(folder, stored)
+    assert stored == [document["name"]]
+    with pytest.raises(BadExport), reading.removed_after_failure() as noted:  # noqa: PT012
+        noted.extend(stored)
+        raise BadExport
+    assert not file_storage().exists(document["name"])
