@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from iocash.postgres import CHECKOUT
 from tests.support.scratch_postgres import Scratch
 
+log = logging.getLogger(__name__)
 MIB = 2**20
 WRITE = """
 import json, os
@@ -89,7 +90,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
 
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_movements(
-    postgres: Scratch, empty: Scratch, tmp_path: Path, record_property: Any
+    postgres: Scratch, empty: Scratch, tmp_path: Path
 ) -> None:
     """Takes 4 minutes."""
     postgres.manage("migrate", "--verbosity", "0")
@@ -109,8 +110,7 @@ def test_memory_does_not_grow_with_the_movements(
         [sys.executable, "docs/verify.py", str(tmp_path / "export")], cwd=CHECKOUT, check=True
     )
     verified = time.monotonic() - verified
-    record_property("seconds and MiB", {"export": out, "import": into, "start": start})
-    record_property("COPY out and in, verify.py", (*plain, verified))
-    record_property("movements", count)
+    words = "%d movements; seconds and MiB: start %s, export %s, import %s; COPY %s; verify.py %s"
+    log.info(words, count, start, out, into, plain, verified)
     assert out[1] < start[1] + 40
     assert into[1] < start[1] + 40
