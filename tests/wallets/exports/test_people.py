@@ -155,7 +155,7 @@ def test_pdf_has_the_data_in_words(person):
 
 
 def address(user: User) -> str:
-    return f"/admin/users/user/{user.id}/act/export/"
+    return f"/admin/users/user/{user.id}/action/export/"
 
 
 @pytest.mark.parametrize(("kind", "begin"), [("ZIP", b"PK"), ("PDF", b"%PDF-")])
