@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Verify proofs and anchors of ioCash offline. Python 3.8 or newer, and nothing else.
+"""Verify proofs, anchors and exports of ioCash offline. Python 3.8 or newer, and nothing else.
 
     python3 verify.py proof PROOF.json ROOT    is the movement under this root?
     python3 verify.py anchor ANCHOR.txt [ROOT] is the file complete, and has it this root?
+    python3 verify.py FOLDER [SHA256]          is the export complete, and its ledger right?
 
 PROOF.json is the answer of GET /wallets/{id}/movements/{id}/proof. Take ROOT from where the
 institution publishes its roots, not from the proof: a proof with its own root proves nothing.
@@ -14,15 +15,25 @@ A proof is right if all of this is true (SHA-256; || joins bytes):
 4. anchor.path leads from "iocash-anchor 2 <createdAt> after <previousRoot, or ->" to ROOT.
 A leaf is SHA-256(0x00 || line) and a node SHA-256(0x01 || left || right), as in RFC 9162.
 
+An export (`manage.py export_client`) is right if all of this is true:
+1. manifest.json has the given SHA-256, if one is given;
+2. the folder has the files of the manifest, with their digests, lines and sizes, and no others;
+3. in each wallet, the settled movements follow one another: number, balance and digest;
+4. each wallet has the number, balance and digest of its last movement;
+5. the lines "wallet <id> <owner> <number> <digest, or ->" have the root of the manifest.
+
 The exit code is 0 if it is right, 1 if it is wrong, and 2 if a file can't be read.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import os
 import re
 import sys
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -184,6 +195,125 @@ def verify_anchor(given: Iterable[str], root: str | None = None) -> tuple[str, i
     return found, count
 
 
+# --- Exports -------------------------------------------------------------------------------------
+
+EPOCH = date(1970, 1, 1).toordinal()
+TIME = re.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2}).([0-9]{6})Z")
+
+
+def verify_export(folder: str, sha256_of_manifest: str | None = None) -> tuple[int, int]:
+    """Verify an export; return how many movements and wallets it has.
+
+    Memory grows with the number of wallets. Raises Wrong.
+    """
+    path = os.path.join(folder, "manifest.json")
+    require(os.path.isfile(path), "There is no manifest.json: the export was interrupted.")
+    with open(path, "rb") as given:
+        content = given.read()
+    found = sha256(content).hex()
+    require(sha256_of_manifest in (None, found), "manifest.json has the SHA-256 " + found + ".")
+    manifest = json.loads(content)
+    require(manifest.get("format") == "iocash-export 1", "It is no export of this format.")
+    verify_files(folder, manifest["files"])
+    wallets, root = read_wallets(rows_of(folder, "wallets_wallet"))
+    heads = {"wallets": len(wallets), "root": root}
+    require(heads == manifest["heads"], "The wallets have not the root of the manifest.")
+    return verify_chains(rows_of(folder, "wallets_movement"), wallets), len(wallets)
+
+
+def verify_files(folder: str, expected: list[Any]) -> None:
+    names = {each["name"] for each in expected}
+    there = {name for name in os.listdir(folder) if name.endswith(".ndjson")}
+    require(there == names, "Missing, or not in the manifest: " + ", ".join(sorted(there ^ names)))
+    for each in expected:
+        lines, size, digest = facts_of_file(os.path.join(folder, each["name"]))
+        require(lines == each["rows"], each["name"] + " has another number of lines.")
+        require((size, digest) == (each["bytes"], each["sha256"]), each["name"] + " was changed.")
+    listed = set()
+    for each in rows_of(folder, "documents"):
+        path = os.path.join(folder, "documents", each["name"])
+        listed.add(os.path.normpath(path))
+        require(os.path.isfile(path), "The document " + each["name"] + " is missing.")
+        require(
+            facts_of_file(path)[1:] == (each["bytes"], each["sha256"]),
+            "The document " + each["name"] + " was changed.",
+        )
+    for place, _, files in os.walk(os.path.join(folder, "documents")):
+        strangers = {os.path.join(place, name) for name in files} - listed
+        require(not strangers, "A document is not in the list.")
+
+
+def facts_of_file(path: str) -> tuple[int, int, str]:
+    """The number of lines, the size and the digest; memory does not grow with the file."""
+    digest, lines, size = hashlib.sha256(), 0, 0
+    with open(path, "rb") as given:
+        for block in iter(lambda: given.read(1 << 20), b""):
+            digest.update(block)
+            lines += block.count(b"\n")
+            size += len(block)
+    return lines, size, digest.hexdigest()
+
+
+def rows_of(folder: str, name: str) -> Iterator[dict[str, Any]]:
+    with open(os.path.join(folder, name + ".ndjson"), encoding="utf-8", newline="\n") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def read_wallets(rows: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], str]:
+    """The number, balance and head of each wallet, and the root over their lines."""
+    wallets = {}
+
+    def lines() -> Iterator[str]:
+        for row in rows:
+            head = base64.b64decode(row["head"])
+            wallets[row["id"]] = (row["seq"], row["balance"], head)
+            yield "wallet {id} {user_id} {seq} ".format(**row) + (head.hex() or "-")
+
+    root, _ = root_of_lines(lines())
+    return wallets, root
+
+
+def verify_chains(rows: Iterable[dict[str, Any]], wallets: dict[str, Any]) -> int:
+    """Verify the movements, wallet by wallet; return how many there are."""
+    count = 0
+    reached: dict[str, Any] = {}
+    for row in rows:
+        count += 1
+        own = row["wallet_id"]
+        require(own in wallets, "Movement " + row["id"] + " has no wallet.")
+        if row["status"] != "SUCCESS":
+            continue
+        seq, balance, head = reached.get(own, (0, 0, b""))
+        details = base64.b64decode(row["details_digest"] or "")
+        digest = sha256(head + canonical_of(row).encode() + details)
+        reached[own] = (seq + 1, balance + row["amount"], digest)
+        stored = (row["seq"], row["balance_after"], base64.b64decode(row["digest"]))
+        require(stored == reached[own], "Movement " + row["id"] + " breaks the chain.")
+    for own, facts in wallets.items():
+        require(reached.get(own, (0, 0, b"")) == facts, "Wallet " + own + " has another head.")
+    return count
+
+
+def canonical_of(row: dict[str, Any]) -> str:
+    """The facts of a settled movement, as they enter its digest."""
+    names = "id client_id wallet_id operation_id type amount currency counterparty_id hold_id"
+    names += " reversal_of_id seq balance_after received_after"
+    facts = ["" if row[name] is None else str(row[name]) for name in names.split()]
+    times = [str(micros(row[name])) for name in ("created_at", "settled_at")]
+    return "|".join(["1", *facts, *times])
+
+
+def micros(text: str) -> int:
+    """The microseconds since 1970."""
+    found = TIME.fullmatch(text)
+    if found is None:
+        raise Wrong("A time of a movement is not like 2026-01-31T12:00:00.000000Z.")
+    year, month, day, hour, minute, second, micro = map(int, found.groups())
+    days = date(year, month, day).toordinal() - EPOCH
+    return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + micro
+
+
 def main(words: list[str]) -> int:
     if len(words) == 3 and words[0] == "proof":
         with open(words[1], encoding="utf-8") as given:
@@ -195,6 +325,10 @@ def main(words: list[str]) -> int:
             found, count = verify_anchor(given, *words[2:])
         print(f"right: {count} lines, root {found}")
         return 0
+    if len(words) in (1, 2) and os.path.isdir(words[0]):
+        movements, wallets = verify_export(*words)
+        print(f"right: {movements} movements in {wallets} wallets")
+        return 0
     print(__doc__, file=sys.stderr)
     return 2
 
@@ -205,6 +339,6 @@ if __name__ == "__main__":
     except Wrong as wrong:
         print(f"wrong: {wrong}", file=sys.stderr)
         sys.exit(1)
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, TypeError, ValueError) as error:
         print(f"unreadable: {error}", file=sys.stderr)
         sys.exit(2)

@@ -220,7 +220,7 @@ def test_row_is_saved_by_its_fields_except_when_it_is_created():
         (found.module, found.line)
         for found in every(ast.Call)
         if called(found.node) == "save"
-        and not names_in(found.node.func) & {"image"}
+        and not names_in(found.node.func) & {"image", "storage"}
         and not {"update_fields", "force_insert"} & {word.arg for word in found.node.keywords}
     ]
     assert bare == []

@@ -151,6 +151,7 @@ ACTIONS: Final = {
     "users.user/add-task": REVIEWERS,
     "users.user/block": OPERATORS,
     "users.user/erase": SUPERVISORS,
+    "users.user/export": SUPERVISORS,
     "users.user/open-case": REVIEWERS,
     "users.user/pay-out": SUPERVISORS,
     "users.user/unblock": OPERATORS,

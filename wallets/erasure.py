@@ -180,13 +180,14 @@ def erase_bank_texts(wallet_id: uuid.UUID) -> None:
 
 
 def erase_old_bank_texts() -> int:
-    """Erase a batch of what banks said before the retention period: it quotes strangers.
+    """Erase a batch of what banks said more than `BANK_FILE_YEARS` ago: it quotes strangers.
 
     The content of files goes by their age, and the texts of lines when they are explained for so
     long. Return how many files and lines were erased; 0 if none is left.
     """
+    kept = timedelta(days=365.25 * settings.BANK_FILE_YEARS)
     with connection.cursor() as cursor:
-        cursor.execute(ERASE_OLD_BANK_TEXTS, [clock.now() - retention(), MOST_LINES])
+        cursor.execute(ERASE_OLD_BANK_TEXTS, [clock.now() - kept, MOST_LINES])
         (erased,) = cursor.fetchone()
     return int(erased)
 

@@ -87,6 +87,7 @@ BANK_FILES_DIR = os.environ.get("BANK_FILES_DIR", "")  # where the bank takes ap
 ANCHORS_URL = os.environ.get("ANCHORS_URL", "")  # where it sends them; blank: nowhere
 ANCHORS_SECRET = os.environ.get("ANCHORS_SECRET", "")  # signs them
 RETENTION_YEARS = number("RETENTION_YEARS", "5")  # of an ended user's personal data
+BANK_FILE_YEARS = number("BANK_FILE_YEARS", "10")  # of what banks have sent
 DORMANT_DAYS = number("DORMANT_DAYS", "365")  # without a movement: the back office lists the wallet
 SCHEDULE_ZONE = os.environ.get("SCHEDULE_ZONE", "Europe/Madrid")  # of schedules that name none
 SCHEDULE_HOUR = number("SCHEDULE_HOUR", "6")  # at which runs are due, in the schedule's zone

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from copy import deepcopy
 from datetime import timedelta
@@ -17,18 +16,16 @@ from django.db import connection
 
 from iocash import errors
 from iocash.db import clock
-from iocash.postgres import CHECKOUT
 from tests.support import people, sandbox
 from tests.support.anchors import write_anchor
 from tests.support.cash_outs import a_cash_out
+from tests.support.proofs import VERIFY, path_of, root_of, run
 from wallets import anchors, erasure
 from wallets.anchors import blocks, merkle, proofs
 from wallets.duties.audits import WriteAnchor
 from wallets.models import Movement
 
 pytestmark = pytest.mark.django_db
-
-VERIFY = CHECKOUT / "docs" / "verify.py"
 
 
 @pytest.fixture
@@ -52,20 +49,6 @@ def proof(api, anchor, alices) -> dict[str, Any]:
     assert answer.status == 200, answer.json
     found: dict[str, Any] = answer.json
     return found
-
-
-def path_of(movement: Movement) -> str:
-    return f"wallets/{movement.wallet_id}/movements/{movement.id}/proof"
-
-
-def root_of(anchor: Path) -> str:
-    return anchor.read_text().split()[-1]
-
-
-def run(*words: object) -> subprocess.CompletedProcess[str]:
-    """`docs/verify.py` alone: without the environment, the folder and the packages."""
-    command = [sys.executable, "-I", "-S", str(VERIFY), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env={})
 
 
 @pytest.fixture

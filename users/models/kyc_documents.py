@@ -227,6 +227,7 @@ class Access(models.Model):
         REVIEW = "REVIEW", "review page"
         BLOCK = "BLOCK", "block"
         DOCUMENT = "DOCUMENT", "document"
+        EXPORT = "EXPORT", "export"
 
     client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
     user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)

@@ -236,6 +236,7 @@ class User(Owned):
         permissions = [
             ("block_user", "Can block and unblock users"),
             ("erase_user", "Can erase users' personal data"),
+            ("export_user", "Can export everything that is kept about a user"),
         ]
 
     def __str__(self) -> str:

@@ -27,6 +27,7 @@ SENTENCES: Final = {
     "users.change_user": _("Can change the data of users over the API."),
     "users.block_user": _("Can block and unblock users."),
     "users.erase_user": _("Can erase the personal data of closed users."),
+    "users.export_user": _("Can download everything that is kept about a user."),
     "wallets.block_wallet": _("Can block and unblock wallets."),
     "wallets.add_wallet": _("Can open wallets for users over the API."),
     "wallets.change_wallet": _("Can change and close wallets over the API."),

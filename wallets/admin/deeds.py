@@ -99,4 +99,5 @@ LOOKS: Final[Mapping[str, Any]] = {
     Access.What.REVIEW: _("Opened the review of the user."),
     Access.What.BLOCK: _("Looked at identity data of the user."),
     Access.What.DOCUMENT: _("Looked at a document of the user."),
+    Access.What.EXPORT: _("Downloaded everything that is kept about the user."),
 }

@@ -23,6 +23,7 @@ from wallets.admin.approvals.customers import (
 )
 from wallets.admin.facts import user_facts
 from wallets.admin.forms import BlockForm, EraseForm
+from wallets.admin.person_exports import EXPORT_PERSON
 from wallets.admin.submit import Submission, user_order
 from wallets.orders.users import BlockUser, UnblockUser
 
@@ -94,6 +95,7 @@ class UserWithWalletsAdmin(users.UserAdmin):
             is_harmful=True,
         ),
         closings.PAY_OUT,
+        EXPORT_PERSON,
         notes.ADD,
         tasks.ADD,
         cases.OPEN,

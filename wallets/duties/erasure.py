@@ -79,7 +79,7 @@ class EraseUsers(PeriodicDuty):
 
 
 class EraseBankTexts(PeriodicDuty):
-    """Erase what banks said before the retention period: files, and the texts of explained lines.
+    """Erase what banks said years ago (`BANK_FILE_YEARS`): files, and texts of explained lines.
 
     They quote strangers, who have no wallet whose end could be waited for.
     """

@@ -162,7 +162,7 @@ def test_bank_texts_of_an_open_user_are_not_erased(scene, bobs):
 
 def pass_retention() -> None:
     sandbox.make()
-    sandbox.set_clock(clock.now() + erasure.retention() + timedelta(hours=1))
+    sandbox.set_clock(clock.now() + timedelta(days=365.25 * 10, hours=1))
 
 
 def test_what_banks_have_sent_is_erased_after_the_retention_period(scene):
@@ -184,8 +184,17 @@ def test_what_banks_have_sent_is_erased_after_the_retention_period(scene):
 
 
 def test_fresh_files_are_kept_whatever_the_retention_period(scene, settings):
-    settings.RETENTION_YEARS = 0
+    settings.BANK_FILE_YEARS = 0
     assert EraseBankTexts().perform_period() == 0
+
+
+def test_what_banks_have_sent_has_a_retention_period_of_its_own(scene, settings):
+    sandbox.make()
+    sandbox.set_clock(clock.now() + erasure.retention() + timedelta(hours=1))
+    assert EraseBankTexts().perform_period() == 0
+    settings.BANK_FILE_YEARS = settings.RETENTION_YEARS
+    assert EraseBankTexts().perform_period() > 0
+    assert audit_is_right()
 
 
 def test_end_to_end_id_of_a_cash_out_stays(client_demo, alices):
