@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from wallets.audit.equations import AT_ONCE, BY_SUBJECT, Equation
+from wallets.audit.equations import BY_MADE, BY_SUBJECT, Equation
 from wallets.audit.schedules import RUN_EVENTS
 
 
@@ -118,7 +118,8 @@ def lost(made: str, there: str) -> str:
     """Select the keys whose object no longer exists."""
     return f"""
         SELECT client_id AS client, made, made_id AS id FROM users_key AS key
-        WHERE made = '{made}' AND NOT EXISTS (SELECT FROM {there} AND client_id = key.client_id)
+        WHERE made_id BETWEEN %(first)s AND %(last)s AND made = '{made}'
+          AND NOT EXISTS (SELECT FROM {there} AND client_id = key.client_id)
     """
 
 
@@ -158,12 +159,12 @@ EQUATIONS: Final = (
     Equation(
         "keys",
         "the object that an idempotency key created exists, or was erased with its user",
-        AT_ONCE,
+        BY_MADE,
         " UNION ALL ".join(lost(made, there) for made, there in MADE.items())
         + f"""
         UNION ALL
         SELECT client_id, made, made_id FROM users_key
-        WHERE made NOT IN ({literals(MADE)})
+        WHERE made_id BETWEEN %(first)s AND %(last)s AND made NOT IN ({literals(MADE)})
         """,
         ("users_key",),
     ),

@@ -14,9 +14,25 @@ class Audit(models.Model):
     finished_at = models.DateTimeField(db_default=Now())
     movements = models.BigIntegerField(help_text="Number of movements checked.")
     finding = models.TextField(blank=True)
+    proof = models.JSONField(
+        null=True, help_text="What was proved; the next audit goes on from it."
+    )
 
     class Meta:
         verbose_name = "audit"
 
     def __str__(self) -> str:
         return self.finding or "The ledger is correct."
+
+
+class AuditProgress(models.Model):
+    """An audit that has not ended: how far it has come, and what it has found so far."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    state = models.JSONField()
+
+    class Meta:
+        verbose_name = "unfinished audit"
+
+    def __str__(self) -> str:
+        return self.name
