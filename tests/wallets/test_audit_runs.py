@@ -45,6 +45,12 @@ def nights_that_find(name: str) -> set[int | None]:
     return {each["night"] for each in findings if each["name"] == name}
 
 
+def last() -> Proof:
+    found = Proof.last()
+    assert found
+    return found
+
+
 def wallet_night(wallet: Wallet) -> int:
     return wallet.id.bytes[15] % NIGHTS
 
@@ -271,7 +277,7 @@ def test_proof_stays_until_the_finding_is_gone(paid):
     assert "outside" in found_by(performed())
     forge("UPDATE wallets_wallet SET balance = balance - 1 WHERE id = %s", paid[0].id)
     assert performed().findings == []
-    assert Proof.last().horizon > first.horizon
+    assert last().horizon > first.horizon
 
 
 @pytest.mark.spoils_the_books
@@ -284,10 +290,10 @@ def test_thirtieth_with_a_finding_is_proved_again_by_each_run(paid):
     following = (wrong + 1) % NIGHTS
     progress = performed()
     assert (progress.nights, found_by(progress)) == (sorted([wrong, following]), {"chain"})
-    assert Proof.last().wrong == [wrong]
+    assert last().wrong == [wrong]
     forge(FLIP + "WHERE wallet_id = %s AND seq = 2", paid[1].id)
     assert performed().findings == []
-    assert Proof.last().wrong == []
+    assert last().wrong == []
 
 
 @pytest.mark.spoils_the_books

@@ -18,11 +18,12 @@ from django.db import connection
 from wallets.anchors.file import CHUNK, AnchorLine, BadAnchor, Reading, lines
 from wallets.audit.canonical import CASH_OUT, HOLD, digest_sql
 from wallets.audit.equations import AT_ONCE, Equation, Finding
+from wallets.audit.proofs import ANCHOR
 
 __all__ = ["EQUATION", "BadAnchor", "compare", "lines"]
 
 EQUATION: Final = Equation(
-    "anchor",
+    ANCHOR,
     "every line of the anchor still matches the ledger",
     AT_ONCE,
     "",

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from iocash.times import moment
 from wallets.anchors.blocks import SUFFIX, index_of, replacing
 from wallets.anchors.file import lines
-from wallets.anchors.parts import lines_of_part
+from wallets.anchors.parts import new_part
 
 FORM: Final = "iocash-anchor-*.txt"
 PART: Final = ".part"
@@ -58,7 +58,14 @@ def write_next(folder: Path, now: datetime) -> Path:
     return write_lines(folder / name_of_anchor(now), lines(now, newest_full_anchor(folder)))
 
 
-def write_part(folder: Path, now: datetime) -> Path | None:
+class WrittenPart(NamedTuple):
+    """A part, and a wallet that has lost what is anchored, or a blank."""
+
+    path: Path
+    lost: str
+
+
+def write_part(folder: Path, now: datetime) -> WrittenPart | None:
     """Write a part after the newest anchor, in the snapshot of this transaction.
 
     Returns None if there is no full anchor yet, or nothing new.
@@ -71,12 +78,12 @@ def write_part(folder: Path, now: datetime) -> Path | None:
     if full is None:
         return None
     former = sorted(each for each in folder.glob(FORM) if each >= full)
-    found = lines_of_part(now, former)
+    found = new_part(now, former)
     if found is None:
         return None
     path = folder / name_of_anchor(now)
     path.with_name(path.name + PART).touch(mode=0o600)
-    return write_lines(path, found)
+    return WrittenPart(write_lines(path, found.lines), found.lost)
 
 
 def write_lines(path: Path, found: Iterable[str]) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
@@ -22,7 +22,7 @@ LATE: Final = timedelta(hours=1)
 """A movement can be committed after an anchor that is later than it, but not by so much."""
 
 CHANGED: Final = """
-    SELECT id::text, user_id::text, seq, head FROM wallets_wallet
+    SELECT id::text, user_id::text, seq, encode(head, 'hex') FROM wallets_wallet
     WHERE settled_at >= %s ORDER BY id
 """
 SETTLED: Final = """
@@ -34,6 +34,16 @@ SETTLED: Final = """
         AND movement.seq > anchored.seq
     ORDER BY wallet.id, movement.seq
 """
+LOST: Final = """
+    SELECT anchored.id::text
+    FROM unnest(%s::uuid[], %s::bigint[], %s::text[]) AS anchored (id, seq, head)
+    LEFT JOIN wallets_wallet AS wallet ON wallet.id = anchored.id
+    LEFT JOIN wallets_movement AS movement
+        ON movement.client_id = wallet.client_id AND movement.wallet_id = wallet.id
+        AND movement.seq = anchored.seq
+    WHERE encode(movement.digest, 'hex') IS DISTINCT FROM anchored.head LIMIT 1
+"""
+"""A wallet whose anchored movements are gone, or are others now."""
 CASH_OUTS: Final = """
     SELECT id, wallet_id, digest FROM wallets_movement
     WHERE status = 'PENDING' AND created_at >= %s ORDER BY id
@@ -44,8 +54,15 @@ HOLDS: Final = """
 """
 
 
-def lines_of_part(now: datetime, former: list[Path]) -> Iterator[str] | None:
-    """The lines, in the snapshot of this transaction; None if nothing has settled.
+class Part(NamedTuple):
+    """The lines of a part, and a wallet that has lost what is anchored, or a blank."""
+
+    lines: Iterator[str]
+    lost: str
+
+
+def new_part(now: datetime, former: list[Path]) -> Part | None:
+    """The part, in the snapshot of this transaction; None if nothing has settled.
 
     `former` are the last full anchor and the parts after it, in their order.
 
@@ -57,15 +74,29 @@ def lines_of_part(now: datetime, former: list[Path]) -> Iterator[str] | None:
     with connection.cursor() as cursor:
         cursor.execute(CHANGED, [since])
         changed = {row[0]: row for row in cursor.fetchall()}
-    anchored = numbers_in(former, changed)
+    anchored = heads_in(former, changed)
     new = {
-        own: anchored.get(own, 0)
-        for own, (_, _, seq, _) in changed.items()
-        if seq != anchored.get(own, 0)
+        own: anchored.get(own, (0, ""))
+        for own, (_, _, seq, head) in changed.items()
+        if (seq, head) != anchored.get(own)
     }
     if not new:
         return None
-    return with_root(leaves(now, root, since, new, [changed[own] for own in new]))
+    seqs = {own: seq for own, (seq, _) in new.items()}
+    found = leaves(now, root, since, seqs, [changed[own] for own in new])
+    return Part(with_root(found), first_lost(new))
+
+
+def first_lost(anchored: dict[str, tuple[int, str]]) -> str:
+    """A wallet whose anchored movements are gone; blank if there is none."""
+    given = [(own, seq, head) for own, (seq, head) in anchored.items() if head]
+    with connection.cursor() as cursor:
+        for start in range(0, len(given), CHUNK):
+            some = given[start : start + CHUNK]
+            cursor.execute(LOST, list(map(list, zip(*some, strict=True))))
+            if row := cursor.fetchone():
+                return str(row[0])
+    return ""
 
 
 def with_root(found: Iterator[str]) -> Iterator[str]:
@@ -89,7 +120,7 @@ def leaves(
         for promise, wallet, digest in stream_rows(question, since.isoformat()):
             yield f"{kind} {promise} {wallet} {bytes(digest).hex()}"
     for wallet, owner, seq, head in wallets:
-        yield f"wallet {wallet} {owner} {seq} {bytes(head).hex() or '-'}"
+        yield f"wallet {wallet} {owner} {seq} {head or '-'}"
 
 
 def time_of(anchor: Path) -> datetime:
@@ -106,14 +137,14 @@ def time_of(anchor: Path) -> datetime:
         raise BadAnchor(f"{anchor.name} has no time.") from None
 
 
-def numbers_in(former: list[Path], wanted: dict[str, Any]) -> dict[str, int]:
-    """The numbers of the last anchored movements of wallets."""
-    found: dict[str, int] = {}
+def heads_in(former: list[Path], wanted: dict[str, Any]) -> dict[str, tuple[int, str]]:
+    """The numbers and the digests of the last anchored movements of wallets."""
+    found: dict[str, tuple[int, str]] = {}
     for anchor in former:
         with anchor.open() as given:
             for line in given:
                 if line.startswith("wallet "):
-                    _, own, _, seq, _ = line.split()
+                    _, own, _, seq, head = line.split()
                     if own in wanted:
-                        found[own] = int(seq)
+                        found[own] = int(seq), head.replace("-", "")
     return found

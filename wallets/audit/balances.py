@@ -11,6 +11,17 @@ SETTLED: Final = "movement.status = 'SUCCESS'"
 NOW: Final = "iocash_now() + interval '1 second'"
 """The times of simultaneous movements are a microsecond apart, so some are in the future."""
 
+WALLETS_IN_FUTURE: Final = f"""
+    SELECT wallet.id AS wallet, movement.id AS dated, wallet.settled_at AS time
+    FROM wallets_wallet AS wallet
+    LEFT JOIN wallets_movement AS movement
+        ON movement.wallet_id = wallet.id AND movement.client_id = wallet.client_id
+        AND movement.seq = wallet.seq
+    WHERE wallet.id BETWEEN %(first)s AND %(last)s
+      AND wallet.settled_at > {NOW}
+"""
+"""Wallets that are dated in the future."""
+
 EQUATIONS: Final = (
     Equation(
         "balance",
@@ -66,13 +77,7 @@ EQUATIONS: Final = (
         "no movement and no hold is dated in the future",
         BY_SUBJECT,
         f"""
-        SELECT wallet.id AS wallet, movement.id AS dated, wallet.settled_at AS time
-        FROM wallets_wallet AS wallet
-        LEFT JOIN wallets_movement AS movement
-            ON movement.wallet_id = wallet.id AND movement.client_id = wallet.client_id
-            AND movement.seq = wallet.seq
-        WHERE wallet.id BETWEEN %(first)s AND %(last)s
-          AND wallet.settled_at > {NOW}
+        {WALLETS_IN_FUTURE}
         UNION ALL
         SELECT wallet_id, id, greatest(created_at, sent_at) FROM wallets_movement
         WHERE id BETWEEN %(first)s AND %(last)s AND status = 'PENDING'

@@ -29,6 +29,8 @@ MARGIN: Final = timedelta(hours=1)
 """Ids are made by the clocks of servers. This is more than these differ, and longer than a
 transaction lasts that has made its ids."""
 BEGINNING: Final = "-infinity"
+ANCHOR: Final = "anchor"
+"""The equation of anchors. What differs from an anchor is compared again until it matches."""
 INSTALLED: Final = "SELECT min(applied) FROM django_migrations"
 
 
@@ -56,14 +58,20 @@ class Proof:
     wrong: list[int] = field(default_factory=list)
     """The thirtieths with findings: each audit verifies them again."""
     anchor: str = ""
-    """The name of the newest anchor that matched the ledger."""
+    """The name of the newest anchor that matched the ledger; later ones must be compared."""
     form: int = FORM
 
     @classmethod
     def last(cls) -> Self | None:
         """The proof of the last audit; None: it has none, so everything must be proved."""
-        stored = Audit.objects.order_by("-id").values_list("proof", flat=True).first()
-        return cls(**stored) if stored and stored.get("form") == FORM else None
+        newest = Audit.objects.order_by("-id").first()
+        return cls.of(newest) if newest else None
+
+    @classmethod
+    def of(cls, done: Audit) -> Self | None:
+        """What an audit has proved; None if nothing."""
+        stored = done.proof or {}
+        return cls(**stored) if stored.get("form") == FORM and "horizon" in stored else None
 
     @property
     def oldest(self) -> datetime:
@@ -121,7 +129,7 @@ class Progress:
             installed=int(installed.timestamp() // DAY),
             since=asdict(proof) if proof else None,
             nights=nights,
-            anchor=proof.anchor if proof else "",
+            anchor=last_anchor(),
         )
 
     @property
@@ -154,10 +162,10 @@ class Progress:
 
     def proof(self) -> Proof | None:
         """What this run has proved, after its last step. None: everything must be proved again."""
-        if self.since is None and self.findings:
-            return None
         former = Proof(**self.since) if self.since else None
-        found = {each["night"] for each in self.findings}
+        found = {each["night"] for each in self.findings if each["name"] != ANCHOR}
+        if former is None and found:
+            return None
         nights = list(former.nights) if former else [self.started_at] * NIGHTS
         for night in self.nights:
             if night not in found:
@@ -181,6 +189,12 @@ def plain(row: dict[str, object]) -> dict[str, object]:
         name: value if value is None or isinstance(value, int | str) else str(value)
         for name, value in row.items()
     }
+
+
+def last_anchor() -> str:
+    """The name of the newest anchor that matched the ledger, in the last audit; or blank."""
+    stored = Audit.objects.order_by("-id").values_list("proof", flat=True).first() or {}
+    return str(stored.get("anchor", ""))
 
 
 class Store:

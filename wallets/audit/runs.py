@@ -33,7 +33,7 @@ from wallets.audit.equations import (
     BY_WALLET,
     Walk,
 )
-from wallets.audit.proofs import DAY, NIGHTS, Progress, Proof, Store, id_at
+from wallets.audit.proofs import DAY, FORM, NIGHTS, Progress, Proof, Store, id_at
 from wallets.audit.stages import Checks, Stage
 from wallets.models import Audit
 
@@ -158,7 +158,7 @@ def result_of(progress: Progress) -> Audit:
         finished_at=datetime.now(UTC),
         movements=movements,
         finding="\n".join(progress.texts()),
-        proof=asdict(proof) if proof else None,
+        proof=asdict(proof) if proof else {"form": FORM, "anchor": progress.anchor},
     )
 
 

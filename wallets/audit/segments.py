@@ -119,18 +119,17 @@ CHANGED: Final = f"""
 """The wallets with new movements, whether they are counted or not, and the numbers of these."""
 
 STRAYS: Final = f"""
-    SELECT DISTINCT own.id
+    SELECT movement.id, movement.operation_id, movement.hold_id, movement.reversal_of_id
     FROM {GIVEN}
     JOIN wallets_movement AS movement
         ON movement.client_id = segment.client_id AND movement.wallet_id = segment.wallet_id
         AND movement.seq BETWEEN segment.first AND segment.last
-    CROSS JOIN LATERAL (
-        VALUES (movement.id), (movement.operation_id), (movement.hold_id),
-               (movement.reversal_of_id)
-    ) AS own (id)
-    WHERE own.id NOT BETWEEN %(floor)s AND %(ceiling)s
+    WHERE movement.id NOT BETWEEN %(floor)s AND %(ceiling)s
+       OR movement.operation_id NOT BETWEEN %(floor)s AND %(ceiling)s
+       OR movement.hold_id NOT BETWEEN %(floor)s AND %(ceiling)s
+       OR movement.reversal_of_id NOT BETWEEN %(floor)s AND %(ceiling)s
 """
-"""The ids of new movements, and of what they name, that are not among the new ids."""
+"""New movements whose ids, or those of what they name, are not among the new ids."""
 
 
 class Segment(NamedTuple):

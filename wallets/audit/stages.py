@@ -14,6 +14,7 @@ from django.db import connection
 
 from wallets import audit
 from wallets.audit import segments
+from wallets.audit.balances import WALLETS_IN_FUTURE
 from wallets.audit.equations import (
     AT_ONCE,
     BY_OPERATION,
@@ -119,14 +120,13 @@ class Checks:
         yield
         seconds[name] = round(seconds.get(name, 0.0) + monotonic() - started, 3)
 
-    def check_ids(self, stage: Stage, walk: Walk, ids: Sequence[Any], *names: str) -> None:
-        """Check the equations of a walk, or some of them, for these ids."""
+    def check_ids(self, stage: Stage, walk: Walk, ids: Sequence[Any]) -> None:
+        """Check the equations of a walk for these ids."""
         for start in range(0, len(ids), IDS):
             some = list(ids[start : start + IDS])
             for equation in equations_of(walk):
-                if not names or equation.name in names:
-                    query = equation.query.replace(RANGE, AMONG)
-                    self.check(stage, equation, query, {"ids": some})
+                query = equation.query.replace(RANGE, AMONG)
+                self.check(stage, equation, query, {"ids": some})
 
     def check_segments(self, stage: Stage, some: Sequence[Segment], *, with_balance: bool) -> None:
         values = segments.values(list(some))
@@ -237,9 +237,9 @@ def check_new_wallets(checks: Checks, stage: Stage, cursor: str | None) -> str |
     values = {"first": first, "last": last, "since": checks.progress.settled_since}
     with audit.snapshot():
         checks.check(stage, BY_NAME["held"], BY_NAME["held"].query, values)
+        checks.check(stage, BY_NAME["future"], WALLETS_IN_FUTURE, values)
         checks.check(stage, BY_NAME["balance"], segments.BALANCE_OF_NEW, values)
         changed = ask(segments.CHANGED, **values)
-        checks.check_ids(stage, BY_SUBJECT, [row[1] for row in changed], "future")
     new = (
         each
         for client_id, wallet_id, start, end in changed
@@ -250,7 +250,8 @@ def check_new_wallets(checks: Checks, stage: Stage, cursor: str | None) -> str |
             checks.check_segments(stage, batch, with_balance=False)
             floor, ceiling = checks.progress.floor_of_new, checks.progress.ceiling
             bounds = {**segments.values(batch), "floor": floor, "ceiling": ceiling}
-            check_changed(checks, stage, [row[0] for row in ask(segments.STRAYS, **bounds)])
+            strays = {each for row in ask(segments.STRAYS, **bounds) for each in row if each}
+            check_changed(checks, stage, sorted(strays))
     return after(last, audit.HIGHEST)
 
 

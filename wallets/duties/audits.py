@@ -82,7 +82,7 @@ class WriteAnchor(PeriodicDuty):
         with audit.snapshot():
             now = clock.now()
             if not is_full_due(place, now):
-                return int(bool(settings.ANCHOR_MINUTES and folder.write_part(place, now)))
+                return write_part(place, now) if settings.ANCHOR_MINUTES else 0
             folder.write_next(place, now)
         if proof := Proof.last():
             folder.drop_parts(place, proof.anchor, now, is_sent=bool(settings.ANCHORS_URL))
@@ -95,6 +95,14 @@ class WriteAnchor(PeriodicDuty):
         return min(now + timedelta(minutes=settings.ANCHOR_MINUTES), tonight)
 
 
+def write_part(place: Path, now: datetime) -> int:
+    """Write a part, if there is something new. It is an alarm if something anchored is gone."""
+    written = folder.write_part(place, now)
+    if written and written.lost:
+        log.error("the ledger has lost what is anchored: wallet %s; run the audit", written.lost)
+    return int(written is not None)
+
+
 def is_full_due(place: Path, now: datetime) -> bool:
     """Whether no full anchor was written since the hour of the last night."""
     newest = folder.newest_full_anchor(place)
@@ -104,7 +112,9 @@ def is_full_due(place: Path, now: datetime) -> bool:
 
 
 def compare_new_anchors(progress: Progress) -> None:
-    """Compare the anchors since the newest that has matched; without one, since the last full one.
+    """Compare the anchors since the newest that has matched; without one, from the last full one.
+
+    Heads of an anchor that was written after a loss match again, so all of them are compared.
 
     Raises:
         BadAnchor, OSError: one was damaged, or can't be read.
@@ -113,11 +123,11 @@ def compare_new_anchors(progress: Progress) -> None:
     full = folder.newest_full_anchor(place) if place else None
     if place is None or full is None:
         return
-    first = min(progress.anchor or full.name, full.name)
+    progress.anchor = first = progress.anchor or full.name
     for anchor in sorted(each for each in place.glob(folder.FORM) if each.name >= first):
         with anchor.open() as lines:
             found = anchors.compare(lines, is_part=folder.is_part(anchor))
         progress.note(found, None)
         if found:
             return
-        progress.anchor = max(progress.anchor, anchor.name)
+        progress.anchor = anchor.name

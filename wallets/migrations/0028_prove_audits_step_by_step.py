@@ -12,9 +12,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="audit",
             name="proof",
-            field=models.JSONField(
-                help_text="What was proved; the next audit goes on from it.", null=True
-            ),
+            field=models.JSONField(null=True),
         ),
         migrations.CreateModel(
             name="AuditProgress",

@@ -14,9 +14,8 @@ class Audit(models.Model):
     finished_at = models.DateTimeField(db_default=Now())
     movements = models.BigIntegerField(help_text="Number of movements checked.")
     finding = models.TextField(blank=True)
-    proof = models.JSONField(
-        null=True, help_text="What was proved; the next audit goes on from it."
-    )
+    proof = models.JSONField(null=True)
+    """What was proved (`wallets.audit.proofs`). The next audit goes on from it."""
 
     class Meta:
         verbose_name = "audit"

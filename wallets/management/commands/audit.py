@@ -15,7 +15,7 @@ from iocash.settings import database
 from iocash.times import moment
 from wallets import anchors, audit
 from wallets.audit import runs
-from wallets.audit.proofs import Nowhere, Progress, Store
+from wallets.audit.proofs import Nowhere, Progress, Proof, Store
 from wallets.models import Audit
 
 BAR = 30
@@ -95,9 +95,8 @@ class Command(BaseCommand):
         if done.finding:
             raise CommandError(done.finding, returncode=1)
         if not as_json:
-            if done.proof:
-                oldest = min(done.proof["nights"])
-                self.stdout.write(f"Everything was verified since {oldest}.")
+            if proof := Proof.of(done):
+                self.stdout.write(f"Everything was verified since {moment(proof.oldest)}.")
             self.stdout.write(self.style.SUCCESS("The ledger is correct."))
 
     def draw(self, name: str, done: int, total: int) -> None:

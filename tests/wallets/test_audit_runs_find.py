@@ -1,0 +1,55 @@
+"""A run finds each wrong row that the whole audit finds: whether it is new or old."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from tests.support import audits
+from tests.support.audits import found_by, performed, proved
+from tests.support.corruptions import SPOILED
+from tests.wallets import test_audit
+from wallets import audit
+from wallets.audit.proofs import NIGHTS
+from wallets.models import Audit
+
+pytestmark = [pytest.mark.django_db, pytest.mark.spoils_the_books, pytest.mark.ci]
+
+stage = test_audit.stage
+
+
+def missed(rows: dict[str, Any], **changes: Any) -> list[str]:
+    """The statements whose wrong row a run does not find."""
+    test_audit.spoil("UPDATE wallets_wallet SET balance = balance WHERE id = %(alices)s", rows)
+    found = []
+    for equation, statement, *_ in SPOILED:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement, rows)
+            if equation not in found_by(performed(**changes)):
+                found.append(f"{equation}: {statement}")
+            transaction.set_rollback(True)
+    return found
+
+
+@pytest.mark.parametrize("step", [1, 50_000])
+def test_whole_run_finds_every_wrong_row(stage, monkeypatch, step):
+    """Takes 30 s. With steps of one row, each wallet is a busy one."""
+    monkeypatch.setattr(audit, "STEP", step)
+    assert not Audit.objects.exists()
+    assert missed(stage) == []
+
+
+def test_new_wrong_row_is_found_at_once(stage):
+    """Takes 30 s."""
+    proved(is_new=True)
+    assert missed(stage, nights=[]) == []
+
+
+def test_old_wrong_row_is_found_within_thirty_nights(stage):
+    """Takes 40 s."""
+    proved()
+    assert performed(nights=[*range(NIGHTS)]).findings == []
+    audits.keep(audits.proved())
+    assert missed(stage, nights=[*range(NIGHTS)]) == []
