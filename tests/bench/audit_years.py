@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import resource
+import statistics
 import sys
 import tempfile
 import time
@@ -91,6 +92,76 @@ runs.go_on(store, progress)
 done = runs.finish(store, progress)
 print(json.dumps([done.movements, done.finding, progress.seconds]))
 """
+
+HOT: Final = """
+import itertools, json, resource, subprocess, sys, threading, time
+import django
+django.setup()
+from uuid import UUID
+from decimal import Decimal
+import psycopg
+from django.db import connection
+from tests.bench.stage import wallet_id
+from users.models.events import By
+from wallets import posting
+from wallets.models import Wallet
+from wallets.orders.payments import Transfer
+
+hot = Wallet.objects.get(id=wallet_id(0, 0))
+about = {"client_id": hot.client_id, "by": By("system:bench"), "amount": Decimal("0.01")}
+with connection.cursor() as cursor:
+    cursor.execute("SELECT pg_backend_pid()")
+    server = cursor.fetchone()[0]
+
+def cpu():
+    words = open(f"/proc/{server}/stat").read().rpartition(")")[2].split()
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    return sum(map(int, words[11:13])) / 100 + own.ru_utime + own.ru_stime
+
+def post(seconds):
+    began, until, count = cpu(), time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        other, way = wallet_id(0, 1 + count % 50), count // 50 % 2
+        pair = (other, hot.id) if way else (hot.id, other)
+        posting.submit(Transfer(wallet_id=pair[0], target_id=pair[1], **about))
+        count += 1
+    return (cpu() - began) / count * 1e6
+
+def audits(ended):
+    while not ended.is_set():
+        words = [sys.executable, "-c", sys.argv[1], '"all"']
+        running = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+        while running.poll() is None and not ended.is_set():
+            time.sleep(0.05)
+        running.kill()
+        running.wait()
+
+def with_audit(seconds):
+    ended = threading.Event()
+    thread = threading.Thread(target=audits, args=[ended])
+    thread.start()
+    time.sleep(3)
+    found = post(seconds)
+    ended.set()
+    thread.join()
+    return found
+
+def with_snapshot(seconds):
+    with psycopg.connect(sys.argv[2]) as other:
+        other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        other.execute("SELECT count(*) FROM wallets_wallet")
+        return post(seconds)
+
+post(3)
+found = {"alone": [], "audit": [], "snapshot": []}
+for each in range(int(sys.argv[3])):
+    found["alone"].append(post(4))
+    found["audit"].append(with_audit(4))
+    found["snapshot"].append(with_snapshot(4))
+print(json.dumps(found))
+"""
+"""CPU time of a transfer from or to one wallet, in microseconds: alone, while audits run, and, to
+see that this can see anything, in a snapshot that is kept."""
 
 
 class Years:
@@ -212,8 +283,23 @@ def grow(count: int = MILLION) -> None:
         show("a thirtieth", made.measured("[7]"))
 
 
+def post_on_a_hot_wallet(rounds: int = 4) -> None:
+    """The CPU time of a transfer alone, divided by that while audits run; interleaved rounds."""
+    with years() as made:
+        made.add(100_000, DAYS - 1, 1)
+        words = (RUN, made.scratch.address(), str(rounds))
+        found = json.loads(made.scratch.run("-c", HOT, *words).splitlines()[-1])
+        show("microseconds", found)
+        alone = statistics.median(found["alone"])
+        for name in ("audit", "snapshot"):
+            show(f"alone / {name}", round(alone / statistics.median(found[name]), 3))
+
+
 if __name__ == "__main__":
     import django
 
     django.setup()
-    grow(int(sys.argv[1]) if len(sys.argv) > 1 else MILLION)
+    if sys.argv[1:] == ["hot"]:
+        post_on_a_hot_wallet()
+    else:
+        grow(int(sys.argv[1]) if len(sys.argv) > 1 else MILLION)

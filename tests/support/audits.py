@@ -25,7 +25,8 @@ def proved(*, is_new: bool = False) -> Proof:
     with connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(max(position), 0) FROM users_event")
         last = cursor.fetchone()[0]
-    proof = Proof(**done.proof)
+    proof = Proof.of(done)
+    assert proof
     proof.floor = str(id_at(time.time() + 0.001))
     proof.position, proof.horizon = last, clock.now().isoformat()
     if is_new:

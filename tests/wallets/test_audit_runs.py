@@ -69,7 +69,7 @@ def test_first_run_proves_everything(paid):
 
 def test_next_run_goes_on_from_the_proof(paid):
     first = proved()
-    people.transfer(*paid, 1_00)
+    people.transfer(paid[0], paid[1], 1_00)
     progress = performed()
     second = Proof.last()
     assert (progress.is_whole, progress.findings, progress.nights) == (False, [], [0])
@@ -84,7 +84,7 @@ def test_next_run_goes_on_from_the_proof(paid):
 @pytest.mark.spoils_the_books
 def test_new_movement_with_a_wrong_digest_is_found_at_once(paid):
     proved()
-    new = people.transfer(*paid, 1_00)
+    new = people.transfer(paid[0], paid[1], 1_00)
     forge(FLIP + "WHERE id = %s", new.id)
     assert "chain" in found_by(performed(nights=[]))
 
@@ -99,7 +99,7 @@ def test_old_movement_with_a_wrong_digest_is_found_in_its_night_alone(paid):
 @pytest.mark.spoils_the_books
 def test_old_movement_of_a_busy_wallet_is_found_in_the_night_of_its_segment(paid, monkeypatch):
     monkeypatch.setattr(audit, "STEP", 2)
-    people.transfer(*paid, 1_00)
+    people.transfer(paid[0], paid[1], 1_00)
     proved()
     assert performed(nights=list(range(NIGHTS))).findings == []
     forge(FLIP + "WHERE wallet_id = %s AND seq = 3", paid[1].id)
@@ -143,7 +143,7 @@ def test_old_movement_forged_with_its_balance_is_found_by_the_sum_at_once(paid):
 def test_new_movement_with_an_old_id_and_no_event_is_found_at_once(paid):
     """Its id looks proved; the number of the movement in its wallet is new."""
     proved()
-    new = people.transfer(*paid, 1_00)
+    new = people.transfer(paid[0], paid[1], 1_00)
     forge("DELETE FROM users_event WHERE subject_id = %s", new.id)
     forge(
         "UPDATE wallets_movement SET id = '01900000-0000-7000-8000-000000000000' WHERE id = %s",
@@ -202,6 +202,7 @@ def test_sums_end_at_the_horizon_of_the_start(paid):
     assert (sum(progress.balances.values()), sum(progress.crossed.values())) == (100_00, 100_00)
     done = runs.finish(audits.STORE, progress)
     assert performed().findings == []
+    assert done.proof
     assert done.proof["totals"] == {f"{paid[0].client_id} EUR": 100_00}
 
 
@@ -216,7 +217,7 @@ class Killed(Exception):
 def test_run_killed_after_each_step_goes_on_and_finds_the_same(paid, monkeypatch):
     monkeypatch.setattr(audit, "STEP", 3)
     proved()
-    people.transfer(*paid, 1_00)
+    people.transfer(paid[0], paid[1], 1_00)
     forge("UPDATE wallets_wallet SET balance = balance + 1 WHERE id = %s", paid[0].id)
     with transaction.atomic():
         at_once = performed()

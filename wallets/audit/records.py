@@ -114,13 +114,9 @@ Most movements have one event, so the subquery is skipped.
 """
 
 
-def lost(made: str, there: str) -> str:
-    """Select the keys whose object no longer exists."""
-    return f"""
-        SELECT client_id AS client, made, made_id AS id FROM users_key AS key
-        WHERE made_id BETWEEN %(first)s AND %(last)s AND made = '{made}'
-          AND NOT EXISTS (SELECT FROM {there} AND client_id = key.client_id)
-    """
+def exists(made: str, there: str) -> str:
+    """Whether the object of a key of this kind still exists."""
+    return f"WHEN '{made}' THEN EXISTS (SELECT FROM {there} AND client_id = key.client_id)"
 
 
 MADE: Final[Mapping[str, str]] = {
@@ -160,11 +156,11 @@ EQUATIONS: Final = (
         "keys",
         "the object that an idempotency key created exists, or was erased with its user",
         BY_MADE,
-        " UNION ALL ".join(lost(made, there) for made, there in MADE.items())
-        + f"""
-        UNION ALL
-        SELECT client_id, made, made_id FROM users_key
-        WHERE made_id BETWEEN %(first)s AND %(last)s AND made NOT IN ({literals(MADE)})
+        f"""
+        SELECT client_id AS client, made, made_id AS id FROM users_key AS key
+        WHERE made_id BETWEEN %(first)s AND %(last)s AND CASE made
+            {" ".join(exists(made, there) for made, there in MADE.items())}
+            ELSE false END IS NOT TRUE
         """,
         ("users_key",),
     ),

@@ -40,13 +40,11 @@ NEW: Final = f"""
 """The ends of wallets: what settled since an instant. Without new movements it is empty."""
 
 
-def balance_of(segments: str) -> str:
-    """SQL: as the equation `balance`, for segments. One without `last` ends with its wallet."""
-    return f"""
+BALANCE: Final = f"""
         SELECT wallet.id AS wallet, wallet.balance, coalesce(base.balance_after, 0)
                    + coalesce(settled.total, 0) AS movements,
                wallet.seq, segment.first - 1 + settled.number AS count
-        FROM {segments}
+        FROM {GIVEN}
         JOIN wallets_wallet AS wallet ON wallet.id = segment.wallet_id
         LEFT JOIN wallets_movement AS base
             ON base.wallet_id = wallet.id AND base.client_id = wallet.client_id
@@ -70,11 +68,30 @@ def balance_of(segments: str) -> str:
            OR (segment.last IS NULL AND (
                wallet.head IS DISTINCT FROM coalesce(tail.digest, '')
                OR wallet.settled_at IS DISTINCT FROM coalesce(settled.latest, base.settled_at)))
-    """
-
-
-BALANCE: Final = balance_of(GIVEN)
-BALANCE_OF_NEW: Final = balance_of(NEW)
+"""
+"""As the equation `balance`. A segment without `last` ends with its wallet."""
+BALANCE_OF_NEW: Final = """
+    SELECT wallet.id AS wallet, wallet.balance, coalesce(tail.balance_after, 0) AS movements,
+           wallet.seq, coalesce((
+               SELECT max(seq) FROM wallets_movement AS movement
+               WHERE movement.client_id = wallet.client_id AND movement.wallet_id = wallet.id
+           ), 0) AS count
+    FROM wallets_wallet AS wallet
+    LEFT JOIN wallets_movement AS tail
+        ON tail.client_id = wallet.client_id AND tail.wallet_id = wallet.id
+        AND tail.seq = wallet.seq
+    WHERE wallet.id BETWEEN %(first)s AND %(last)s AND (
+        wallet.balance IS DISTINCT FROM coalesce(tail.balance_after, 0)
+        OR wallet.received IS DISTINCT FROM coalesce(tail.received_after, 0)
+        OR wallet.seq IS DISTINCT FROM coalesce(tail.seq, 0)
+        OR wallet.head IS DISTINCT FROM coalesce(tail.digest, '')
+        OR wallet.settled_at IS DISTINCT FROM tail.settled_at
+        OR EXISTS (
+            SELECT FROM wallets_movement AS movement
+            WHERE movement.client_id = wallet.client_id AND movement.wallet_id = wallet.id
+              AND movement.seq > wallet.seq))
+"""
+"""A wallet has what its last movement has left. The chain proves that this is the sum of all."""
 UNNUMBERED: Final = """
     SELECT wallet.id AS wallet, movement.id AS movement, wallet.seq, movement.seq AS number
     FROM wallets_wallet AS wallet

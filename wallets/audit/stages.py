@@ -240,6 +240,7 @@ def check_new_wallets(checks: Checks, stage: Stage, cursor: str | None) -> str |
         checks.check(stage, BY_NAME["future"], WALLETS_IN_FUTURE, values)
         checks.check(stage, BY_NAME["balance"], segments.BALANCE_OF_NEW, values)
         changed = ask(segments.CHANGED, **values)
+    starts = {row[1]: row[2] for row in changed}
     new = (
         each
         for client_id, wallet_id, start, end in changed
@@ -249,7 +250,8 @@ def check_new_wallets(checks: Checks, stage: Stage, cursor: str | None) -> str |
         with audit.snapshot():
             checks.check_segments(stage, batch, with_balance=False)
             floor, ceiling = checks.progress.floor_of_new, checks.progress.ceiling
-            bounds = {**segments.values(batch), "floor": floor, "ceiling": ceiling}
+            own = [max(each.first, starts[each.wallet_id]) for each in batch]
+            bounds = {**segments.values(batch), "firsts": own, "floor": floor, "ceiling": ceiling}
             strays = {each for row in ask(segments.STRAYS, **bounds) for each in row if each}
             check_changed(checks, stage, sorted(strays))
     return after(last, audit.HIGHEST)

@@ -275,10 +275,10 @@ def last_audit(user: Any, now: datetime) -> Iterator[Tile]:
     """Whether the ledger was proved right, when, and how much of it."""
     audit = Audit.objects.order_by("-id").first()
     address = reverse("admin:wallets_audit_changelist")
-    for state in AuditProgress.objects.values_list("state", flat=True):
-        if findings := state.get("findings"):
-            words = [findings[0]["text"], gettext("The audit has not ended.")]
-            yield Tile(_("Audit of the ledger"), gettext("Wrong"), BAD, address, words)
+    for progress in AuditProgress.objects.values_list("state", flat=True):
+        if findings := progress.get("findings"):
+            facts = [findings[0]["text"], gettext("The audit has not ended.")]
+            yield Tile(_("Audit of the ledger"), gettext("Wrong"), BAD, address, facts)
             return
     if audit is None:
         words = gettext("Run manage.py audit to verify the ledger.")
