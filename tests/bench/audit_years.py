@@ -86,12 +86,12 @@ from wallets.audit import proofs, runs
 from wallets.audit.proofs import Store
 proofs.MARGIN = timedelta(seconds=1)  # all was made within the hour that is verified twice
 nights, store = json.loads(sys.argv[1]), Store("bench")
-progress = runs.begin(store, is_whole=nights == "all")
+progress = runs.begin_run(store, is_whole=nights == "all")
 if nights != "all":
     progress.nights = nights
 assert progress.is_whole == (nights == "all")
 runs.go_on(store, progress)
-done = runs.finish(store, progress)
+done = runs.finish_run(store, progress)
 print(json.dumps([done.movements, done.finding, progress.seconds]))
 """
 

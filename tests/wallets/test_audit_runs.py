@@ -14,7 +14,7 @@ from tests.support.audits import found_by, performed, proved
 from wallets import audit, posting
 from wallets.audit import proofs, runs, stages
 from wallets.audit.equations import BY_SUBJECT
-from wallets.audit.proofs import NIGHTS, Progress, Proof
+from wallets.audit.proofs import NIGHTS, AuditProof, Progress
 from wallets.models import Audit, AuditProgress, Movement, Wallet
 from wallets.orders.wallets import PutWallet
 
@@ -45,8 +45,8 @@ def nights_that_find(name: str) -> set[int | None]:
     return {each["night"] for each in findings if each["name"] == name}
 
 
-def last() -> Proof:
-    found = Proof.last()
+def last() -> AuditProof:
+    found = AuditProof.last()
     assert found
     return found
 
@@ -61,7 +61,7 @@ def wallet_night(wallet: Wallet) -> int:
 def test_first_run_proves_everything(paid):
     progress = performed()
     assert (progress.is_whole, progress.findings) == (True, [])
-    proof = Proof.last()
+    proof = AuditProof.last()
     assert proof
     assert proof.totals == {f"{paid[0].client_id} EUR": 100_00}
     assert len(set(proof.nights)) == 1
@@ -71,7 +71,7 @@ def test_next_run_goes_on_from_the_proof(paid):
     first = proved()
     people.transfer(paid[0], paid[1], 1_00)
     progress = performed()
-    second = Proof.last()
+    second = AuditProof.last()
     assert (progress.is_whole, progress.findings, progress.nights) == (False, [], [0])
     assert second
     assert second.horizon > first.horizon
@@ -184,7 +184,7 @@ def test_payments_between_the_steps_change_no_sum(paid, monkeypatch):
     proved()
     people.cash_in(paid[0], 7_00)
     monkeypatch.setattr(stages, "WALLETS", 1)
-    progress = runs.begin(audits.STORE)
+    progress = runs.begin_run(audits.STORE)
 
     def pay(name: str, *_: int) -> None:
         if name in {"sums", "crossing"}:
@@ -196,11 +196,11 @@ def test_payments_between_the_steps_change_no_sum(paid, monkeypatch):
 
 
 def test_sums_end_at_the_horizon_of_the_start(paid):
-    progress = runs.begin(audits.STORE)
+    progress = runs.begin_run(audits.STORE)
     people.cash_in(paid[0], 7_00)
     runs.go_on(audits.STORE, progress)
     assert (sum(progress.balances.values()), sum(progress.crossed.values())) == (100_00, 100_00)
-    done = runs.finish(audits.STORE, progress)
+    done = runs.finish_run(audits.STORE, progress)
     assert performed().findings == []
     assert done.proof
     assert done.proof["totals"] == {f"{paid[0].client_id} EUR": 100_00}
@@ -225,7 +225,7 @@ def test_run_killed_after_each_step_goes_on_and_finds_the_same(paid, monkeypatch
     looked = 0
     places = []
     while True:
-        progress = runs.begin(audits.STORE)
+        progress = runs.begin_run(audits.STORE)
         places.append((progress.stage, progress.cursor))
         looked = 0
 
@@ -245,7 +245,7 @@ def test_run_killed_after_each_step_goes_on_and_finds_the_same(paid, monkeypatch
     assert progress.findings == at_once.findings
     assert progress.balances == at_once.balances
     assert AuditProgress.objects.get().state["stage"] == progress.stage
-    runs.finish(audits.STORE, progress)
+    runs.finish_run(audits.STORE, progress)
     assert not AuditProgress.objects.exists()
 
 
@@ -259,7 +259,7 @@ def test_finding_is_kept_before_the_run_ends(paid):
             raise Killed
 
     with pytest.raises(Killed):
-        runs.go_on(audits.STORE, runs.begin(audits.STORE), kill_after_the_finding)
+        runs.go_on(audits.STORE, runs.begin_run(audits.STORE), kill_after_the_finding)
     assert [each["name"] for each in AuditProgress.objects.get().state["findings"]] == ["outside"]
     assert not Audit.objects.exclude(finding="").exists()
 
@@ -272,7 +272,7 @@ def test_proof_stays_until_the_finding_is_gone(paid):
     first = proved()
     forge("UPDATE wallets_wallet SET balance = balance + 1 WHERE id = %s", paid[0].id)
     performed()
-    again = Proof.last()
+    again = AuditProof.last()
     assert again
     assert (again.horizon, again.totals) == (first.horizon, first.totals)
     assert "outside" in found_by(performed())
@@ -301,7 +301,7 @@ def test_thirtieth_with_a_finding_is_proved_again_by_each_run(paid):
 def test_whole_run_with_a_finding_proves_nothing(paid):
     forge(FLIP + "WHERE wallet_id = %s AND seq = 2", paid[1].id)
     assert found_by(performed()) == {"chain"}
-    assert Proof.last() is None
+    assert AuditProof.last() is None
     assert performed().is_whole
 
 
@@ -310,7 +310,7 @@ def test_whole_run_with_a_finding_proves_nothing(paid):
 
 def test_thirtieths_cover_every_id_once(paid):
     proved()
-    progress = Progress.begin(Proof.last())
+    progress = Progress.begin(AuditProof.last())
     progress.installed -= 1000
     ranges = sorted(
         each for night in range(NIGHTS) for each in runs.ranges_of_night(progress, night)

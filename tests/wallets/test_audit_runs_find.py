@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from tests.support import audit_stage
 from tests.support.audits import found_by, performed, proved
 from tests.support.corruptions import SPOILED
-from tests.wallets import test_audit
 from wallets import audit
 from wallets.audit.proofs import DAY, NIGHTS
 from wallets.models import Audit
 
 pytestmark = [pytest.mark.django_db, pytest.mark.spoils_the_books, pytest.mark.ci]
 
-stage = test_audit.stage
+stage = audit_stage.stage
 
 INSTEAD = {"outside": "chain"}
 """A forged amount of an old movement breaks its chain; the sums have the new ones only."""
@@ -25,7 +25,7 @@ INSTEAD = {"outside": "chain"}
 
 def missed(rows: dict[str, Any], **changes: Any) -> list[str]:
     """The statements whose wrong row a run does not find."""
-    test_audit.spoil("UPDATE wallets_wallet SET balance = balance WHERE id = %(alices)s", rows)
+    audit_stage.spoil("UPDATE wallets_wallet SET balance = balance WHERE id = %(alices)s", rows)
     found = []
     for equation, statement, *_ in SPOILED:
         with transaction.atomic(), connection.cursor() as cursor:

@@ -9,7 +9,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from users.actions import ReadOnly
-from wallets.audit.proofs import Proof
 from wallets.models import Audit
 
 
@@ -40,5 +39,5 @@ class AuditAdmin(ReadOnly):
     @admin.display(description=_("everything verified since"))
     def proved_since(self, audit: Audit) -> str:
         """Since when every row was verified; new rows were in the last audit."""
-        proof = Proof.of(audit)
-        return date_format(timezone.localtime(proof.oldest), "DATETIME_FORMAT") if proof else "-"
+        oldest = audit.everything_since
+        return date_format(timezone.localtime(oldest), "DATETIME_FORMAT") if oldest else "-"

@@ -54,14 +54,14 @@ HOLDS: Final = """
 """
 
 
-class Part(NamedTuple):
+class NewPart(NamedTuple):
     """The lines of a part, and a wallet that has lost what is anchored, or a blank."""
 
     lines: Iterator[str]
     lost: str
 
 
-def new_part(now: datetime, former: list[Path]) -> Part | None:
+def new_part(now: datetime, former: list[Path]) -> NewPart | None:
     """The part, in the snapshot of this transaction; None if nothing has settled.
 
     `former` are the last full anchor and the parts after it, in their order.
@@ -83,8 +83,8 @@ def new_part(now: datetime, former: list[Path]) -> Part | None:
     if not new:
         return None
     seqs = {own: seq for own, (seq, _) in new.items()}
-    found = leaves(now, root, since, seqs, [changed[own] for own in new])
-    return Part(with_root(found), first_lost(new))
+    found = leaves_of_part(now, root, since, seqs, [changed[own] for own in new])
+    return NewPart(with_root(found), first_lost(new))
 
 
 def first_lost(anchored: dict[str, tuple[int, str]]) -> str:
@@ -107,7 +107,7 @@ def with_root(found: Iterator[str]) -> Iterator[str]:
     yield f"root {tree.leaves} {tree.root}"
 
 
-def leaves(
+def leaves_of_part(
     now: datetime, root: str, since: datetime, new: dict[str, int], wallets: list[Any]
 ) -> Iterator[str]:
     yield f"{TITLE} {moment(now)} after {root}"

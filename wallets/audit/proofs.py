@@ -40,7 +40,7 @@ def id_at(seconds: float) -> UUID:
 
 
 @dataclass
-class Proof:
+class AuditProof:
     """All that settled before `horizon` was proved, and each thirtieth of it again at `nights`."""
 
     horizon: str
@@ -107,7 +107,7 @@ class Progress:
     form: int = FORM
 
     @classmethod
-    def begin(cls, proof: Proof | None) -> Self:
+    def begin(cls, proof: AuditProof | None) -> Self:
         """Set out to prove what is new since a proof, and a thirtieth; without one, everything."""
         barrier.advance()
         released = Barrier.objects.get()
@@ -137,6 +137,10 @@ class Progress:
         return str(self.since["horizon"]) if self.since else BEGINNING
 
     @property
+    def since_position(self) -> int:
+        return int(self.since["position"]) if self.since else 0
+
+    @property
     def floor_of_new(self) -> str:
         return str(self.since["floor"]) if self.since else str(UUID(int=0))
 
@@ -152,7 +156,7 @@ class Progress:
                     "name": finding.equation.name,
                     "night": night,
                     "text": str(finding),
-                    "row": plain(finding.row),
+                    "row": plain_row(finding.row),
                 }
             )
 
@@ -160,9 +164,9 @@ class Progress:
         """The findings in words, each once."""
         return list(dict.fromkeys(each["text"] for each in self.findings))
 
-    def proof(self) -> Proof | None:
+    def proof(self) -> AuditProof | None:
         """What this run has proved, after its last step. None: everything must be proved again."""
-        former = Proof(**self.since) if self.since else None
+        former = AuditProof(**self.since) if self.since else None
         found = {each["night"] for each in self.findings if each["name"] != ANCHOR}
         if former is None and found:
             return None
@@ -171,7 +175,7 @@ class Progress:
             if night not in found:
                 nights[night] = self.started_at
         base = former if former and None in found else self
-        return Proof(
+        return AuditProof(
             horizon=base.horizon,
             position=base.position,
             floor=base.floor,
@@ -183,7 +187,7 @@ class Progress:
         )
 
 
-def plain(row: dict[str, object]) -> dict[str, object]:
+def plain_row(row: dict[str, object]) -> dict[str, object]:
     """A row that JSON can have."""
     return {
         name: value if value is None or isinstance(value, int | str) else str(value)
@@ -207,7 +211,7 @@ class Store:
         found = AuditProgress.objects.filter(name=self.name).values_list("state", flat=True).first()
         return Progress(**found) if found and found.get("form") == FORM else None
 
-    def save(self, progress: Progress) -> None:
+    def keep(self, progress: Progress) -> None:
         AuditProgress.objects.update_or_create(name=self.name, defaults={"state": asdict(progress)})
 
     def end(self) -> None:
@@ -220,7 +224,7 @@ class Nowhere(Store):
     def load(self) -> Progress | None:
         return None
 
-    def save(self, progress: Progress) -> None:
+    def keep(self, progress: Progress) -> None:
         """Keep nothing."""
 
     def end(self) -> None:

@@ -33,7 +33,7 @@ from wallets.audit.equations import (
     BY_WALLET,
     Walk,
 )
-from wallets.audit.proofs import DAY, FORM, NIGHTS, Progress, Proof, Store, id_at
+from wallets.audit.proofs import DAY, FORM, NIGHTS, AuditProof, Progress, Store, id_at
 from wallets.audit.stages import Checks, Stage
 from wallets.models import Audit
 
@@ -106,20 +106,16 @@ def just_before(day: int) -> UUID:
     return UUID(int=id_at(day * DAY).int - 1)
 
 
-def silent(name: str, done: int, total: int) -> None:
-    """Report no progress."""
-
-
-def begin(store: Store, *, is_whole: bool = False) -> Progress:
+def begin_run(store: Store, *, is_whole: bool = False) -> Progress:
     """The run that was interrupted, or a new one. `is_whole`: it needs no proof."""
     progress = store.load()
     if progress is None or progress.is_whole < is_whole:
-        progress = Progress.begin(None if is_whole else Proof.last())
-        store.save(progress)
+        progress = Progress.begin(None if is_whole else AuditProof.last())
+        store.keep(progress)
     return progress
 
 
-def go_on(store: Store, progress: Progress, look: Look = silent) -> None:
+def go_on(store: Store, progress: Progress, look: Look = audit.silent) -> None:
     """Perform what is left of a run.
 
     `look` may raise an exception to interrupt it: all steps until then are kept.
@@ -131,15 +127,15 @@ def go_on(store: Store, progress: Progress, look: Look = silent) -> None:
         progress.cursor = tried(checks, stage)
         if progress.cursor is None:
             progress.stage += 1
-        store.save(progress)
+        store.keep(progress)
         for finding in progress.findings[found:]:
             log.error("the audit of the ledger has found: the equation %s", finding["name"])
     look("", len(plan), len(plan))
 
 
-def finish(store: Store, progress: Progress) -> Audit:
+def finish_run(store: Store, progress: Progress) -> Audit:
     """Store the result of a run, from which the next one goes on."""
-    done = result_of(progress)
+    done = result_of_run(progress)
     with transaction.atomic():
         done.save(force_insert=True)
         store.end()
@@ -147,7 +143,7 @@ def finish(store: Store, progress: Progress) -> Audit:
     return done
 
 
-def result_of(progress: Progress) -> Audit:
+def result_of_run(progress: Progress) -> Audit:
     """The result of a run that has ended; it is not stored."""
     proof = progress.proof()
     with connection.cursor() as cursor:

@@ -149,7 +149,7 @@ STRAYS: Final = f"""
 """New movements whose ids, or those of what they name, are not among the new ids."""
 
 
-class Segment(NamedTuple):
+class WalletSegment(NamedTuple):
     """The movements of a wallet from one number to another."""
 
     client_id: Any
@@ -162,15 +162,17 @@ class Segment(NamedTuple):
         return (self.last or self.first) - self.first + 1
 
 
-def cut(client_id: Any, wallet_id: Any, first: int, last: int, most: int) -> Iterator[Segment]:
+def cut_wallet(
+    client_id: Any, wallet_id: Any, first: int, last: int, most: int
+) -> Iterator[WalletSegment]:
     """Cut the movements of a wallet into segments of at most so many rows."""
     for start in range(first, last + 1, most):
-        yield Segment(client_id, wallet_id, start, min(start + most - 1, last))
+        yield WalletSegment(client_id, wallet_id, start, min(start + most - 1, last))
 
 
-def batches(segments: Iterable[Segment], most: int) -> Iterator[list[Segment]]:
+def segment_batches(segments: Iterable[WalletSegment], most: int) -> Iterator[list[WalletSegment]]:
     """Group segments into batches of about so many rows."""
-    batch: list[Segment] = []
+    batch: list[WalletSegment] = []
     rows = 0
     for segment in segments:
         if batch and rows + segment.rows > most:
@@ -182,7 +184,7 @@ def batches(segments: Iterable[Segment], most: int) -> Iterator[list[Segment]]:
         yield batch
 
 
-def values(batch: list[Segment]) -> dict[str, Any]:
+def segment_values(batch: list[WalletSegment]) -> dict[str, Any]:
     """The parameters of `GIVEN`."""
     names = ("clients", "wallets", "firsts", "lasts")
     return dict(zip(names, map(list, zip(*batch, strict=True)), strict=True))

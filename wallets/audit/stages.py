@@ -26,7 +26,7 @@ from wallets.audit.equations import (
     Walk,
 )
 from wallets.audit.proofs import NIGHTS, Progress
-from wallets.audit.segments import Segment, number_before
+from wallets.audit.segments import WalletSegment, number_before
 
 BY_NAME: Final = {equation.name: equation for equation in audit.EQUATIONS}
 RANGE: Final = "BETWEEN %(first)s AND %(last)s"
@@ -128,8 +128,10 @@ class Checks:
                 query = equation.query.replace(RANGE, AMONG)
                 self.check(stage, equation, query, {"ids": some})
 
-    def check_segments(self, stage: Stage, some: Sequence[Segment], *, with_balance: bool) -> None:
-        values = segments.values(list(some))
+    def check_segments(
+        self, stage: Stage, some: Sequence[WalletSegment], *, with_balance: bool
+    ) -> None:
+        values = segments.segment_values(list(some))
         if with_balance:
             self.check(stage, BY_NAME["balance"], segments.BALANCE, values)
         ends = [each.first - 1 if each.last is None else each.last for each in some]
@@ -140,7 +142,7 @@ def equations_of(walk: Walk) -> list[Equation]:
     return [equation for equation in audit.EQUATIONS if equation.walk == walk]
 
 
-def ask(query: str, **values: Any) -> list[tuple[Any, ...]]:
+def select_rows(query: str, **values: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
@@ -189,7 +191,7 @@ def check_ordinary(checks: Checks, stage: Stage, cursor: str | None) -> str | No
     values = {"after": cursor or audit.LOWEST, "step": audit.STEP, "night": stage.night}
     with audit.snapshot():
         ids, rows = [], 0
-        for wallet_id, seq in ask(ORDINARY, **values):
+        for wallet_id, seq in select_rows(ORDINARY, **values):
             ids.append(wallet_id)
             rows += seq + 1
             if rows >= audit.STEP:
@@ -205,7 +207,7 @@ def check_busy(checks: Checks, stage: Stage, cursor: list[Any] | None) -> list[A
     """Check the next segment of the thirtieth of the wallets with many movements."""
     wallet_first, place = cursor or (str(audit.LOWEST), 0)
     with audit.snapshot():
-        found = ask(BUSY, first=wallet_first, step=audit.STEP)
+        found = select_rows(BUSY, first=wallet_first, step=audit.STEP)
         if not found:
             return None
         wallet_id, client_id, seq, night = found[0]
@@ -222,10 +224,10 @@ def check_busy(checks: Checks, stage: Stage, cursor: list[Any] | None) -> list[A
             checks.check(stage, BY_NAME["held"], query, {"ids": [wallet_id]})
             checks.check(stage, BY_NAME["balance"], segments.UNNUMBERED, {"ids": [wallet_id]})
         end = place * audit.STEP + audit.STEP
-        segment = Segment(client_id, wallet_id, start, min(end, seq))
+        segment = WalletSegment(client_id, wallet_id, start, min(end, seq))
         checks.check_segments(stage, [segment], with_balance=end < seq)
         if end >= seq:
-            values = segments.values([segment._replace(last=None)])
+            values = segments.segment_values([segment._replace(last=None)])
             checks.check(stage, BY_NAME["balance"], segments.BALANCE, values)
     return [str(wallet_id), place + 1]
 
@@ -239,20 +241,27 @@ def check_new_wallets(checks: Checks, stage: Stage, cursor: str | None) -> str |
         checks.check(stage, BY_NAME["held"], BY_NAME["held"].query, values)
         checks.check(stage, BY_NAME["future"], WALLETS_IN_FUTURE, values)
         checks.check(stage, BY_NAME["balance"], segments.BALANCE_OF_NEW, values)
-        changed = ask(segments.CHANGED, **values)
+        changed = select_rows(segments.CHANGED, **values)
     starts = {row[1]: row[2] for row in changed}
     new = (
         each
         for client_id, wallet_id, start, end in changed
-        for each in segments.cut(client_id, wallet_id, max(start - 1, 1), end, audit.STEP)
+        for each in segments.cut_wallet(client_id, wallet_id, max(start - 1, 1), end, audit.STEP)
     )
-    for batch in segments.batches(new, audit.STEP):
+    for batch in segments.segment_batches(new, audit.STEP):
         with audit.snapshot():
             checks.check_segments(stage, batch, with_balance=False)
             floor, ceiling = checks.progress.floor_of_new, checks.progress.ceiling
             own = [max(each.first, starts[each.wallet_id]) for each in batch]
-            bounds = {**segments.values(batch), "firsts": own, "floor": floor, "ceiling": ceiling}
-            strays = {each for row in ask(segments.STRAYS, **bounds) for each in row if each}
+            bounds = {
+                **segments.segment_values(batch),
+                "firsts": own,
+                "floor": floor,
+                "ceiling": ceiling,
+            }
+            strays = {
+                each for row in select_rows(segments.STRAYS, **bounds) for each in row if each
+            }
             check_changed(checks, stage, sorted(strays))
     return after(last, audit.HIGHEST)
 
@@ -265,13 +274,12 @@ def check_changed(checks: Checks, stage: Stage, ids: Sequence[Any]) -> None:
 def check_events(checks: Checks, stage: Stage, cursor: int | None) -> int | None:
     """Check what the next events since the last proof say that it has changed."""
     progress = checks.progress
-    assert progress.since
-    before = progress.since["position"] if cursor is None else cursor
+    before = progress.since_position if cursor is None else cursor
     end = progress.last_position
     until = ask_in_order(NTH_EVENT, after=before, end=end, step=audit.STEP) or end
     bounds = {"floor": progress.floor_of_new, "ceiling": progress.ceiling}
     with audit.snapshot():
-        ids = [row[0] for row in ask(CHANGED, after=before, until=until, **bounds)]
+        ids = [row[0] for row in select_rows(CHANGED, after=before, until=until, **bounds)]
         check_changed(checks, stage, ids)
     return until if until < end else None
 
@@ -281,8 +289,8 @@ def add_balances(checks: Checks, stage: Stage, cursor: str | None) -> str | None
     first = UUID(cursor) if cursor else audit.LOWEST
     last = ask_in_order(NTH_WALLET, first=first) or audit.HIGHEST
     with audit.snapshot(), checks.timed("outside"):
-        rows = ask(BALANCES, first=first, last=last, horizon=checks.progress.horizon)
-    add(checks.progress.balances, rows)
+        rows = select_rows(BALANCES, first=first, last=last, horizon=checks.progress.horizon)
+    add_amounts(checks.progress.balances, rows)
     return after(last, audit.HIGHEST)
 
 
@@ -294,15 +302,15 @@ def add_crossing(checks: Checks, stage: Stage, cursor: str | None) -> str | None
     cut: datetime | None = ask_in_order(NTH_CROSSING, **bounds)
     until = cut.isoformat() if cut else end
     with audit.snapshot(), checks.timed("outside"):
-        rows = ask(CROSSED, **{"from": since, "until": until})
-    add(checks.progress.crossed, rows)
+        rows = select_rows(CROSSED, **{"from": since, "until": until})
+    add_amounts(checks.progress.crossed, rows)
     if cut is None:
         judge_sums(checks)
         return None
     return until
 
 
-def add(sums: dict[str, int], rows: list[tuple[Any, ...]]) -> None:
+def add_amounts(sums: dict[str, int], rows: list[tuple[Any, ...]]) -> None:
     for client_id, currency, amount in rows:
         name = f"{client_id} {currency}"
         sums[name] = sums.get(name, 0) + amount

@@ -14,7 +14,7 @@ from users.duties.periods import NightlyDuty, PeriodicDuty
 from wallets import anchors, audit
 from wallets.anchors import folder, proofs
 from wallets.audit import runs
-from wallets.audit.proofs import Progress, Proof, Store
+from wallets.audit.proofs import AuditProof, Progress, Store
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +43,11 @@ class AuditLedger(NightlyDuty):
             BadAnchor, OSError: an anchor was damaged, or can't be read.
         """
         store = Store(self.name)
-        progress = runs.begin(store)
+        progress = runs.begin_run(store)
         if not progress.has(anchors.EQUATION.name, None):
             compare_new_anchors(progress)
         runs.go_on(store, progress, self.look)
-        done = runs.finish(store, progress)
+        done = runs.finish_run(store, progress)
         if done.finding:
             wrong = len({each["name"] for each in progress.findings})
             log.error("the audit of the ledger has failed: %d equations are violated", wrong)
@@ -82,9 +82,9 @@ class WriteAnchor(PeriodicDuty):
         with audit.snapshot():
             now = clock.now()
             if not is_full_due(place, now):
-                return write_part(place, now) if settings.ANCHOR_MINUTES else 0
+                return write_part_and_warn(place, now) if settings.ANCHOR_MINUTES else 0
             folder.write_next(place, now)
-        if proof := Proof.last():
+        if proof := AuditProof.last():
             folder.drop_parts(place, proof.anchor, now, is_sent=bool(settings.ANCHORS_URL))
         return 1
 
@@ -95,7 +95,7 @@ class WriteAnchor(PeriodicDuty):
         return min(now + timedelta(minutes=settings.ANCHOR_MINUTES), tonight)
 
 
-def write_part(place: Path, now: datetime) -> int:
+def write_part_and_warn(place: Path, now: datetime) -> int:
     """Write a part, if there is something new. It is an alarm if something anchored is gone."""
     written = folder.write_part(place, now)
     if written and written.lost:

@@ -22,5 +22,5 @@ class Migration(migrations.Migration):
             ],
             options={"verbose_name": "unfinished audit"},
         ),
-        Grant("SELECT, INSERT, UPDATE, DELETE", "wallets_auditprogress"),
+        Grant("SELECT, INSERT, UPDATE (state), DELETE", "wallets_auditprogress"),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 
 from iocash.db.clock import Now
@@ -22,6 +24,12 @@ class Audit(models.Model):
 
     def __str__(self) -> str:
         return self.finding or "The ledger is correct."
+
+    @property
+    def everything_since(self) -> datetime | None:
+        """Since when every row was verified; None if not every row was."""
+        nights = (self.proof or {}).get("nights")
+        return datetime.fromisoformat(min(nights)) if nights else None
 
 
 class AuditProgress(models.Model):

@@ -15,7 +15,7 @@ from iocash.settings import database
 from iocash.times import moment
 from wallets import anchors, audit
 from wallets.audit import runs
-from wallets.audit.proofs import Nowhere, Progress, Proof, Store
+from wallets.audit.proofs import AuditProof, Nowhere, Progress, Store
 from wallets.models import Audit
 
 BAR = 30
@@ -65,17 +65,17 @@ class Command(BaseCommand):
             use_database(options["database_url"])
         store = store_for(is_whole=options["all"])
         differs = compared(options["anchor"]) if options["anchor"] is not None else None
-        progress = runs.begin(store, is_whole=options["all"])
-        runs.go_on(store, progress, self.draw if sys.stderr.isatty() else runs.silent)
+        progress = runs.begin_run(store, is_whole=options["all"])
+        runs.go_on(store, progress, self.draw if sys.stderr.isatty() else audit.silent)
         self.wipe()
         if differs:
             progress.note(differs, None)
         results = list(results_of(progress, with_anchor=options["anchor"] is not None))
         if isinstance(store, Nowhere):
-            done = runs.result_of(progress)
+            done = runs.result_of_run(progress)
             self.stderr.write("The database is read-only, so this audit is not recorded in it.")
         else:
-            done = runs.finish(store, progress)
+            done = runs.finish_run(store, progress)
         self.answer(done, results, as_json=options["json"])
 
     def answer(self, done: Audit, results: list[Result], *, as_json: bool) -> None:
@@ -95,7 +95,7 @@ class Command(BaseCommand):
         if done.finding:
             raise CommandError(done.finding, returncode=1)
         if not as_json:
-            if proof := Proof.of(done):
+            if proof := AuditProof.of(done):
                 self.stdout.write(f"Everything was verified since {moment(proof.oldest)}.")
             self.stdout.write(self.style.SUCCESS("The ledger is correct."))
 
