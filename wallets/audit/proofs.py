@@ -160,9 +160,10 @@ class Progress:
                 }
             )
 
-    def texts(self) -> list[str]:
-        """The findings in words, each once."""
-        return list(dict.fromkeys(each["text"] for each in self.findings))
+    def texts(self, order: list[str]) -> list[str]:
+        """The findings in words, each once, in the order of the equations."""
+        found = sorted(self.findings, key=lambda each: order.index(each["name"]))
+        return list(dict.fromkeys(each["text"] for each in found))
 
     def proof(self) -> AuditProof | None:
         """What this run has proved, after its last step. None: everything must be proved again."""

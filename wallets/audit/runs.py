@@ -33,7 +33,7 @@ from wallets.audit.equations import (
     BY_WALLET,
     Walk,
 )
-from wallets.audit.proofs import DAY, FORM, NIGHTS, AuditProof, Progress, Store, id_at
+from wallets.audit.proofs import ANCHOR, DAY, FORM, NIGHTS, AuditProof, Progress, Store, id_at
 from wallets.audit.stages import Checks, Stage
 from wallets.models import Audit
 
@@ -48,6 +48,7 @@ BANK_LOOKS_BACK: Final = 31 * DAY
 TRIES: Final = 5
 """A standby ends a query whose rows the primary has removed; the step is tried again."""
 CONFLICT: Final = "40001"
+ORDER: Final = [ANCHOR, *(equation.name for equation in audit.EQUATIONS)]
 MOVEMENTS: Final = """
     SELECT coalesce(sum(seq), 0)::bigint
            + (SELECT count(*) FROM wallets_movement WHERE status <> 'SUCCESS')
@@ -153,7 +154,7 @@ def result_of_run(progress: Progress) -> Audit:
         started_at=datetime.fromisoformat(progress.started_at),
         finished_at=datetime.now(UTC),
         movements=movements,
-        finding="\n".join(progress.texts()),
+        finding="\n".join(progress.texts(ORDER)),
         proof=asdict(proof) if proof else {"form": FORM, "anchor": progress.anchor},
     )
 
