@@ -30,6 +30,7 @@ from users.models import (
     WebhookStream,
 )
 from wallets.models import (
+    AuditProgress,
     BankOutcome,
     BankPayment,
     BankReport,
@@ -243,7 +244,7 @@ def test_every_model_is_in_the_back_office_except_sixteen():
     subjects, that of a task its changes, that of a closing its payments, that of a wallet its
     notices and statement files, and that of a bank file its payments and answers. The streams of
     a webhook endpoint are numbers of the worker. Thresholds have a page of their own. Unexplained
-    movements are an index of the reports."""
+    movements are an index of the reports. An unfinished audit is on the page of audits."""
     missing = {model for model in own_models() if not admin.site.is_registered(model)}
     shown_with_another = {
         *(BankPayment, BankReport, CaseEntry, CaseSubject, ClosingPayment, DormancyNotice),
@@ -254,6 +255,7 @@ def test_every_model_is_in_the_back_office_except_sixteen():
         Threshold,
         UnexplainedMovement,
         WebhookStream,
+        AuditProgress,
     }
     assert missing == hidden | shown_with_another
 

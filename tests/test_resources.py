@@ -11,6 +11,7 @@ from tests.support.api_operations import ALL, EXPECTED, Operation
 from tests.support.resources import ENDPOINTS, MODELS, things
 from wallets.models import (
     Audit,
+    AuditProgress,
     BankAccount,
     BankDecision,
     BankFile,
@@ -43,6 +44,7 @@ def test_every_model_of_wallets_has_a_line():
     assert {
         *MODELS,
         Audit,
+        AuditProgress,
         BankAccount,
         BankDecision,
         BankFile,

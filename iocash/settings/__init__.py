@@ -85,6 +85,7 @@ DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBU
 ANCHORS_DIR = os.environ.get("ANCHORS_DIR", "")  # where the worker writes anchors; blank: nowhere
 BANK_FILES_DIR = os.environ.get("BANK_FILES_DIR", "")  # where the bank takes approved files
 ANCHORS_URL = os.environ.get("ANCHORS_URL", "")  # where it sends them; blank: nowhere
+ANCHOR_MINUTES = number("ANCHOR_MINUTES", "5")  # between two anchors; 0: one a night
 ANCHORS_SECRET = os.environ.get("ANCHORS_SECRET", "")  # signs them
 RETENTION_YEARS = number("RETENTION_YEARS", "5")  # of an ended user's personal data
 BANK_FILE_YEARS = number("BANK_FILE_YEARS", "10")  # of what banks have sent

@@ -248,7 +248,8 @@ def test_time_of_the_next_anchor_is_that_of_the_duty(api, kept, alices):
     sandbox.make()
     duty = WriteAnchor()
     duty.perform()
-    movement = people.movements(alices)[0]
+    people.cash_in(alices, 1_00)
+    movement = people.movements(alices)[-1]
     at = api.get(path_of(movement)).json["conflict"]["nextAnchorAt"]
     sandbox.set_clock(clock.now() + timedelta(days=1))
     assert duty.perform() == 1

@@ -14,14 +14,14 @@ from wallets.models import Audit
 
 @admin.register(Audit)
 class AuditAdmin(ReadOnly):
-    list_display = ("finished_at", "result")
+    list_display = ("finished_at", "result", "proved_since")
     ordering = ("-id",)
     csv_columns = (
         ("finished_at", "finished_at"),
         ("movements", "movements"),
         ("finding", "finding"),
     )
-    fields = ("result", "started_at", "finished_at", "movements", "finding")
+    fields = ("result", "proved_since", "started_at", "finished_at", "movements", "finding")
 
     @admin.display(description=_("result"))
     def result(self, audit: Audit) -> str:
@@ -35,3 +35,9 @@ class AuditAdmin(ReadOnly):
         return (
             gettext("Right on %(time)s: all equations hold for %(movements)s movements.") % values
         )
+
+    @admin.display(description=_("everything verified since"))
+    def proved_since(self, audit: Audit) -> str:
+        """Since when every row was verified; new rows were in the last audit."""
+        oldest = audit.everything_since
+        return date_format(timezone.localtime(oldest), "DATETIME_FORMAT") if oldest else "-"

@@ -1,16 +1,25 @@
-"""Anchors in a folder: each contains the movements since the one before it."""
+"""Anchors in a folder: each contains the movements since the one before it.
+
+A full anchor, one each night, has all wallets and all movements since the full one before it. The
+parts between have what has settled since the anchor before, so a few minutes later a lost movement
+is known elsewhere. An empty file beside a part says that it is one.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from iocash.times import moment
-from wallets.anchors.blocks import index_of, replacing
+from wallets.anchors.blocks import SUFFIX, index_of, replacing
 from wallets.anchors.file import lines
+from wallets.anchors.parts import new_part
 
 FORM: Final = "iocash-anchor-*.txt"
+PART: Final = ".part"
+PARTS_ARE_KEPT: Final = timedelta(days=7)
 SENT: Final = ".sent"
 """What follows the name of an anchor in the name of its empty file that says that it was sent."""
 
@@ -18,6 +27,15 @@ SENT: Final = ".sent"
 def newest_anchor(folder: Path) -> Path | None:
     """The last anchor of a folder; None if it has none."""
     return max(folder.glob(FORM), default=None)
+
+
+def newest_full_anchor(folder: Path) -> Path | None:
+    """The last anchor that is no part; None if there is none."""
+    return max((each for each in folder.glob(FORM) if not is_part(each)), default=None)
+
+
+def is_part(anchor: Path) -> bool:
+    return anchor.with_name(anchor.name + PART).exists()
 
 
 def anchors_since(folder: Path, instant: datetime) -> list[Path]:
@@ -31,18 +49,66 @@ def name_of_anchor(at: datetime) -> str:
 
 
 def write_next(folder: Path, now: datetime) -> Path:
-    """Write an anchor after the newest one, in the snapshot of this transaction.
+    """Write a full anchor after the newest full one, in the snapshot of this transaction.
+
+    Raises:
+        OSError: the folder can't be read or written; there is no partial file.
+        BadAnchor: the newest full anchor was damaged.
+    """
+    return write_lines(folder / name_of_anchor(now), lines(now, newest_full_anchor(folder)))
+
+
+class WrittenPart(NamedTuple):
+    """A part, and a wallet that has lost what is anchored, or a blank."""
+
+    path: Path
+    lost: str
+
+
+def write_part(folder: Path, now: datetime) -> WrittenPart | None:
+    """Write a part after the newest anchor, in the snapshot of this transaction.
+
+    Returns None if there is no full anchor yet, or nothing new.
 
     Raises:
         OSError: the folder can't be read or written; there is no partial file.
         BadAnchor: the newest anchor was damaged.
     """
+    full = newest_full_anchor(folder)
+    if full is None:
+        return None
+    former = sorted(each for each in folder.glob(FORM) if each >= full)
+    found = new_part(now, former)
+    if found is None:
+        return None
     path = folder / name_of_anchor(now)
+    path.with_name(path.name + PART).touch(mode=0o600)
+    return WrittenPart(write_lines(path, found.lines), found.lost)
+
+
+def write_lines(path: Path, found: Iterable[str]) -> Path:
     with replacing(path) as out:
-        for line in lines(now, newest_anchor(folder)):
+        for line in found:
             out.write(f"{line}\n")
     index_of(path)
     return path
+
+
+def drop_parts(folder: Path, until: str, now: datetime, *, is_sent: bool) -> int:
+    """Delete parts of more than a week ago, whose movements are in full anchors; return how many.
+
+    `until` is the name of the newest anchor that matched the ledger: later ones are kept. With
+    `is_sent`, those that were not sent are kept too.
+    """
+    end = min(until, name_of_anchor(now - PARTS_ARE_KEPT))
+    dropped = 0
+    for each in folder.glob(FORM):
+        if each.name < end and is_part(each) and (mark_of(each).exists() or not is_sent):
+            each.unlink()
+            for suffix in (SUFFIX, SENT, PART):
+                each.with_name(each.name + suffix).unlink(missing_ok=True)
+            dropped += 1
+    return dropped
 
 
 def unsent_anchors(folder: Path) -> list[Path]:

@@ -28,7 +28,7 @@ from wallets.models import Movement
 WRITER: Final = "write-anchor"
 """The name of the duty that writes anchors."""
 ANCHOR_HOUR: Final = 4
-"""The hour in UTC at which it does."""
+"""The hour in UTC at which it writes a full one."""
 MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -119,6 +119,10 @@ def next_anchor_at() -> datetime | None:
     if not settings.ANCHORS_DIR:
         return None
     planned = DutyState.objects.filter(name=WRITER).values_list("next_due_at", flat=True).first()
-    now = clock.now()
+    return planned or full_anchor_after(clock.now())
+
+
+def full_anchor_after(now: datetime) -> datetime:
+    """When the next full anchor is due."""
     tonight = now.replace(hour=ANCHOR_HOUR, minute=0, second=0, microsecond=0)
-    return planned or (tonight if tonight > now else tonight + timedelta(days=1))
+    return tonight if tonight > now else tonight + timedelta(days=1)

@@ -1,9 +1,14 @@
 """Verifies the ledger: equations that no constraint can state, checked for every row.
 
-All queries use SQL on one snapshot, in steps of `STEP` rows, so memory does not grow with the
-ledger. The audit shares no code with the writer: canonical forms, digests and rules are written
-here a second time. If rows, all later digests and their events were rewritten together, only an
-anchor detects it: see `wallets.anchors`.
+All queries use SQL, in steps of `STEP` rows, so memory does not grow with the ledger. Each step is
+a transaction of its own: a long one would keep old versions of the rows of busy wallets. An
+equation compares rows that are written together, so it holds in every snapshot. The audit shares no
+code with the writer: canonical forms, digests and rules are written here a second time. If rows,
+all later digests and their events were rewritten together, only an anchor detects it: see
+`wallets.anchors`.
+
+`findings` checks everything. `runs` goes on from the last audit that found nothing, and can be
+interrupted.
 """
 
 # ruff: noqa: S608 (the queries are built from constants)
@@ -11,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -30,6 +35,8 @@ from wallets.audit import (
 )
 from wallets.audit.equations import (
     AT_ONCE,
+    BY_BANK,
+    BY_MADE,
     BY_OPERATION,
     BY_SUBJECT,
     BY_USER,
@@ -40,6 +47,8 @@ from wallets.audit.equations import (
 
 __all__ = [
     "AT_ONCE",
+    "BY_BANK",
+    "BY_MADE",
     "BY_OPERATION",
     "BY_SUBJECT",
     "BY_USER",
@@ -68,7 +77,7 @@ EQUATIONS: Final = (
     *approvals.EQUATIONS,
     *users.EQUATIONS,
 )
-CUT: Final = (BY_WALLET, BY_OPERATION, BY_SUBJECT, BY_USER)
+CUT: Final = (BY_WALLET, BY_OPERATION, BY_SUBJECT, BY_USER, BY_MADE, BY_BANK)
 WALKS: Final = (*CUT, AT_ONCE)
 TABLES: Final = sorted({table for equation in EQUATIONS for table in equation.tables})
 SURVEY: Final = " UNION ALL ".join(
@@ -77,15 +86,21 @@ SURVEY: Final = " UNION ALL ".join(
         *(f"SELECT '{table}', NULL, 1 WHERE EXISTS (SELECT FROM {table})" for table in TABLES),
     ]
 )
+FILLED: Final = " UNION ALL ".join(
+    f"SELECT '{table}' WHERE EXISTS (SELECT FROM {table})" for table in TABLES
+)
 STEP: Final = 50_000
 """Number of rows in a step."""
 
 ALONE: Final = """
     SET LOCAL statement_timeout = 0;
     SET LOCAL max_parallel_workers_per_gather = 0;
-    SET LOCAL work_mem = '64MB'
+    SET LOCAL work_mem = '64MB';
+    SET LOCAL jit = off
 """
 """A step uses one processor and sorts in memory."""
+IN_ORDER: Final = "SET LOCAL enable_sort = off"
+"""Cuts are looked up in an index: before there are statistics, all ids would be sorted."""
 
 LOWEST, HIGHEST = UUID(int=0), UUID(int=2**128 - 1)
 
@@ -107,20 +122,21 @@ def silent(name: str, done: int, total: int) -> None:
 
 
 def findings(report: Report = silent) -> Iterator[tuple[Equation, Finding | None]]:
-    """Check all equations in one snapshot; yield each with its first wrong row, or None."""
+    """Check all equations, step by step; yield each with its first wrong row, or None."""
     with snapshot():
         cuts, filled = survey()
-        walks = {walk: list(steps(cuts[walk.name])) for walk in WALKS}
-        total = sum(step.rows for equation in EQUATIONS for step in walks[equation.walk])
-        done = 0
-        for equation in EQUATIONS:
-            found = None
-            for step in walks[equation.walk]:
-                if not filled.isdisjoint(equation.tables):
-                    found = found or first_wrong_row(equation, step)
-                done += step.rows
-                report(equation.name, done, total)
-            yield equation, found
+    walks = {walk: list(steps(cuts[walk.name])) for walk in WALKS}
+    total = sum(step.rows for equation in EQUATIONS for step in walks[equation.walk])
+    done = 0
+    for equation in EQUATIONS:
+        found = None
+        for step in walks[equation.walk]:
+            if not found and not filled.isdisjoint(equation.tables):
+                with snapshot():
+                    found = first_wrong_row(equation, step)
+            done += step.rows
+            report(equation.name, done, total)
+        yield equation, found
 
 
 def survey() -> tuple[dict[str, list[Cut]], set[str]]:
@@ -128,6 +144,7 @@ def survey() -> tuple[dict[str, list[Cut]], set[str]]:
     cuts: dict[str, list[Cut]] = {walk.name: [] for walk in WALKS}
     filled = set()
     with connection.cursor() as cursor:
+        cursor.execute(IN_ORDER)
         cursor.execute(SURVEY, {"step": STEP})
         for name, last, total in cursor.fetchall():
             if name in cuts:
@@ -135,6 +152,13 @@ def survey() -> tuple[dict[str, list[Cut]], set[str]]:
             else:
                 filled.add(name)
     return cuts, filled
+
+
+def survey_tables() -> set[str]:
+    """The names of the tables with rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(FILLED)
+        return {name for (name,) in cursor.fetchall()}
 
 
 def steps(cuts: Iterable[Cut]) -> Iterator[Step]:
@@ -152,9 +176,13 @@ FIRST_WRONG: Final = "SELECT * FROM ({} OFFSET 0) AS wrong ORDER BY 1, 2 LIMIT 1
 
 
 def first_wrong_row(equation: Equation, step: Step) -> Finding | None:
+    return first_row(equation, equation.query, {"first": step.first, "last": step.last})
+
+
+def first_row(equation: Equation, query: str, values: dict[str, Any]) -> Finding | None:
+    """The first row that a query of an equation selects."""
     with connection.cursor() as cursor:
-        query = FIRST_WRONG.format(equation.query)
-        cursor.execute(query, {"first": step.first, "last": step.last})
+        cursor.execute(FIRST_WRONG.format(query), values)
         row = cursor.fetchone()
         names = [column.name for column in cursor.description or ()]
     return Finding(equation, dict(zip(names, row, strict=True))) if row else None

@@ -5,11 +5,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from wallets.audit.equations import AT_ONCE, BY_WALLET, Equation
+from wallets.audit.equations import AT_ONCE, BY_SUBJECT, BY_WALLET, Equation
 
 SETTLED: Final = "movement.status = 'SUCCESS'"
 NOW: Final = "iocash_now() + interval '1 second'"
 """The times of simultaneous movements are a microsecond apart, so some are in the future."""
+
+WALLETS_IN_FUTURE: Final = f"""
+    SELECT wallet.id AS wallet, movement.id AS dated, wallet.settled_at AS time
+    FROM wallets_wallet AS wallet
+    LEFT JOIN wallets_movement AS movement
+        ON movement.wallet_id = wallet.id AND movement.client_id = wallet.client_id
+        AND movement.seq = wallet.seq
+    WHERE wallet.id BETWEEN %(first)s AND %(last)s
+      AND wallet.settled_at > {NOW}
+"""
+"""Wallets that are dated in the future."""
 
 EQUATIONS: Final = (
     Equation(
@@ -64,22 +75,16 @@ EQUATIONS: Final = (
     Equation(
         "future",
         "no movement and no hold is dated in the future",
-        BY_WALLET,
+        BY_SUBJECT,
         f"""
-        SELECT wallet.id AS wallet, movement.id AS dated, wallet.settled_at AS time
-        FROM wallets_wallet AS wallet
-        LEFT JOIN wallets_movement AS movement
-            ON movement.wallet_id = wallet.id AND movement.client_id = wallet.client_id
-            AND movement.seq = wallet.seq
-        WHERE wallet.id BETWEEN %(first)s AND %(last)s
-          AND wallet.settled_at > {NOW}
+        {WALLETS_IN_FUTURE}
         UNION ALL
         SELECT wallet_id, id, greatest(created_at, sent_at) FROM wallets_movement
-        WHERE wallet_id BETWEEN %(first)s AND %(last)s AND status = 'PENDING'
+        WHERE id BETWEEN %(first)s AND %(last)s AND status = 'PENDING'
           AND greatest(created_at, sent_at) > {NOW}
         UNION ALL
         SELECT wallet_id, id, greatest(created_at, ended_at) FROM wallets_hold
-        WHERE wallet_id BETWEEN %(first)s AND %(last)s
+        WHERE id BETWEEN %(first)s AND %(last)s
           AND greatest(created_at, ended_at) > {NOW}
         """,
         ("wallets_wallet", "wallets_movement", "wallets_hold"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wallets.audit.equations import AT_ONCE, BY_OPERATION, BY_SUBJECT, Equation
+from wallets.audit.equations import AT_ONCE, BY_BANK, BY_OPERATION, BY_SUBJECT, Equation
 
 SINCE_BANK: Final = """
     SELECT coalesce(client.cash_ins_since, client.created_at) + interval '1 minute'
@@ -17,7 +17,7 @@ EQUATIONS: Final = (
     Equation(
         "bank_movements",
         "a matched or assigned bank line has a settled movement of its amount, and only one line",
-        BY_SUBJECT,
+        BY_BANK,
         """
         SELECT outcome.id AS outcome, outcome.line_id AS line, outcome.movement_id AS movement,
                line.sign * line.amount AS amount, movement.amount AS moved
@@ -43,7 +43,7 @@ EQUATIONS: Final = (
     Equation(
         "bank_lines",
         "a bank line is in suspense, or has one outcome",
-        BY_SUBJECT,
+        BY_BANK,
         """
         SELECT line.id AS line, line.is_open, count(outcome.id) AS outcomes
         FROM wallets_bankline AS line
@@ -82,7 +82,7 @@ EQUATIONS: Final = (
     Equation(
         "bank_decisions",
         "what staff have decided about a bank line was asked and approved by two people",
-        BY_SUBJECT,
+        BY_BANK,
         """
         SELECT outcome.id AS outcome, outcome.line_id AS line, outcome.decision_id AS decision
         FROM wallets_bankoutcome AS outcome
@@ -99,7 +99,7 @@ EQUATIONS: Final = (
     Equation(
         "bank_apart",
         "a movement without a bank line was set apart by two people, alone or with its opposite",
-        BY_SUBJECT,
+        BY_BANK,
         """
         SELECT outcome.id AS outcome, outcome.movement_id AS movement,
                outcome.approval_id AS approval, outcome.reason
@@ -136,7 +136,7 @@ EQUATIONS: Final = (
     Equation(
         "bank_returns",
         "a debit that returns a credit has its amount and its account",
-        BY_SUBJECT,
+        BY_BANK,
         """
         SELECT outcome.id AS outcome, outcome.line_id AS line, outcome.pair_id AS pair
         FROM wallets_bankoutcome AS outcome
@@ -152,7 +152,7 @@ EQUATIONS: Final = (
     Equation(
         "bank_pairs",
         "a line that is the same as another one has its account, amount and sign",
-        BY_SUBJECT,
+        BY_BANK,
         """
         SELECT outcome.id AS outcome, outcome.line_id AS line, outcome.pair_id AS pair
         FROM wallets_bankoutcome AS outcome
@@ -168,7 +168,7 @@ EQUATIONS: Final = (
     Equation(
         "bank_statement_lines",
         "a bank line has the account and the currency of its statement, and of the line it is of",
-        BY_SUBJECT,
+        BY_BANK,
         """
         SELECT line.id AS line, line.statement_id AS statement
         FROM wallets_bankline AS line
@@ -231,7 +231,7 @@ EQUATIONS: Final = (
     Equation(
         "bank_statements",
         "a statement has the lines that it brought, and these are new or known entries of its file",
-        BY_SUBJECT,
+        BY_BANK,
         """
         SELECT statement.id AS statement, statement.new_lines, brought.lines,
                statement.new_total, brought.total
@@ -253,7 +253,7 @@ EQUATIONS: Final = (
     Equation(
         "bank_statement_files",
         "a file of a bank has the statements that were read from it",
-        BY_SUBJECT,
+        BY_BANK,
         """
         SELECT file.id AS file, file.statement_count, count(statement.id) AS statements
         FROM wallets_bankstatementfile AS file

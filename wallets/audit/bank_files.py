@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from wallets.audit.equations import BY_SUBJECT, Equation
+from wallets.audit.equations import BY_BANK, Equation
 
 EQUATIONS: Final = (
     Equation(
         "files",
         "a cash-out is in the file that has it as a payment, and is sent with its approval",
-        BY_SUBJECT,
+        BY_BANK,
         """
         SELECT movement.id AS movement, movement.bank_file_id AS file, file.state
         FROM wallets_movement AS movement
@@ -38,7 +38,7 @@ EQUATIONS: Final = (
     Equation(
         "file_sums",
         "a file has the number and the sum of its payments, and pays from its account",
-        BY_SUBJECT,
+        BY_BANK,
         """
         SELECT file.id AS file, file.count, total.payments, file.control_sum, total.amount
         FROM wallets_bankfile AS file
@@ -59,7 +59,7 @@ EQUATIONS: Final = (
     Equation(
         "files_taken_back",
         "a file that was taken back was handed over to nobody, and two people agreed",
-        BY_SUBJECT,
+        BY_BANK,
         """
         SELECT file.id AS file, file.approval_id AS approval
         FROM wallets_bankfile AS file
@@ -75,7 +75,7 @@ EQUATIONS: Final = (
     Equation(
         "answers",
         "a cash-out ended as the bank has said of it, in answer to a file that was sent",
-        BY_SUBJECT,
+        BY_BANK,
         """
         SELECT payment.id AS payment, payment.status, movement.status AS movement_status
         FROM wallets_bankpayment AS payment

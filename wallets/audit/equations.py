@@ -15,6 +15,8 @@ class Walk(NamedTuple):
 
     name: str
     query: str
+    nth: str = ""
+    """Selects the last id of the step that begins at `%(first)s`, if it is full."""
 
 
 def by_index(name: str, table: str, column: str) -> Walk:
@@ -31,6 +33,7 @@ def by_index(name: str, table: str, column: str) -> Walk:
         )
         SELECT id, total FROM cut WHERE id IS NOT NULL
         """,  # noqa: S608
+        nth.format(f"WHERE {column} BETWEEN %(first)s AND %(last)s"),
     )
 
 
@@ -46,6 +49,8 @@ BY_WALLET: Final = Walk(
 BY_OPERATION: Final = by_index("operations", "wallets_movement", "operation_id")
 BY_SUBJECT: Final = by_index("subjects", "users_event", "subject_id")
 BY_USER: Final = by_index("users", "users_user", "id")
+BY_MADE: Final = by_index("made", "users_key", "made_id")
+BY_BANK: Final = by_index("bank", "wallets_bankline", "id")
 AT_ONCE: Final = Walk("whole", "")
 
 

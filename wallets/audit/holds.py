@@ -6,23 +6,23 @@ from __future__ import annotations
 from typing import Final
 
 from wallets.audit.canonical import CASH_OUT, HOLD, digest_sql
-from wallets.audit.equations import BY_WALLET, Equation
+from wallets.audit.equations import BY_SUBJECT, Equation
 
 EQUATIONS: Final = (
     Equation(
         "promises",
         "a hold or unsettled cash-out has not changed since it was created",
-        BY_WALLET,
+        BY_SUBJECT,
         f"""
         SELECT id AS promise, wallet_id AS wallet, 'cash-out' AS kind, amount
         FROM wallets_movement
         WHERE type = 'CASH_OUT' AND status <> 'SUCCESS'
-          AND wallet_id BETWEEN %(first)s AND %(last)s
+          AND id BETWEEN %(first)s AND %(last)s
           AND digest IS DISTINCT FROM {digest_sql(CASH_OUT)}
         UNION ALL
         SELECT id, wallet_id, 'hold', amount
         FROM wallets_hold
-        WHERE wallet_id BETWEEN %(first)s AND %(last)s
+        WHERE id BETWEEN %(first)s AND %(last)s
           AND digest IS DISTINCT FROM {digest_sql(HOLD)}
         """,
         ("wallets_movement", "wallets_hold"),
@@ -30,7 +30,7 @@ EQUATIONS: Final = (
     Equation(
         "holds",
         "the remaining amount of a hold is its amount less executions; its wallet has its expiry",
-        BY_WALLET,
+        BY_SUBJECT,
         """
         SELECT hold.id AS hold, hold.status, hold.amount, hold.remaining,
                coalesce(executed, 0) AS executed
@@ -39,10 +39,10 @@ EQUATIONS: Final = (
         LEFT JOIN (
             SELECT hold_id, -sum(amount) AS executed FROM wallets_movement
             WHERE hold_id IS NOT NULL AND amount < 0
-              AND wallet_id BETWEEN %(first)s AND %(last)s
+              AND hold_id BETWEEN %(first)s AND %(last)s
             GROUP BY hold_id
         ) AS paid ON paid.hold_id = hold.id
-        WHERE hold.wallet_id BETWEEN %(first)s AND %(last)s AND (
+        WHERE hold.id BETWEEN %(first)s AND %(last)s AND (
             wallet.id IS NULL
             OR coalesce(executed, 0) > hold.amount
             OR CASE hold.status
@@ -62,13 +62,13 @@ EQUATIONS: Final = (
     Equation(
         "executions",
         "an execution pays from the wallet of its hold to the target of its hold",
-        BY_WALLET,
+        BY_SUBJECT,
         """
         SELECT movement.id AS movement, movement.hold_id AS hold
         FROM wallets_movement AS movement
         LEFT JOIN wallets_hold AS hold ON hold.id = movement.hold_id
         WHERE movement.hold_id IS NOT NULL
-          AND movement.wallet_id BETWEEN %(first)s AND %(last)s
+          AND movement.hold_id BETWEEN %(first)s AND %(last)s
           AND (CASE WHEN movement.amount < 0
                     THEN (movement.wallet_id, movement.counterparty_id)
                     ELSE (movement.counterparty_id, movement.wallet_id) END)
@@ -78,7 +78,7 @@ EQUATIONS: Final = (
     Equation(
         "freezes",
         "a freeze has the events of its beginning and its end, with its amount and its case",
-        BY_WALLET,
+        BY_SUBJECT,
         """
         SELECT id AS freeze, wallet_id AS wallet, expected, events
         FROM (
@@ -95,7 +95,7 @@ EQUATIONS: Final = (
                    AND event.data ->> 'amount' = frozen.amount::text
                 ) AS events
             FROM wallets_hold AS frozen
-            WHERE frozen.target_id IS NULL AND frozen.wallet_id BETWEEN %(first)s AND %(last)s
+            WHERE frozen.target_id IS NULL AND frozen.id BETWEEN %(first)s AND %(last)s
         ) AS compared
         WHERE expected IS DISTINCT FROM events
         """,

@@ -36,6 +36,25 @@ OF_HOLDS: Final = wrong_texts(
     "wallets_hold", HOLD_DETAILS, "concept, metadata, reference", "target_id"
 )
 
+LINKS: Final = f"""
+    id AS movement, wallet_id, seq, balance_after, received_after, settled_at, created_at, digest,
+    coalesce(lag(balance_after) OVER chain, 0) + amount AS expected_balance,
+    coalesce(lag(received_after) OVER chain, 0) + greatest(amount, 0) AS expected_received,
+    lag(settled_at) OVER chain AS previous_time,
+    sha256(coalesce(lag(digest) OVER chain, '') || convert_to({CANONICAL}, 'UTF8')
+        || coalesce(details_digest, '')) AS expected_digest
+"""
+"""What a movement is, and what follows from the one before in the window `chain`."""
+BROKEN: Final = """
+    seq IS DISTINCT FROM expected_seq
+    OR balance_after IS DISTINCT FROM expected_balance
+    OR received_after IS DISTINCT FROM expected_received
+    OR settled_at <= previous_time
+    OR settled_at IS NULL
+    OR settled_at < created_at
+    OR digest IS DISTINCT FROM expected_digest
+"""
+
 EQUATIONS: Final = (
     Equation(
         "chain",
@@ -44,26 +63,12 @@ EQUATIONS: Final = (
         f"""
         SELECT wallet_id AS wallet, seq, movement, balance_after, expected_balance
         FROM (
-            SELECT id AS movement, wallet_id, seq, balance_after, received_after, settled_at,
-                   created_at, digest, row_number() OVER chain AS expected_seq,
-                   coalesce(lag(balance_after) OVER chain, 0) + amount AS expected_balance,
-                   coalesce(lag(received_after) OVER chain, 0) + greatest(amount, 0)
-                       AS expected_received,
-                   lag(settled_at) OVER chain AS previous_time,
-                   sha256(coalesce(lag(digest) OVER chain, '')
-                       || convert_to({CANONICAL}, 'UTF8')
-                       || coalesce(details_digest, '')) AS expected_digest
+            SELECT {LINKS}, row_number() OVER chain AS expected_seq
             FROM wallets_movement AS movement
             WHERE status = 'SUCCESS' AND wallet_id BETWEEN %(first)s AND %(last)s
             WINDOW chain AS (PARTITION BY client_id, wallet_id ORDER BY seq)
         ) AS followed
-        WHERE seq IS DISTINCT FROM expected_seq
-           OR balance_after IS DISTINCT FROM expected_balance
-           OR received_after IS DISTINCT FROM expected_received
-           OR settled_at <= previous_time
-           OR settled_at IS NULL
-           OR settled_at < created_at
-           OR digest IS DISTINCT FROM expected_digest
+        WHERE {BROKEN}
         """,
     ),
     Equation(
@@ -125,14 +130,14 @@ EQUATIONS: Final = (
     Equation(
         "reversals",
         "a reversal returns one payment, between the same wallets, up to its amount",
-        BY_WALLET,
+        BY_SUBJECT,
         """
         SELECT movement.id AS movement, reversed.id AS reversal_of, reversed.amount,
                movement.given_back
         FROM (
             SELECT *, sum(amount) OVER (PARTITION BY reversal_of_id) AS given_back
             FROM wallets_movement
-            WHERE reversal_of_id IS NOT NULL AND wallet_id BETWEEN %(first)s AND %(last)s
+            WHERE reversal_of_id IS NOT NULL AND reversal_of_id BETWEEN %(first)s AND %(last)s
         ) AS movement
         LEFT JOIN wallets_movement AS reversed ON reversed.id = movement.reversal_of_id
         LEFT JOIN wallets_movement AS mirror

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from wallets.audit.equations import AT_ONCE, BY_SUBJECT, Equation
+from wallets.audit.equations import BY_MADE, BY_SUBJECT, Equation
 from wallets.audit.schedules import RUN_EVENTS
 
 
@@ -114,12 +114,9 @@ Most movements have one event, so the subquery is skipped.
 """
 
 
-def lost(made: str, there: str) -> str:
-    """Select the keys whose object no longer exists."""
-    return f"""
-        SELECT client_id AS client, made, made_id AS id FROM users_key AS key
-        WHERE made = '{made}' AND NOT EXISTS (SELECT FROM {there} AND client_id = key.client_id)
-    """
+def exists(made: str, there: str) -> str:
+    """Whether the object of a key of this kind still exists."""
+    return f"WHEN '{made}' THEN EXISTS (SELECT FROM {there} AND client_id = key.client_id)"
 
 
 MADE: Final[Mapping[str, str]] = {
@@ -158,12 +155,12 @@ EQUATIONS: Final = (
     Equation(
         "keys",
         "the object that an idempotency key created exists, or was erased with its user",
-        AT_ONCE,
-        " UNION ALL ".join(lost(made, there) for made, there in MADE.items())
-        + f"""
-        UNION ALL
-        SELECT client_id, made, made_id FROM users_key
-        WHERE made NOT IN ({literals(MADE)})
+        BY_MADE,
+        f"""
+        SELECT client_id AS client, made, made_id AS id FROM users_key AS key
+        WHERE made_id BETWEEN %(first)s AND %(last)s AND CASE made
+            {" ".join(exists(made, there) for made, there in MADE.items())}
+            ELSE false END IS NOT TRUE
         """,
         ("users_key",),
     ),

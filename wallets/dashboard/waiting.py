@@ -25,6 +25,7 @@ from users.models import Case, DutyState, KycDocument, Task, User, WebhookDelive
 from users.templatetags.words import code_in_words
 from wallets.models import (
     Audit,
+    AuditProgress,
     Closing,
     Hold,
     Movement,
@@ -274,6 +275,11 @@ def last_audit(user: Any, now: datetime) -> Iterator[Tile]:
     """Whether the ledger was proved right, when, and how much of it."""
     audit = Audit.objects.order_by("-id").first()
     address = reverse("admin:wallets_audit_changelist")
+    for progress in AuditProgress.objects.values_list("state", flat=True):
+        if findings := progress.get("findings"):
+            facts = [findings[0]["text"], gettext("The audit has not ended.")]
+            yield Tile(_("Audit of the ledger"), gettext("Wrong"), BAD, address, facts)
+            return
     if audit is None:
         words = gettext("Run manage.py audit to verify the ledger.")
         yield Tile(_("Audit of the ledger"), gettext("Never"), WAIT, address, [words])

@@ -1,30 +1,34 @@
-"""The duties of the night: the audit of the ledger, and the anchor outside the database."""
+"""The audit of the ledger each night, and the anchors outside the database."""
 
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
-from django.utils import timezone
 
 from iocash.db import clock
-from users.duties.periods import NightlyDuty
+from users.duties.periods import NightlyDuty, PeriodicDuty
 from wallets import anchors, audit
 from wallets.anchors import folder, proofs
-from wallets.models import Audit, Movement
+from wallets.audit import runs
+from wallets.audit.proofs import AuditProof, Progress, Store
 
 log = logging.getLogger(__name__)
 
 LONGEST_STEP: Final = 3600.0
 """Seconds for one step of an audit, or for a part of an anchor."""
+DAY: Final = timedelta(days=1)
 
 
 class AuditLedger(NightlyDuty):
     """Verify the ledger each night; the result is on the first page of the back office.
 
-    With ANCHORS_DIR, the ledger is compared with the last anchor too.
+    It verifies what is new since the last audit that found nothing, and a thirtieth of the rest.
+    With ANCHORS_DIR, the ledger is compared with the new anchors too. An audit that is interrupted
+    goes on with its next step.
     """
 
     name = "audit"
@@ -35,51 +39,95 @@ class AuditLedger(NightlyDuty):
         """Run the audit and store its result.
 
         Raises:
-            Interrupted: the process must end; the audit is run again.
-            BadAnchor, OSError: the last anchor was damaged, or can't be read.
+            Interrupted: the process must end; the audit goes on later.
+            BadAnchor, OSError: an anchor was damaged, or can't be read.
         """
-        began = timezone.now()
-        wrong = [str(finding) for finding in (differs_from_newest(), *self.findings()) if finding]
-        if wrong:
-            log.error("the audit of the ledger has failed: %d equations are violated", len(wrong))
-        done = Audit(started_at=began, movements=Movement.objects.count(), finding="\n".join(wrong))
-        done.save(force_insert=True)
+        store = Store(self.name)
+        progress = runs.begin_run(store)
+        if not progress.has(anchors.EQUATION.name, None):
+            compare_new_anchors(progress)
+        runs.go_on(store, progress, self.look)
+        done = runs.finish_run(store, progress)
+        if done.finding:
+            wrong = len({each["name"] for each in progress.findings})
+            log.error("the audit of the ledger has failed: %d equations are violated", wrong)
         return 1
 
-    def findings(self) -> list[audit.Finding | None]:
-        """What each equation finds. After each step the process may end."""
-
-        def look(*_: Any) -> None:
-            self.require_time()
-
-        return [finding for _, finding in audit.findings(look)]
+    def look(self, *_: Any) -> None:
+        """After each step the process may end."""
+        self.require_time()
 
 
-class WriteAnchor(NightlyDuty):
-    """Write an anchor of the ledger to ANCHORS_DIR each night, after the audit."""
+class WriteAnchor(PeriodicDuty):
+    """Write anchors of the ledger to ANCHORS_DIR: a full one each night, after the audit, and a
+    part every ANCHOR_MINUTES.
+
+    A standby that lags loses acknowledged payments when it is promoted. Nothing in its database
+    shows this, only an anchor that was written after them.
+    """
 
     name = proofs.WRITER
-    hour = proofs.ANCHOR_HOUR
     patience = LONGEST_STEP
 
     def perform_period(self) -> int:
-        """Write the anchor that follows the newest one.
+        """Write the anchor that follows the newest one; return how many were written.
 
         Raises:
             OSError: the folder can't be written.
-            BadAnchor: the newest anchor was damaged.
+            BadAnchor: an anchor was damaged.
         """
         if not settings.ANCHORS_DIR:
             return 0
+        place = Path(settings.ANCHORS_DIR)
         with audit.snapshot():
-            folder.write_next(Path(settings.ANCHORS_DIR), clock.now())
+            now = clock.now()
+            if not is_full_due(place, now):
+                return write_part_and_warn(place, now) if settings.ANCHOR_MINUTES else 0
+            folder.write_next(place, now)
+        if proof := AuditProof.last():
+            folder.drop_parts(place, proof.anchor, now, is_sent=bool(settings.ANCHORS_URL))
         return 1
 
+    def next_due_at(self, now: datetime, done: int) -> datetime:
+        tonight = proofs.full_anchor_after(now)
+        if not settings.ANCHOR_MINUTES:
+            return tonight
+        return min(now + timedelta(minutes=settings.ANCHOR_MINUTES), tonight)
 
-def differs_from_newest() -> audit.Finding | None:
-    """What differs from the newest anchor; None also if there is none."""
-    newest = folder.newest_anchor(Path(settings.ANCHORS_DIR)) if settings.ANCHORS_DIR else None
-    if newest is None:
-        return None
-    with newest.open() as lines:
-        return anchors.compare(lines)
+
+def write_part_and_warn(place: Path, now: datetime) -> int:
+    """Write a part, if there is something new. It is an alarm if something anchored is gone."""
+    written = folder.write_part(place, now)
+    if written and written.lost:
+        log.error("the ledger has lost what is anchored: wallet %s; run the audit", written.lost)
+    return int(written is not None)
+
+
+def is_full_due(place: Path, now: datetime) -> bool:
+    """Whether no full anchor was written since the hour of the last night."""
+    newest = folder.newest_full_anchor(place)
+    return newest is None or newest.name < folder.name_of_anchor(
+        proofs.full_anchor_after(now) - DAY
+    )
+
+
+def compare_new_anchors(progress: Progress) -> None:
+    """Compare the anchors since the newest that has matched; without one, from the last full one.
+
+    Heads of an anchor that was written after a loss match again, so all of them are compared.
+
+    Raises:
+        BadAnchor, OSError: one was damaged, or can't be read.
+    """
+    place = Path(settings.ANCHORS_DIR) if settings.ANCHORS_DIR else None
+    full = folder.newest_full_anchor(place) if place else None
+    if place is None or full is None:
+        return
+    progress.anchor = first = progress.anchor or full.name
+    for anchor in sorted(each for each in place.glob(folder.FORM) if each.name >= first):
+        with anchor.open() as lines:
+            found = anchors.compare(lines, is_part=folder.is_part(anchor))
+        progress.note(found, None)
+        if found:
+            return
+        progress.anchor = anchor.name

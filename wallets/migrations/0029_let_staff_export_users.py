@@ -34,7 +34,7 @@ def permission(apps: Any, alias: str) -> Any:
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("wallets", "0027_erase_what_banks_say"),
+        ("wallets", "0028_prove_audits_step_by_step"),
         ("users", "0026_let_users_be_exported"),
     ]
 

@@ -60,7 +60,7 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 """
 
 from wallets.models.accounts import ExternalAccount
-from wallets.models.audits import Audit
+from wallets.models.audits import Audit, AuditProgress
 from wallets.models.bank_accounts import BankAccount
 from wallets.models.bank_decisions import BankDecision
 from wallets.models.bank_files import BankFile, BankPayment, BankReport
@@ -83,6 +83,7 @@ from wallets.models.wallets import Wallet, WalletQuerySet
 
 __all__ = [
     "Audit",
+    "AuditProgress",
     "BankAccount",
     "BankDecision",
     "BankFile",

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, connections
-from django.utils import timezone
 
+from iocash.settings import database
 from iocash.times import moment
 from wallets import anchors, audit
-from wallets.models import Audit, Movement
+from wallets.audit import runs
+from wallets.audit.proofs import AuditProof, Nowhere, Progress, Store
+from wallets.models import Audit
 
 BAR = 30
 """Width of the progress bar, in characters."""
 
 ADDRESS = ("NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
 
-Result = tuple[audit.Equation, audit.Finding | None]
+Result = tuple[audit.Equation, dict[str, Any] | None, float]
+"""An equation, what was found, and the seconds that it took."""
 
 
 class Command(BaseCommand):
@@ -41,6 +43,16 @@ class Command(BaseCommand):
             help="Connect with DATABASE_OWNER_URL. Use it if all other connections are in use.",
         )
         parser.add_argument(
+            "--all",
+            action="store_true",
+            help="Verify everything, not only what is new since the last audit and a thirtieth.",
+        )
+        parser.add_argument(
+            "--database-url",
+            metavar="URL",
+            help="Verify the database at this URL, for example a standby.",
+        )
+        parser.add_argument(
             "--anchor",
             metavar="FILE",
             help="Compare the ledger with this file of the `anchor` command.",
@@ -49,39 +61,43 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["as_owner"]:
             use_owner()
-        began = timezone.now()
-        results = []
-        started = time.monotonic()
-        for equation, finding in self.results(options["anchor"]):
-            seconds = time.monotonic() - started
-            started = time.monotonic()
-            results.append((equation, finding, seconds))
-            if not options["json"]:
-                self.wipe()
+        if options["database_url"]:
+            use_database(options["database_url"])
+        store = store_for(is_whole=options["all"])
+        differs = compared(options["anchor"]) if options["anchor"] is not None else None
+        progress = runs.begin_run(store, is_whole=options["all"])
+        runs.go_on(store, progress, self.draw if sys.stderr.isatty() else audit.silent)
+        self.wipe()
+        if differs:
+            progress.note(differs, None)
+        results = list(results_of(progress, with_anchor=options["anchor"] is not None))
+        if isinstance(store, Nowhere):
+            done = runs.result_of_run(progress)
+            self.stderr.write("The database is read-only, so this audit is not recorded in it.")
+        else:
+            done = runs.finish_run(store, progress)
+        self.answer(done, results, as_json=options["json"])
+
+    def answer(self, done: Audit, results: list[Result], *, as_json: bool) -> None:
+        """Print the result.
+
+        Raises:
+            CommandError: an equation is violated.
+        """
+        if as_json:
+            self.stdout.write(json.dumps(report(done, results), indent=2, default=str))
+        else:
+            for equation, finding, seconds in results:
                 mark = "failed" if finding else "passed"
                 self.stdout.write(
                     f"{mark}  {equation.name:10} {seconds:7.2f} s  {equation.sentence}"
                 )
-        wrong = [str(finding) for _, finding, _ in results if finding]
-        done = Audit(
-            started_at=began,
-            movements=Movement.objects.count(),
-            finding="\n".join(wrong),
-        )
-        if not recorded(done):
-            self.stderr.write("The database is read-only, so this audit is not recorded in it.")
-        if options["json"]:
-            self.stdout.write(json.dumps(report(done, results), indent=2, default=str))
-        if wrong:
-            raise CommandError("\n".join(wrong), returncode=1)
-        if not options["json"]:
+        if done.finding:
+            raise CommandError(done.finding, returncode=1)
+        if not as_json:
+            if proof := AuditProof.of(done):
+                self.stdout.write(f"Everything was verified since {moment(proof.oldest)}.")
             self.stdout.write(self.style.SUCCESS("The ledger is correct."))
-
-    def results(self, anchor: str | None) -> Iterator[Result]:
-        """The anchor first: an audit takes long, and a file that can't be read ends it."""
-        if anchor is not None:
-            yield anchors.EQUATION, compared(anchor)
-        yield from audit.findings(self.draw if sys.stderr.isatty() else audit.silent)
 
     def draw(self, name: str, done: int, total: int) -> None:
         """Redraw the progress bar."""
@@ -106,17 +122,28 @@ def compared(anchor: str) -> audit.Finding | None:
         raise CommandError(f"{anchor}: {error}", returncode=2) from error
 
 
-def recorded(done: Audit) -> bool:
-    """Save the audit run, unless the database is read-only."""
+def store_for(*, is_whole: bool) -> Store:
+    """Where the progress is kept; nowhere if the database is read-only."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('transaction_read_only') = 'off'")
         is_writable: bool = cursor.fetchone()[0]
-    if is_writable:
-        done.save(force_insert=True)
-        done.refresh_from_db()
-    else:
-        done.finished_at = timezone.now()
-    return is_writable
+    return Store("all" if is_whole else "command") if is_writable else Nowhere("")
+
+
+def results_of(progress: Progress, *, with_anchor: bool) -> Iterator[Result]:
+    """Each equation with what the run has found first."""
+    first = {each["name"]: each for each in reversed(progress.findings)}
+    for equation in (*([anchors.EQUATION] if with_anchor else []), *audit.EQUATIONS):
+        seconds = progress.seconds.get(equation.name, 0.0)
+        yield equation, first.get(equation.name), seconds
+
+
+def use_database(url: str) -> None:
+    """Connect to another server, for example a standby."""
+    connections["default"].close()
+    given = database(url)
+    connections["default"].settings_dict |= {name: given[name] for name in ADDRESS[:-1]}
+    connections["default"].settings_dict["OPTIONS"] |= given["OPTIONS"]
 
 
 def use_owner() -> None:
@@ -127,20 +154,21 @@ def use_owner() -> None:
     }
 
 
-def report(kept: Audit, results: list[tuple[audit.Equation, audit.Finding | None, float]]) -> Any:
+def report(kept: Audit, results: list[Result]) -> Any:
     """The report that `--json` prints."""
     return {
         "right": not kept.finding,
         "startedAt": moment(kept.started_at),
         "finishedAt": moment(kept.finished_at),
         "movements": kept.movements,
+        "proof": kept.proof,
         "equations": [
             {
                 "name": equation.name,
                 "sentence": equation.sentence,
                 "right": finding is None,
                 "seconds": round(seconds, 3),
-                "wrongRow": finding.row if finding else None,
+                "wrongRow": finding["row"] if finding else None,
             }
             for equation, finding, seconds in results
         ],
