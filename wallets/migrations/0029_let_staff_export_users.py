@@ -35,7 +35,7 @@ def permission(apps: Any, alias: str) -> Any:
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
         ("wallets", "0028_prove_audits_step_by_step"),
-        ("users", "0026_let_users_be_exported"),
+        ("users", "0024_let_users_be_exported"),
     ]
 
     operations: ClassVar = [migrations.RunPython(let_supervisors_export, let_them_no_more)]
