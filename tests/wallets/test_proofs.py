@@ -166,7 +166,7 @@ def test_unreadable_files_and_wrong_words_end_the_program_with_2(tmp_path):
     (tmp_path / "broken").write_text("{")
     assert run("proof", tmp_path / "broken", "00" * 32).returncode == 2
     assert run().returncode == 2
-    assert "Verify proofs and anchors" in run("help").stderr
+    assert "Verify proofs, anchors and exports" in run("help").stderr
 
 
 # --- The files of anchors ------------------------------------------------------------------------

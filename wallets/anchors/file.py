@@ -104,6 +104,21 @@ def root_of_file(anchor: Path) -> str:
     return reading.root
 
 
+def time_of(anchor: Path) -> datetime:
+    """The time in the first line of an anchor.
+
+    Raises:
+        OSError: the file can't be read.
+        BadAnchor: it is not an anchor.
+    """
+    with anchor.open() as given:
+        words = given.readline().split()
+    try:
+        return datetime.fromisoformat(words[2])
+    except (IndexError, ValueError):
+        raise BadAnchor(f"The first line of {anchor.name} has no time.") from None
+
+
 def wallets_of_file(anchor: Path | None) -> Iterator[tuple[str, ...]]:
     if anchor is None:
         return

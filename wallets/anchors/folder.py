@@ -38,6 +38,15 @@ def is_part(anchor: Path) -> bool:
     return anchor.with_name(anchor.name + PART).exists()
 
 
+def chain_of(anchor: Path) -> list[Path]:
+    """The full anchor and the parts up to an anchor, which together have all that it knows."""
+    full = anchor
+    before = sorted(each for each in anchor.parent.glob(FORM) if each <= anchor)
+    while is_part(full) and before:
+        full = before.pop()
+    return sorted(each for each in anchor.parent.glob(FORM) if full <= each <= anchor)
+
+
 def anchors_since(folder: Path, instant: datetime) -> list[Path]:
     """The anchors of a folder that were begun after `instant`, in order of their times."""
     first = folder / name_of_anchor(instant)

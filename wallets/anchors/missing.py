@@ -17,7 +17,7 @@ from typing import Any, Final
 from django.db import connection
 
 from wallets.anchors import EQUATION
-from wallets.anchors.file import CHUNK, AnchorLine, BadAnchor, Reading
+from wallets.anchors.file import CHUNK, AnchorLine, Reading, time_of
 from wallets.audit.canonical import CASH_OUT, HOLD, digest_sql
 from wallets.audit.equations import Finding
 
@@ -83,28 +83,13 @@ def read_missing(anchor: Path) -> Lag:
     return found
 
 
-def time_of(anchor: Path) -> datetime:
-    """The time in the first line of an anchor.
-
-    Raises:
-        OSError: the file can't be read.
-        BadAnchor: it is not an anchor.
-    """
-    with anchor.open() as lines:
-        words = next(lines, "").split()
-    try:
-        return datetime.fromisoformat(words[2])
-    except (IndexError, ValueError) as error:
-        raise BadAnchor("The first line has no time.") from error
-
-
-def columns_of(chunk: list[AnchorLine]) -> list[list[str]]:
+def transposed(chunk: list[AnchorLine]) -> list[list[str]]:
     return [list(column) for column in zip(*(line.words for line in chunk), strict=True)]
 
 
 def check_wallets(found: Lag, chunk: list[AnchorLine]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(WALLETS, columns_of(chunk))
+        cursor.execute(WALLETS, transposed(chunk))
         for wallet, owner, seq, head, owner_now, seq_now, head_then in cursor.fetchall():
             found.counts["movements"] += max(0, seq - seq_now)
             if owner_now is None:
@@ -115,7 +100,7 @@ def check_wallets(found: Lag, chunk: list[AnchorLine]) -> None:
 
 def check_movements(found: Lag, chunk: list[AnchorLine]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(MOVEMENTS, columns_of(chunk))
+        cursor.execute(MOVEMENTS, transposed(chunk))
         for wallet, seq, movement in cursor.fetchall():
             found.contradict(wallet=wallet, seq=seq, movement=movement)
 

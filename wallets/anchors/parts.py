@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from django.db import connection
 
 from iocash.times import moment
-from wallets.anchors.file import CHUNK, TITLE, BadAnchor, root_of_file, stream_rows
+from wallets.anchors.file import CHUNK, TITLE, root_of_file, stream_rows, time_of
 from wallets.anchors.merkle import Merkle
 
 LATE: Final = timedelta(hours=1)
@@ -121,20 +121,6 @@ def leaves_of_part(
             yield f"{kind} {promise} {wallet} {bytes(digest).hex()}"
     for wallet, owner, seq, head in wallets:
         yield f"wallet {wallet} {owner} {seq} {head or '-'}"
-
-
-def time_of(anchor: Path) -> datetime:
-    """The time in the first line.
-
-    Raises:
-        BadAnchor: it has none.
-    """
-    with anchor.open() as given:
-        words = given.readline().split()
-    try:
-        return datetime.fromisoformat(words[2])
-    except (IndexError, ValueError):
-        raise BadAnchor(f"{anchor.name} has no time.") from None
 
 
 def heads_in(former: list[Path], wanted: dict[str, Any]) -> dict[str, tuple[int, str]]:

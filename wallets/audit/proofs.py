@@ -202,7 +202,7 @@ def last_anchor() -> str:
     return str(stored.get("anchor", ""))
 
 
-class Store:
+class ProgressStore:
     """Where the progress of runs is kept, by their name."""
 
     def __init__(self, name: str) -> None:
@@ -219,7 +219,7 @@ class Store:
         AuditProgress.objects.filter(name=self.name).delete()
 
 
-class Nowhere(Store):
+class Nowhere(ProgressStore):
     """For databases that can't be written: an interrupted run begins again."""
 
     def load(self) -> Progress | None:

@@ -33,7 +33,16 @@ from wallets.audit.equations import (
     BY_WALLET,
     Walk,
 )
-from wallets.audit.proofs import ANCHOR, DAY, FORM, NIGHTS, AuditProof, Progress, Store, id_at
+from wallets.audit.proofs import (
+    ANCHOR,
+    DAY,
+    FORM,
+    NIGHTS,
+    AuditProof,
+    Progress,
+    ProgressStore,
+    id_at,
+)
 from wallets.audit.stages import Checks, Stage
 from wallets.models import Audit
 
@@ -107,7 +116,7 @@ def just_before(day: int) -> UUID:
     return UUID(int=id_at(day * DAY).int - 1)
 
 
-def begin_run(store: Store, *, is_whole: bool = False) -> Progress:
+def begin_run(store: ProgressStore, *, is_whole: bool = False) -> Progress:
     """The run that was interrupted, or a new one. `is_whole`: it needs no proof."""
     progress = store.load()
     if progress is None or progress.is_whole < is_whole:
@@ -116,7 +125,7 @@ def begin_run(store: Store, *, is_whole: bool = False) -> Progress:
     return progress
 
 
-def go_on(store: Store, progress: Progress, look: Look = audit.silent) -> None:
+def go_on(store: ProgressStore, progress: Progress, look: Look = audit.silent) -> None:
     """Perform what is left of a run.
 
     `look` may raise an exception to interrupt it: all steps until then are kept.
@@ -134,7 +143,7 @@ def go_on(store: Store, progress: Progress, look: Look = audit.silent) -> None:
     look("", len(plan), len(plan))
 
 
-def finish_run(store: Store, progress: Progress) -> Audit:
+def finish_run(store: ProgressStore, progress: Progress) -> Audit:
     """Store the result of a run, from which the next one goes on."""
     done = result_of_run(progress)
     with transaction.atomic():

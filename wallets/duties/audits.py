@@ -14,7 +14,7 @@ from users.duties.periods import NightlyDuty, PeriodicDuty
 from wallets import anchors, audit
 from wallets.anchors import folder, proofs
 from wallets.audit import runs
-from wallets.audit.proofs import AuditProof, Progress, Store
+from wallets.audit.proofs import AuditProof, Progress, ProgressStore
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class AuditLedger(NightlyDuty):
             Interrupted: the process must end; the audit goes on later.
             BadAnchor, OSError: an anchor was damaged, or can't be read.
         """
-        store = Store(self.name)
+        store = ProgressStore(self.name)
         progress = runs.begin_run(store)
         if not progress.has(anchors.EQUATION.name, None):
             compare_new_anchors(progress)

@@ -85,6 +85,7 @@ KEPT: Final[frozenset[str]] = frozenset(
         "users.RejectionReason",
         "users.Sandbox",
         "wallets.Audit",
+        "wallets.AuditProgress",
         "wallets.SafeguardingReport",
         "wallets.SafeguardingSignature",
         "admin.LogEntry",

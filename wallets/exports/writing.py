@@ -118,12 +118,12 @@ def write_files(
     """Write the members of staff whom rows name, then each table."""
     tables, changes, values = exported_tables(), secrets.for_export(cipher), of_clients(clients)
     members = sent_lines(MEMBERS.format(staff_query(tables)), values)
-    yield write_lines(folder, STAFF, members, report)
+    yield write_table(folder, STAFF, members, report)
     for table in tables:
         lines: Iterable[bytes] = sent_lines(query_of(table), values)
         if table.name in changes:
             lines = changed_lines(lines, changes[table.name])
-        yield write_lines(folder, table.name, lines, report)
+        yield write_table(folder, table.name, lines, report)
 
 
 def query_of(table: Table) -> str:
@@ -159,7 +159,7 @@ def changed_lines(lines: Iterable[bytes], change: secrets.Change) -> Iterator[by
         yield json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def write_lines(folder: Path, name: str, lines: Iterable[bytes], report: Report) -> FileFacts:
+def write_table(folder: Path, name: str, lines: Iterable[bytes], report: Report) -> FileFacts:
     writer = LinesWriter(folder, name)
     for line in lines:
         writer.write(line)

@@ -22,8 +22,8 @@ from tests.support.kyc import CARD
 from users import kyc
 from users.kyc import Kind
 from users.models.kyc_documents import file_storage
-from wallets import posting
-from wallets.anchors import missing
+from wallets import audit, posting
+from wallets.anchors import folder, missing
 
 pytestmark = pytest.mark.django_db
 
@@ -139,6 +139,27 @@ def test_movements_that_only_the_anchor_has_are_counted(later):
     assert done.report["anchors"][-1]["missing"] == lost
     (sentence,) = done.wrong["anchor"]
     assert sentence.startswith("1 cash-outs, 1 holds, 5 movements, 1 wallets of the anchor of ")
+
+
+def test_loss_in_any_part_since_the_full_anchor_is_found(paid, alices, bobs, places):
+    with connection.cursor() as cursor:
+        cursor.execute("SAVEPOINT before")
+    parts = []
+    for source, target in ((alices, bobs), (bobs, alices)):
+        people.transfer(source, target, 50)
+        with audit.snapshot():
+            written = folder.write_part(places, clock.now() + timedelta(milliseconds=1))
+        parts.append(written.path)
+    with connection.cursor() as cursor:
+        cursor.execute("ROLLBACK TO before")
+    done = Verified()
+    assert done.code == 1
+    assert [each["file"] for each in done.report["anchors"]] == [str(paid), *map(str, parts)]
+    assert [each["missing"] for each in done.report["anchors"]] == [
+        {},
+        {"movements": 2},
+        {"movements": 4},
+    ]
 
 
 def test_restore_to_an_earlier_instant_may_lack_what_came_later(paid, later, monkeypatch):

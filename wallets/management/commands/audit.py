@@ -15,7 +15,7 @@ from iocash.settings import database
 from iocash.times import moment
 from wallets import anchors, audit
 from wallets.audit import runs
-from wallets.audit.proofs import AuditProof, Nowhere, Progress, Store
+from wallets.audit.proofs import AuditProof, Nowhere, Progress, ProgressStore
 from wallets.models import Audit
 
 BAR = 30
@@ -122,12 +122,12 @@ def compared(anchor: str) -> audit.Finding | None:
         raise CommandError(f"{anchor}: {error}", returncode=2) from error
 
 
-def store_for(*, is_whole: bool) -> Store:
+def store_for(*, is_whole: bool) -> ProgressStore:
     """Where the progress is kept; nowhere if the database is read-only."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('transaction_read_only') = 'off'")
         is_writable: bool = cursor.fetchone()[0]
-    return Store("all" if is_whole else "command") if is_writable else Nowhere("")
+    return ProgressStore("all" if is_whole else "command") if is_writable else Nowhere("")
 
 
 def results_of(progress: Progress, *, with_anchor: bool) -> Iterator[Result]:

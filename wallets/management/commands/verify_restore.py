@@ -118,7 +118,7 @@ class Command(BaseCommand):
         if found.finding:
             yield str(found.finding)
         if counts and not (until and found.at > until):
-            yield f"{counted(counts)} of the anchor of {moment(found.at)} are missing."
+            yield f"{listed_counts(counts)} of the anchor of {moment(found.at)} are missing."
 
     def conclude(self, results: list[Checked], *, as_json: bool) -> None:
         """Print the report; exit with 1 if something is wrong."""
@@ -138,7 +138,7 @@ class Command(BaseCommand):
 
     def show_facts(self) -> None:
         for anchor in self.report["anchors"]:
-            lacks = counted(anchor["missing"]) if anchor["missing"] else "nothing"
+            lacks = listed_counts(anchor["missing"]) if anchor["missing"] else "nothing"
             self.stdout.write(f"The anchor of {anchor['takenAt']}: {lacks} missing.")
         if files := len(self.report["unknownFiles"]):
             self.stdout.write(f"{files} stored files have no row: they are of later documents.")
@@ -179,13 +179,14 @@ def later_than(until: datetime | None) -> Iterator[str]:
 
 
 def newest_anchors(until: datetime | None) -> list[Path]:
-    """The newest anchor of ANCHORS_DIR, and the newest one at `until`."""
+    """The newest anchor of ANCHORS_DIR and the newest one at `until`, with what they add to."""
     if not settings.ANCHORS_DIR:
         return []
     files = sorted(Path(settings.ANCHORS_DIR).glob(folder.FORM))
     before = [file for file in files if until and missing.time_of(file) <= until]
-    return [*dict.fromkeys([*before[-1:], *files[-1:]])]
+    newest = [*before[-1:], *files[-1:]]
+    return sorted({each for anchor in newest for each in folder.chain_of(anchor)})
 
 
-def counted(counts: dict[str, int]) -> str:
+def listed_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} {name}" for name, number in counts.items())
