@@ -24,6 +24,8 @@ from users.kyc import Kind
 from users.models.kyc_documents import file_storage
 from wallets import audit, posting
 from wallets.anchors import folder, missing
+from wallets.anchors.file import time_of
+from wallets.management.commands import verify_restore
 
 pytestmark = pytest.mark.django_db
 
@@ -149,6 +151,7 @@ def test_loss_in_any_part_since_the_full_anchor_is_found(paid, alices, bobs, pla
         people.transfer(source, target, 50)
         with audit.snapshot():
             written = folder.write_part(places, clock.now() + timedelta(milliseconds=1))
+        assert written
         parts.append(written.path)
     with connection.cursor() as cursor:
         cursor.execute("ROLLBACK TO before")
@@ -165,7 +168,9 @@ def test_loss_in_any_part_since_the_full_anchor_is_found(paid, alices, bobs, pla
 def test_restore_to_an_earlier_instant_may_lack_what_came_later(paid, later, monkeypatch):
     now = moment(clock.now())
     assert Verified("--until", now).code == 1
-    monkeypatch.setattr(missing, "time_of", dated({later: clock.now() + timedelta(hours=1)}))
+    times = dated({later: clock.now() + timedelta(hours=1)})
+    for module in (missing, verify_restore):
+        monkeypatch.setattr(module, "time_of", times)
     done = Verified("--until", now)
     assert (done.code, done.wrong) == (0, {})
     assert [each["file"] for each in done.report["anchors"]] == [str(paid), str(later)]
@@ -174,8 +179,7 @@ def test_restore_to_an_earlier_instant_may_lack_what_came_later(paid, later, mon
 
 def dated(times: dict[Path, datetime]) -> Callable[[Path], datetime]:
     """The times of anchors, some of them in the future."""
-    read = missing.time_of
-    return lambda anchor: times.get(anchor) or read(anchor)
+    return lambda anchor: times.get(anchor) or time_of(anchor)
 
 
 def test_anchor_that_can_not_be_read_is_not_verified(paid):

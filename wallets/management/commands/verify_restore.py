@@ -20,6 +20,7 @@ from users.kyc import stored
 from users.models import Event
 from wallets import anchors, audit
 from wallets.anchors import folder, missing
+from wallets.anchors.file import time_of
 from wallets.models import Movement
 
 MOST = 10
@@ -183,7 +184,7 @@ def newest_anchors(until: datetime | None) -> list[Path]:
     if not settings.ANCHORS_DIR:
         return []
     files = sorted(Path(settings.ANCHORS_DIR).glob(folder.FORM))
-    before = [file for file in files if until and missing.time_of(file) <= until]
+    before = [file for file in files if until and time_of(file) <= until]
     newest = [*before[-1:], *files[-1:]]
     return sorted({each for anchor in newest for each in folder.chain_of(anchor)})
 
