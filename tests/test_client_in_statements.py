@@ -63,6 +63,8 @@ NOT_SERVING = (
     "wallets.anchors",
     "wallets.audit",
     "wallets.duties",
+    "wallets.exports.tables",
+    "wallets.exports.writing",
     "wallets.management",
     "wallets.migrations",
     "wallets.models.currencies",

@@ -14,6 +14,7 @@ from tests.support import backoffice, people
 from tests.support.backoffice import Office
 from tests.support.resources import MADE, MODELS, make_each
 from wallets.models import (
+    AuditProgress,
     BankOutcome,
     BankPayment,
     BankReport,
@@ -46,6 +47,7 @@ def alices(alices: Wallet, bobs: Wallet) -> Wallet:
 def test_every_model_has_its_pages():
     models = {*apps.get_app_config("wallets").get_models()}
     assert models - {*admin.site._registry} == {
+        AuditProgress,
         BankOutcome,
         BankPayment,
         BankReport,

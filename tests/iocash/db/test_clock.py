@@ -27,6 +27,8 @@ REAL_TIME = {
     "users/models/sandbox.py": "what a sandbox's clock is ahead of",
     "iocash/db/backend/safety.py": "the clock of the database's machine, as below",
     "wallets/dashboard/figures.py": "runs of our own processes, and ages of transactions",
+    "wallets/exports/reading.py": "when members of staff were added here",
+    "wallets/exports/writing.py": "leases of our own processes",
     "wallets/posting/read.py": "the time of the database's machine, which is compared with ours",
 }
 

@@ -161,7 +161,7 @@ def test_second_request_within_a_minute_is_too_soon(alice_later, codes):
         request(alice_later)
 
 
-def test_request_counts_as_a_code_of_its_number(alice, codes):
+def test_request_counts_as_a_code_of_its_number(new_ids, alice, codes):
     """The code that verified the number was sent just now."""
     some_terms()
     with pytest.raises(errors.OtpTooSoon):
