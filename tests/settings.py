@@ -4,6 +4,9 @@ import os
 import tempfile
 
 os.environ.setdefault("DEBUG", "1")
+if (worker := os.environ.get("PYTEST_XDIST_WORKER", "gw0")) != "gw0":
+    # A server of its own: events are released when all earlier transactions of a server have ended.
+    os.environ["EMBEDDED_POSTGRES"] = worker
 
 from iocash import money
 from iocash.settings import *  # noqa: F403

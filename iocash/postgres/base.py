@@ -1,5 +1,6 @@
 """Django's PostgreSQL backend, which starts the embedded server if it is not running."""
 
+import os
 import sys
 import time
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ from iocash.postgres import STATE, binaries
 from iocash.postgres.places import PORT, Unusable
 from iocash.postgres.server import Server
 
-SERVER = Server(STATE)
+SERVER = Server(STATE / os.environ.get("EMBEDDED_POSTGRES", ""))  # tests have several
 PATIENCE = 15.0  # seconds, for a server that is recovering after one of its processes died
 PAUSE = 0.05
 TRANSIENT = ("the database system is", "terminating connection")
