@@ -9,10 +9,10 @@ from django.db import connection
 
 from iocash.db import clock
 from wallets.audit import runs
-from wallets.audit.proofs import NIGHTS, AuditProof, Progress, Store, id_at
+from wallets.audit.proofs import NIGHTS, AuditProof, Progress, ProgressStore, id_at
 from wallets.models import Audit
 
-STORE = Store("tests")
+STORE = ProgressStore("tests")
 LONG_AGO = "2000-01-01T00:00:00+00:00"
 
 
