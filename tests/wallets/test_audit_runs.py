@@ -339,3 +339,24 @@ def test_every_night_holds_some_segment_of_a_busy_wallet(paid, monkeypatch):
     proved()
     forge(FLIP + "WHERE wallet_id = %s AND seq = 3", audit.HIGHEST)
     assert nights_that_find("chain") == {(255 + 2) % NIGHTS}
+
+
+@pytest.mark.spoils_the_books
+@pytest.mark.parametrize("step", [1, 50_000])
+def test_wallet_with_the_lowest_id_has_a_night(paid, monkeypatch, step):
+    """A caller can have chosen the id of which all digits are 0."""
+    monkeypatch.setattr(audit, "STEP", step)
+    order = PutWallet(
+        client_id=paid[0].client_id,
+        by=people.BY,
+        user_id=paid[0].user_id,
+        wallet_id=audit.LOWEST,
+    )
+    posting.submit(order)
+    for _ in range(2):
+        people.transfer(paid[0], Wallet.objects.get(id=audit.LOWEST), 1_00)
+    proved()
+    forge(FLIP + "WHERE wallet_id = %s AND seq = 1", audit.LOWEST)
+    assert 0 in nights_that_find("chain")
+    Audit.objects.all().delete()
+    assert "chain" in found_by(performed())
