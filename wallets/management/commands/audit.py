@@ -66,6 +66,8 @@ class Command(BaseCommand):
         store = store_for(is_whole=options["all"])
         differs = compared(options["anchor"]) if options["anchor"] is not None else None
         progress = runs.begin_run(store, is_whole=options["all"])
+        if progress.stage or progress.cursor is not None:
+            self.stderr.write(f"Going on with the audit that began at {progress.started_at}.")
         runs.go_on(store, progress, self.draw if sys.stderr.isatty() else audit.silent)
         self.wipe()
         if differs:
