@@ -100,6 +100,7 @@ def import_clients(
             if table.name in changes:
                 lines = changed_lines(lines, changes[table.name])
             report(table.name, import_rows(table, lines))
+        require_own_rows(tables, manifest)
         set_sequences(tables)
         run_statement(CHECK_NOW)
         switch_triggers(tables, "ENABLE")
@@ -227,6 +228,25 @@ def require_same_rows(table: Table) -> None:
         cursor.execute(question)
         if found := cursor.fetchone():
             raise BadExport(f"{table.name}: {found[0]} is another row on this server.")
+
+
+def require_own_rows(tables: list[Table], manifest: Manifest) -> None:
+    """Require that the rows are of the clients of the manifest: who wrote the export could have
+    given a key to another client of this server.
+
+    Raises:
+        BadExport: some are not.
+    """
+    rows = {each.name: each.rows for each in manifest.files}
+    values = {"clients": [UUID(each["id"]) for each in manifest.clients]}
+    for table in tables:
+        if table.name in CAN_BE_THERE:
+            continue
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM {table.name} WHERE {table.condition}", values)
+            (own,) = cursor.fetchone()
+        if own != rows.get(f"{table.name}.ndjson"):
+            raise BadExport(f"{table.name} has rows that are not of these clients.")
 
 
 def set_sequences(tables: list[Table]) -> None:
