@@ -118,9 +118,12 @@ def just_before(day: int) -> UUID:
     return UUID(int=id_at(day * DAY).int - 1)
 
 
-def begin_run(store: ProgressStore, *, is_whole: bool = False) -> Progress:
-    """The run that was interrupted, or a new one. `is_whole`: it needs no proof."""
-    progress = store.load()
+def begin_run(store: ProgressStore, *, is_whole: bool = False, may_go_on: bool = True) -> Progress:
+    """The run that was interrupted, or a new one. `is_whole`: it needs no proof.
+
+    `may_go_on`: what is stored of an interrupted run is believed.
+    """
+    progress = store.load() if may_go_on else None
     if progress is None or progress.is_whole < is_whole:
         progress = Progress.begin(None if is_whole else AuditProof.last())
         store.keep(progress)
