@@ -83,9 +83,9 @@ import json, sys, django
 django.setup()
 from datetime import timedelta
 from wallets.audit import proofs, runs
-from wallets.audit.proofs import Store
+from wallets.audit.proofs import ProgressStore
 proofs.MARGIN = timedelta(seconds=1)  # all was made within the hour that is verified twice
-nights, store = json.loads(sys.argv[1]), Store("bench")
+nights, store = json.loads(sys.argv[1]), ProgressStore("bench")
 progress = runs.begin_run(store, is_whole=nights == "all")
 if nights != "all":
     progress.nights = nights

@@ -17,8 +17,9 @@ from tests.support import limits, people
 from wallets import anchors, audit, posting
 from wallets.anchors import merkle
 from wallets.audit.canonical import CASH_OUT, HOLD, digest_sql
-from wallets.models import Audit, Movement
+from wallets.models import Audit, Movement, Wallet
 from wallets.orders.cash_outs import MarkCashOutSent, SettleCashOut
+from wallets.orders.wallets import PutWallet
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +105,16 @@ def test_anchor_content_does_not_depend_on_the_chunk_size(anchor, monkeypatch, c
     monkeypatch.setattr(anchors.file, "CHUNK", chunk)
     parts = written(anchor.with_name("other"), "--after", str(anchor))
     assert parts[1:-1] == whole[1:-1]
+
+
+def test_anchor_has_the_movements_of_the_wallet_with_the_lowest_id(alices, tmp_path):
+    order = PutWallet(
+        client_id=alices.client_id, by=people.BY, user_id=alices.user_id, wallet_id=audit.LOWEST
+    )
+    posting.submit(order)
+    people.transfer(alices, Wallet.objects.get(id=audit.LOWEST), 1_00)
+    lines = written(tmp_path / "anchor")
+    assert [line for line in lines if line.startswith(f"movement {audit.LOWEST} 1 ")]
 
 
 def test_anchor_is_written_to_stdout_without_a_path(alices, db):

@@ -7,10 +7,19 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from tests.support import audits, people
-from tests.support.audits import found_by, performed, proved
+from tests.support.audits import (
+    FLIP,
+    Killed,
+    forge,
+    found_by,
+    last,
+    performed,
+    proved,
+    wallet_night,
+)
 from wallets import audit, posting
 from wallets.audit import proofs, runs, stages
 from wallets.audit.equations import BY_SUBJECT
@@ -19,8 +28,6 @@ from wallets.models import Audit, AuditProgress, Movement, Wallet
 from wallets.orders.wallets import PutWallet
 
 pytestmark = pytest.mark.django_db
-
-FLIP = "UPDATE wallets_movement SET digest = set_byte(digest, 7, get_byte(digest, 7) # 1) "
 
 
 @pytest.fixture
@@ -31,28 +38,10 @@ def paid(alices: Wallet, bobs: Wallet) -> tuple[Wallet, Wallet]:
     return alices, bobs
 
 
-def forge(statement: str, *values: Any) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE wallets_movement DISABLE TRIGGER USER")
-        cursor.execute(statement, values)
-        assert cursor.rowcount
-
-
 def nights_that_find(name: str) -> set[int | None]:
     """The thirtieths that have a finding of an equation; None: it is among what is new."""
     findings = performed(nights=list(range(NIGHTS))).findings
     return {each["night"] for each in findings if each["name"] == name}
-
-
-def last() -> AuditProof:
-    found = AuditProof.last()
-    assert found
-    return found
-
-
-def wallet_night(wallet: Wallet) -> int:
-    return wallet.id.bytes[15] % NIGHTS
 
 
 # --- New and old ---------------------------------------------------------------------------------
@@ -209,10 +198,6 @@ def test_sums_end_at_the_horizon_of_the_start(paid):
 # --- Interrupted ---------------------------------------------------------------------------------
 
 
-class Killed(Exception):
-    """The process ends between two steps."""
-
-
 @pytest.mark.spoils_the_books
 def test_run_killed_after_each_step_goes_on_and_finds_the_same(paid, monkeypatch):
     monkeypatch.setattr(audit, "STEP", 3)
@@ -339,3 +324,24 @@ def test_every_night_holds_some_segment_of_a_busy_wallet(paid, monkeypatch):
     proved()
     forge(FLIP + "WHERE wallet_id = %s AND seq = 3", audit.HIGHEST)
     assert nights_that_find("chain") == {(255 + 2) % NIGHTS}
+
+
+@pytest.mark.spoils_the_books
+@pytest.mark.parametrize("step", [1, 50_000])
+def test_wallet_with_the_lowest_id_has_a_night(paid, monkeypatch, step):
+    """A caller can have chosen the id of which all digits are 0."""
+    monkeypatch.setattr(audit, "STEP", step)
+    order = PutWallet(
+        client_id=paid[0].client_id,
+        by=people.BY,
+        user_id=paid[0].user_id,
+        wallet_id=audit.LOWEST,
+    )
+    posting.submit(order)
+    for _ in range(2):
+        people.transfer(paid[0], Wallet.objects.get(id=audit.LOWEST), 1_00)
+    proved()
+    forge(FLIP + "WHERE wallet_id = %s AND seq = 1", audit.LOWEST)
+    assert 0 in nights_that_find("chain")
+    Audit.objects.all().delete()
+    assert "chain" in found_by(performed())

@@ -25,6 +25,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from django.db import connection
 
@@ -54,7 +55,7 @@ SETTLED_SINCE: Final = """
     JOIN wallets_movement AS movement
         ON movement.client_id = wallet.client_id AND movement.wallet_id = wallet.id
         AND movement.seq > coalesce(anchored.seq, 0)
-    WHERE wallet.id > %s AND wallet.id <= %s
+    WHERE wallet.id BETWEEN %s AND %s
     ORDER BY wallet.id, movement.seq
 """
 CASH_OUTS: Final = """
@@ -140,14 +141,14 @@ def leaves(now: datetime, last: Path | None, root: str) -> Iterator[str]:
 
 def movements(anchored: Iterator[tuple[str, ...]]) -> Iterator[str]:
     """The movements after those in the previous anchor, sorted by wallet."""
-    before = LOWEST
-    while before != HIGHEST:
+    first, until = LOWEST, ""
+    while until != HIGHEST:
         chunk = list(islice(anchored, CHUNK))
         until = chunk[-1][0] if len(chunk) == CHUNK else HIGHEST
         ids, seqs = [words[0] for words in chunk], [words[2] for words in chunk]
-        for wallet, seq, digest in stream_rows(SETTLED_SINCE, ids, seqs, before, until):
+        for wallet, seq, digest in stream_rows(SETTLED_SINCE, ids, seqs, first, until):
             yield f"movement {wallet} {seq} {bytes(digest).hex()}"
-        before = until
+        first = str(UUID(int=min(UUID(until).int + 1, UUID(HIGHEST).int)))
 
 
 def stream_rows(question: str, *values: list[str] | str) -> Iterator[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ verified again within NIGHTS nights, and by `--all` at once; see docs/operations
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 from uuid import UUID
@@ -28,6 +28,9 @@ DAY: Final = 86_400
 MARGIN: Final = timedelta(hours=1)
 """Ids are made by the clocks of servers. This is more than these differ, and longer than a
 transaction lasts that has made its ids."""
+LEFT_ALONE: Final = timedelta(hours=6)
+"""A run that was interrupted for longer begins again: what its first steps have read has changed
+since."""
 BEGINNING: Final = "-infinity"
 ANCHOR: Final = "anchor"
 """The equation of anchors. What differs from an anchor is compared again until it matches."""
@@ -104,6 +107,9 @@ class Progress:
     findings: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     anchor: str = ""
+    last_audit: int = 0
+    """The number of the last audit that had ended when this one began."""
+    kept_at: str = ""
     form: int = FORM
 
     @classmethod
@@ -130,6 +136,7 @@ class Progress:
             since=asdict(proof) if proof else None,
             nights=nights,
             anchor=last_anchor(),
+            last_audit=number_of_last_audit(),
         )
 
     @property
@@ -188,6 +195,24 @@ class Progress:
         )
 
 
+def joined_proof(own: AuditProof | None, other: AuditProof | None) -> AuditProof | None:
+    """What two audits have proved that ran at once: what either has found is verified again.
+
+    None: one of them has proved nothing, so everything must be proved again.
+    """
+    if own is None or other is None:
+        return None
+    base = min(own, other, key=lambda proof: datetime.fromisoformat(proof.horizon))
+    return replace(
+        own,
+        horizon=base.horizon,
+        position=base.position,
+        floor=base.floor,
+        totals=base.totals,
+        wrong=sorted({*own.wrong, *other.wrong}),
+    )
+
+
 def plain_row(row: dict[str, object]) -> dict[str, object]:
     """A row that JSON can have."""
     return {
@@ -202,6 +227,19 @@ def last_anchor() -> str:
     return str(stored.get("anchor", ""))
 
 
+def number_of_last_audit() -> int:
+    """The number of the last audit that has ended; 0 if there is none."""
+    return Audit.objects.order_by("-id").values_list("id", flat=True).first() or 0
+
+
+def record_without_proof(started_at: datetime, movements: int) -> None:
+    """Store an audit of everything that proves nothing for the next one, which then verifies
+    everything: rows have come that are older than the last proof."""
+    proof = {"form": FORM, "anchor": last_anchor()}
+    Audit.objects.create(started_at=started_at, movements=movements, proof=proof)
+    AuditProgress.objects.all().delete()
+
+
 class ProgressStore:
     """Where the progress of runs is kept, by their name."""
 
@@ -210,9 +248,14 @@ class ProgressStore:
 
     def load(self) -> Progress | None:
         found = AuditProgress.objects.filter(name=self.name).values_list("state", flat=True).first()
-        return Progress(**found) if found and found.get("form") == FORM else None
+        if not found or found.get("form") != FORM:
+            return None
+        progress = Progress(**found)
+        oldest = (datetime.now(UTC) - LEFT_ALONE).isoformat()
+        return progress if progress.kept_at >= oldest else None
 
     def keep(self, progress: Progress) -> None:
+        progress.kept_at = datetime.now(UTC).isoformat()
         AuditProgress.objects.update_or_create(name=self.name, defaults={"state": asdict(progress)})
 
     def end(self) -> None:

@@ -42,6 +42,8 @@ from wallets.audit.proofs import (
     Progress,
     ProgressStore,
     id_at,
+    joined_proof,
+    number_of_last_audit,
 )
 from wallets.audit.stages import Checks, Stage
 from wallets.models import Audit
@@ -116,9 +118,12 @@ def just_before(day: int) -> UUID:
     return UUID(int=id_at(day * DAY).int - 1)
 
 
-def begin_run(store: ProgressStore, *, is_whole: bool = False) -> Progress:
-    """The run that was interrupted, or a new one. `is_whole`: it needs no proof."""
-    progress = store.load()
+def begin_run(store: ProgressStore, *, is_whole: bool = False, may_go_on: bool = True) -> Progress:
+    """The run that was interrupted, or a new one. `is_whole`: it needs no proof.
+
+    `may_go_on`: what is stored of an interrupted run is believed.
+    """
+    progress = store.load() if may_go_on else None
     if progress is None or progress.is_whole < is_whole:
         progress = Progress.begin(None if is_whole else AuditProof.last())
         store.keep(progress)
@@ -144,9 +149,14 @@ def go_on(store: ProgressStore, progress: Progress, look: Look = audit.silent) -
 
 
 def finish_run(store: ProgressStore, progress: Progress) -> Audit:
-    """Store the result of a run, from which the next one goes on."""
+    """Store the result of a run, from which the next one goes on.
+
+    If another audit has ended since this one began, what that has found stays to be proved.
+    """
     done = result_of_run(progress)
     with transaction.atomic():
+        if number_of_last_audit() > progress.last_audit:
+            done.proof = stored_proof(joined_proof(progress.proof(), AuditProof.last()), progress)
         done.save(force_insert=True)
         store.end()
     done.refresh_from_db()
@@ -155,17 +165,24 @@ def finish_run(store: ProgressStore, progress: Progress) -> Audit:
 
 def result_of_run(progress: Progress) -> Audit:
     """The result of a run that has ended; it is not stored."""
-    proof = progress.proof()
-    with connection.cursor() as cursor:
-        cursor.execute(MOVEMENTS)
-        movements: int = cursor.fetchone()[0]
     return Audit(
         started_at=datetime.fromisoformat(progress.started_at),
         finished_at=datetime.now(UTC),
-        movements=movements,
+        movements=count_movements(),
         finding="\n".join(progress.texts(ORDER)),
-        proof=asdict(proof) if proof else {"form": FORM, "anchor": progress.anchor},
+        proof=stored_proof(progress.proof(), progress),
     )
+
+
+def count_movements() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(MOVEMENTS)
+        found: int = cursor.fetchone()[0]
+    return found
+
+
+def stored_proof(proof: AuditProof | None, progress: Progress) -> dict[str, Any]:
+    return asdict(proof) if proof else {"form": FORM, "anchor": progress.anchor}
 
 
 def tried(checks: Checks, stage: Stage) -> Any:

@@ -44,7 +44,7 @@ NIGHT_OF_WALLET: Final = f"get_byte(uuid_send(id), 15) %% {NIGHTS}"
 """Wallets' ids end at random, also those that callers have chosen."""
 ORDINARY: Final = f"""
     SELECT id, seq FROM wallets_wallet
-    WHERE id > %(after)s AND seq <= %(step)s
+    WHERE id >= %(first)s AND seq <= %(step)s
       AND (%(night)s::int IS NULL OR {NIGHT_OF_WALLET} = %(night)s)
     ORDER BY id LIMIT {WALLETS}
 """
@@ -188,7 +188,7 @@ def check_range(checks: Checks, stage: Stage, cursor: str | None) -> str | None:
 
 def check_ordinary(checks: Checks, stage: Stage, cursor: str | None) -> str | None:
     """Check the next wallets of the thirtieth, those with few movements, as wholes."""
-    values = {"after": cursor or audit.LOWEST, "step": audit.STEP, "night": stage.night}
+    values = {"first": cursor or audit.LOWEST, "step": audit.STEP, "night": stage.night}
     with audit.snapshot():
         ids, rows = [], 0
         for wallet_id, seq in select_rows(ORDINARY, **values):
@@ -200,7 +200,7 @@ def check_ordinary(checks: Checks, stage: Stage, cursor: str | None) -> str | No
             query = equation.query.replace(RANGE, AMONG)
             if ids:
                 checks.check(stage, equation, query, {"ids": ids})
-    return str(ids[-1]) if ids else None
+    return after(ids[-1], audit.HIGHEST) if ids else None
 
 
 def check_busy(checks: Checks, stage: Stage, cursor: list[Any] | None) -> list[Any] | None:

@@ -135,7 +135,6 @@ def person_data(user: User) -> dict[str, Any]:
     ids = [wallet.id for wallet in wallets]
     subjects = Q(subject_id=user.id) | Q(wallet_id__in=ids)
     events = Event.objects.filter(subjects, client=user.client_id).order_by("position")
-    cases = Case.objects.of(user).exclude(kind=Case.Kind.AUTHORITY)
     sent = KycDocument.objects.of(user).order_by("id")
     return {
         "format": FORMAT,
@@ -152,7 +151,7 @@ def person_data(user: User) -> dict[str, Any]:
         "accesses": api_records(Access.objects.filter(**own)),
         "notes": api_records(Note.objects.of(user)),
         "tasks": api_records(Task.objects.filter(**own)),
-        "cases": api_records(cases),
+        "cases": api_records(shown_cases_of(user)),
         "closings": api_records(Closing.objects.filter(**own)),
         "wallets": [wallet_record(wallet) for wallet in wallets],
         "bankLines": api_records(bank_lines_of(wallets)),
@@ -173,6 +172,11 @@ def wallet_record(wallet: Wallet) -> dict[str, Any]:
         "dormancyNotices": api_records(DormancyNotice.objects.filter(wallet=wallet)),
         "movements": api_records(settled_first),
     }
+
+
+def shown_cases_of(user: User) -> QuerySet[Case]:
+    """The complaints and disputes that concern a user."""
+    return Case.objects.of(user).exclude(kind=Case.Kind.AUTHORITY)
 
 
 def bank_lines_of(wallets: Iterable[Wallet]) -> QuerySet[BankLine]:

@@ -15,13 +15,14 @@ from django.utils.translation import get_language, gettext
 from iocash.db import clock
 from iocash.processes import Job
 from users.documents.processes import TYPESET_LONG
-from users.models import User
+from users.models import Case, User
 from wallets import audit
 from wallets.exports.people import (
     OF_PERSON,
     bank_lines_of,
     documents_of,
     person_data,
+    shown_cases_of,
     shown_pairs,
 )
 from wallets.models import BankLine, Hold, Movement, Wallet
@@ -133,6 +134,7 @@ def sections_of(user: User, wallets: list[Wallet]) -> Iterator[dict[str, Any]]:
         names = {field.name for field in model._meta.local_fields}
         if model is not Wallet and {"client", "user"} <= names:
             yield from section(model, model._default_manager.filter(**own).order_by("pk"))
+    yield from section(Case, shown_cases_of(user).order_by("pk"))
     yield from section(BankLine, bank_lines_of(wallets))
 
 

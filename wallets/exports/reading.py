@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -24,6 +24,8 @@ from django.db import IntegrityError, connection, transaction
 from users.models import Client, Sandbox
 from users.models.kyc_documents import file_storage
 from wallets import audit
+from wallets.audit import runs
+from wallets.audit.proofs import record_without_proof
 from wallets.exports import secrets
 from wallets.exports.folder import (
     DOCUMENTS,
@@ -98,6 +100,7 @@ def import_clients(
             if table.name in changes:
                 lines = changed_lines(lines, changes[table.name])
             report(table.name, import_rows(table, lines))
+        require_own_rows(tables, manifest)
         set_sequences(tables)
         run_statement(CHECK_NOW)
         switch_triggers(tables, "ENABLE")
@@ -227,6 +230,25 @@ def require_same_rows(table: Table) -> None:
             raise BadExport(f"{table.name}: {found[0]} is another row on this server.")
 
 
+def require_own_rows(tables: list[Table], manifest: Manifest) -> None:
+    """Require that the rows are of the clients of the manifest: who wrote the export could have
+    given a key to another client of this server.
+
+    Raises:
+        BadExport: some are not.
+    """
+    rows = {each.name: each.rows for each in manifest.files}
+    values = {"clients": [UUID(each["id"]) for each in manifest.clients]}
+    for table in tables:
+        if table.name in CAN_BE_THERE:
+            continue
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM {table.name} WHERE {table.condition}", values)
+            (own,) = cursor.fetchone()
+        if own != rows.get(f"{table.name}.ndjson"):
+            raise BadExport(f"{table.name} has rows that are not of these clients.")
+
+
 def set_sequences(tables: list[Table]) -> None:
     for table in tables:
         if table.serial:
@@ -251,11 +273,16 @@ def require_same_heads(manifest: Manifest) -> None:
 def require_right_audit() -> None:
     """Require that every equation holds, before the import is committed.
 
+    What was imported is older than what the last audit of this server has proved, so the next one
+    verifies everything.
+
     Raises:
         BadExport: one is violated.
     """
+    started_at = datetime.now(UTC)
     if wrong := [str(finding) for _, finding in audit.findings() if finding]:
         raise BadExport(f"The ledger would be wrong: {wrong[0]}")
+    record_without_proof(started_at, runs.count_movements())
 
 
 @contextmanager

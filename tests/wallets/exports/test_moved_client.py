@@ -36,6 +36,7 @@ from users.models import Client, Event, KycDocument, WebhookEndpoint
 from users.models.barrier import release_events
 from users.webhooks.secrets import valid_secrets
 from wallets import anchors
+from wallets.audit.proofs import AuditProof
 from wallets.duties.holds import ExpireOverdueHolds
 from wallets.duties.schedules import RunSchedules
 from wallets.models import Hold, Movement, ScheduledOperation, ScheduledRun, Wallet
@@ -245,3 +246,17 @@ def test_failed_import_leaves_nothing(client_demo, alices, tmp_path):
             cursor.execute(
                 "UPDATE wallets_wallet SET balance = balance - 1, received = received - 1"
             )
+
+
+def test_audit_goes_on_after_an_import(client_demo, alices, bobs, tmp_path):
+    """What was imported is older than the last proof of this server. Takes 5 s."""
+    people.transfer(alices, bobs, 1_00)
+    move_out(client_demo, tmp_path / "export")
+    with second_server(tmp_path):
+        call_command("audit")
+        move_in(client_demo, tmp_path / "export")
+        call_command("audit")
+        call_command("audit")
+        proof = AuditProof.last()
+        assert proof
+        assert proof.totals == {f"{client_demo.id} EUR": 100_00}

@@ -21,7 +21,7 @@ from tests.support.notes import a_note
 from tests.support.staff import SUPERVISOR, VIEWER, a_member
 from tests.support.statement_files import text_of
 from users.kyc import Kind
-from users.models import Access, User
+from users.models import Access, Case, User
 from wallets import erasure
 from wallets.exports import people as exported
 from wallets.exports.person_files import write_person_pdf
@@ -152,6 +152,14 @@ def test_pdf_has_the_data_in_words(person):
     text = text_of(write_person_pdf(person))
     for word in ("alice", "Lunch", "90.00", "Called on Monday."):
         assert word in text
+
+
+def test_pdf_has_the_cases_but_no_request_of_an_authority(person):
+    request = a_case(person)
+    Case.objects.filter(pk=request.pk).update(kind="AUTHORITY", title="Seizure")
+    text = text_of(write_person_pdf(person))
+    assert "Fees" in text
+    assert "Seizure" not in text
 
 
 def address(user: User) -> str:

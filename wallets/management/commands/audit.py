@@ -48,6 +48,12 @@ class Command(BaseCommand):
             help="Verify everything, not only what is new since the last audit and a thirtieth.",
         )
         parser.add_argument(
+            "--go-on",
+            action="store_true",
+            help="Go on with an audit of --all that was interrupted. It believes what the database "
+            "says of how far it has come.",
+        )
+        parser.add_argument(
             "--database-url",
             metavar="URL",
             help="Verify the database at this URL, for example a standby.",
@@ -65,7 +71,10 @@ class Command(BaseCommand):
             use_database(options["database_url"])
         store = store_for(is_whole=options["all"])
         differs = compared(options["anchor"]) if options["anchor"] is not None else None
-        progress = runs.begin_run(store, is_whole=options["all"])
+        may_go_on = options["go_on"] or not options["all"]
+        progress = runs.begin_run(store, is_whole=options["all"], may_go_on=may_go_on)
+        if progress.stage or progress.cursor is not None:
+            self.stderr.write(f"Going on with the audit that began at {progress.started_at}.")
         runs.go_on(store, progress, self.draw if sys.stderr.isatty() else audit.silent)
         self.wipe()
         if differs:
