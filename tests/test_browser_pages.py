@@ -121,7 +121,7 @@ def test_every_model_has_a_row(rows):
     assert {model._meta.label_lower for model in admin.site._registry} == rows.keys()
 
 
-@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("language", ["en", pytest.param("es", marks=pytest.mark.long)])
 def test_every_page_of_the_back_office_is_legible_labelled_and_whole(
     page, rows, supervisor, language
 ):

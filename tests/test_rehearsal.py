@@ -22,7 +22,7 @@ PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 MISSING = [tool for tool in TOOLS if not shutil.which(tool, path=PATH)]
 
 pytestmark = [
-    pytest.mark.ci,
+    pytest.mark.long,
     linux,
     pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
 ]

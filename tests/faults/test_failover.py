@@ -26,7 +26,7 @@ from tests.support.embedded_postgres import eventually
 from tests.support.scratch_postgres import Scratch
 from tests.support.server import Served
 
-pytestmark = pytest.mark.ci
+pytestmark = pytest.mark.long
 
 LONGEST_PAUSE = 3.0
 """Seconds from the promotion to the first payment."""

@@ -10,10 +10,15 @@ from django.db import connection
 from iocash.db import clock
 from wallets.audit import runs
 from wallets.audit.proofs import NIGHTS, AuditProof, Progress, ProgressStore, id_at
-from wallets.models import Audit
+from wallets.models import Audit, Wallet
 
 STORE = ProgressStore("tests")
 LONG_AGO = "2000-01-01T00:00:00+00:00"
+FLIP = "UPDATE wallets_movement SET digest = set_byte(digest, 7, get_byte(digest, 7) # 1) "
+
+
+class Killed(Exception):
+    """The process ends between two steps."""
 
 
 def proved(*, is_new: bool = False) -> AuditProof:
@@ -51,3 +56,21 @@ def performed(**changes: Any) -> Progress:
 
 def found_by(progress: Progress) -> set[str]:
     return {each["name"] for each in progress.findings}
+
+
+def forge(statement: str, *values: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE wallets_movement DISABLE TRIGGER USER")
+        cursor.execute(statement, values)
+        assert cursor.rowcount
+
+
+def last() -> AuditProof:
+    found = AuditProof.last()
+    assert found
+    return found
+
+
+def wallet_night(wallet: Wallet) -> int:
+    return wallet.id.bytes[15] % NIGHTS
