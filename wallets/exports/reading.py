@@ -89,7 +89,7 @@ def import_clients(
     if lock and cipher is None:
         raise BadExport("The export has secrets: the passphrase is needed.")
     tables, changes = exported_tables(), secrets.for_import(cipher)
-    with removed_after_failure() as stored, transaction.atomic():
+    with transaction.atomic(), removed_after_failure() as stored:
         run_statement(SETTINGS)
         require_fitting_server(manifest)
         run_statement(STAGE)
@@ -287,7 +287,11 @@ def require_right_audit() -> None:
 
 @contextmanager
 def removed_after_failure() -> Iterator[list[str]]:
-    """Remove the files whose names the block notes, if it fails."""
+    """Remove the files whose names the block notes, if it fails.
+
+    The block ends before COMMIT. If that has no answer, rows that name the files may be there: the
+    files are kept.
+    """
     stored: list[str] = []
     try:
         yield stored

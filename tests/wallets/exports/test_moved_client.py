@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from standardwebhooks import Webhook
 
 from tests.support import every_verb, people, schedules, statement_files
+from tests.support import kyc as shown
 from tests.support.anchors import write_anchor
 from tests.support.people import Api
 from tests.support.proofs import path_of, root_of
@@ -32,8 +33,10 @@ from tests.support.webhooks import (
     to,
 )
 from tests.support.webhooks import make_due as make_deliveries_due
+from users.kyc import Kind
 from users.models import Client, Event, KycDocument, WebhookEndpoint
 from users.models.barrier import release_events
+from users.models.kyc_documents import file_storage
 from users.webhooks.secrets import valid_secrets
 from wallets import anchors
 from wallets.audit.proofs import AuditProof
@@ -246,6 +249,28 @@ def test_failed_import_leaves_nothing(client_demo, alices, tmp_path):
             cursor.execute(
                 "UPDATE wallets_wallet SET balance = balance - 1, received = received - 1"
             )
+
+
+def test_commit_without_an_answer_keeps_the_documents(
+    new_ids, client_demo, alices, tmp_path, monkeypatch
+):
+    """The rows may be there, and name them. Takes 5 s."""
+    shown.send(alices.user, Kind.DOCUMENT_IDENTITY_FRONT)
+    move_out(client_demo, tmp_path / "export")
+    with second_server(tmp_path):
+        commit = connection.commit
+
+        def lost() -> None:
+            commit()
+            if KycDocument.objects.exists():
+                raise OperationalError("the server closed the connection unexpectedly")
+
+        monkeypatch.setattr(connection, "commit", lost)
+        with pytest.raises(OperationalError):
+            move_in(client_demo, tmp_path / "export")
+        monkeypatch.undo()
+        (document,) = KycDocument.objects.all()
+        assert file_storage().exists(document.file.name)
 
 
 def test_audit_goes_on_after_an_import(client_demo, alices, bobs, tmp_path):
