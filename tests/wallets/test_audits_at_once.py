@@ -48,6 +48,15 @@ def test_run_that_was_left_alone_begins_again(paid, monkeypatch):
     assert {"balance", "outside"} <= found_by(performed())
 
 
+def test_run_begins_again_with_other_equations(paid, monkeypatch):
+    """Its place is a number in their list."""
+    proved()
+    with pytest.raises(Killed):
+        runs.go_on(audits.STORE, runs.begin_run(audits.STORE), killed_before_the_events)
+    monkeypatch.setattr(runs, "RELEASE", "other equations")
+    assert runs.begin_run(audits.STORE).stage == 0
+
+
 def test_run_that_ends_later_keeps_what_another_has_found(paid):
     proof = proved()
     proof.night = wrong = wallet_night(paid[1])

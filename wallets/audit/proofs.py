@@ -110,6 +110,8 @@ class Progress:
     last_audit: int = 0
     """The number of the last audit that had ended when this one began."""
     kept_at: str = ""
+    release: str = ""
+    """Names the equations."""
     form: int = FORM
 
     @classmethod

@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
@@ -59,6 +60,10 @@ BANK_LOOKS_BACK: Final = 31 * DAY
 TRIES: Final = 5
 """A standby ends a query whose rows the primary has removed; the step is tried again."""
 CONFLICT: Final = "40001"
+RELEASE: Final = sha256(
+    "\n".join(f"{each.name} {each.query}" for each in audit.EQUATIONS).encode()
+).hexdigest()
+"""Names the equations. A run of other ones begins again: its place is a number in their list."""
 ORDER: Final = [ANCHOR, *(equation.name for equation in audit.EQUATIONS)]
 MOVEMENTS: Final = """
     SELECT coalesce(sum(seq), 0)::bigint
@@ -124,8 +129,9 @@ def begin_run(store: ProgressStore, *, is_whole: bool = False, may_go_on: bool =
     `may_go_on`: what is stored of an interrupted run is believed.
     """
     progress = store.load() if may_go_on else None
-    if progress is None or progress.is_whole < is_whole:
+    if progress is None or progress.release != RELEASE or progress.is_whole < is_whole:
         progress = Progress.begin(None if is_whole else AuditProof.last())
+        progress.release = RELEASE
         store.keep(progress)
     return progress
 

@@ -270,7 +270,7 @@ def test_commit_without_an_answer_keeps_the_documents(
             move_in(client_demo, tmp_path / "export")
         monkeypatch.undo()
         (document,) = KycDocument.objects.all()
-        assert file_storage().exists(document.file.name)
+        assert file_storage().exists(str(document.file))
 
 
 def test_audit_goes_on_after_an_import(client_demo, alices, bobs, tmp_path):
