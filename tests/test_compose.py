@@ -85,7 +85,7 @@ def test_proxy_passes_the_largest_accepted_body():
     assert sizes == [settings.MAX_DOCUMENT_BODY_BYTES] == [*largest]
 
 
-def test_location_with_a_header_of_its_own_repeats_those_of_the_server():
+def test_location_with_own_headers_repeats_the_headers_of_the_server():
     """nginx inherits none of them then: the health check had the host `app`, and got 400."""
     general, *locations = re.split(r"^    location ", PROXY, flags=re.MULTILINE)
     shared = set(re.findall(r"proxy_set_header (\S+ \S+);", general))

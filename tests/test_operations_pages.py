@@ -72,7 +72,7 @@ def test_rehearsal_runs_only_blocks_that_exist():
     assert run_blocks() <= shown
 
 
-def test_roles_of_the_page_are_those_of_the_containers():
+def test_page_and_containers_have_the_same_roles():
     shown = re.findall(r"<<'SQL'\n(.*?)SQL$", blocks("install")["database"], re.DOTALL)
     script = re.findall(r"<<'SQL'\n(.*?)SQL$", config("roles"), re.MULTILINE | re.DOTALL)
     assert [part.split() for part in shown] == [part.split() for part in script]

@@ -260,7 +260,7 @@ def test_malformed_token_is_a_400_that_names_the_header(caller):
         assert "X-Read-After" in content["detail"]
 
 
-def test_well_formed_token_of_nobody_is_served_by_the_primary_at_once(caller):
+def test_unknown_token_is_served_by_the_primary_at_once(caller):
     chance = random.Random(8)
     _, token = caller.pay()
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -18,7 +18,7 @@ def test_label_with_hostile_characters_is_escaped():
     )
 
 
-def test_buckets_contain_those_before_them():
+def test_bucket_contains_the_smaller_ones():
     assert exposition([HISTOGRAM], [Sample("seconds", ("wallet",), VALUES)]) == (
         "# HELP seconds Times.\n"
         "# TYPE seconds histogram\n"

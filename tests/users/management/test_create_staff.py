@@ -150,5 +150,5 @@ def test_new_link_voids_the_former_one(capsys):
     assert refused("alice", "--new-link").startswith("alice has a password. ")
 
 
-def test_new_link_of_nobody_is_refused():
+def test_new_link_needs_a_known_name():
     assert refused("alice", "--new-link") == "There is no active member of staff 'alice'."

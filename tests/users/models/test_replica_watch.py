@@ -98,7 +98,7 @@ class Opened:
         pass
 
 
-def test_router_never_reads_who_is_calling_from_the_replica():
+def test_router_reads_callers_from_the_primary_only():
     token = CURRENT.set(Opened())
     try:
         found = {model: Router().db_for_read(model) for model in (ApiKey, Client, User)}

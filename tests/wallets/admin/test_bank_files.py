@@ -142,7 +142,7 @@ def test_page_offers_the_approval_to_others_only(account, cash_outs, supervisor)
     assert "approve" in offered_on(other.get(address))
 
 
-def test_title_of_a_file_says_what_is_in_it(account, cash_outs, operator):
+def test_title_of_a_file_names_its_contents(account, cash_outs, operator):
     make(operator, cash_outs)
     page = operator.get(address_of(BankFile.objects.get()))
     assert page.context["title"] == f"3 payments out, 60.00 EUR, {clock.today()}"

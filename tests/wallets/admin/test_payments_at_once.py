@@ -92,7 +92,7 @@ def test_client_cancels_while_a_member_sends(alices, members):
     assert states(payments) == ["SENT", "CANCELLED", "SENT"]
 
 
-def test_second_of_two_single_actions_sees_who_was_faster(alices, members):
+def test_second_of_two_single_actions_names_the_faster_member(alices, members):
     movement = a_cash_out(alices, 30_00)
     address = reverse("admin:wallets_movement_action", args=[movement.pk, "send"])
     keys = [str(uuid4()) for _ in members]
