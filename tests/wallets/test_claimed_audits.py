@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from tests.support import people
 from tests.support.audits import FLIP, forge
 from wallets.audit import runs
-from wallets.audit.proofs import Progress, ProgressStore
+from wallets.audit.proofs import ProgressStore
 from wallets.models import AuditProgress, Wallet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.spoils_the_books]
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.spoils_the_books]
 def test_audit_of_everything_ignores_a_claimed_progress(alices: Wallet, bobs: Wallet) -> None:
     people.transfer(alices, bobs, 1_00)
     forge(FLIP + "WHERE wallet_id = %s", bobs.id)
-    claimed = Progress.begin(None)
+    claimed = runs.begin_run(ProgressStore("all"), is_whole=True)
     claimed.stage = len(runs.stages_of(claimed))
     ProgressStore("all").keep(claimed)
     with pytest.raises(CommandError, match="chain violated"):
@@ -25,7 +25,7 @@ def test_audit_of_everything_ignores_a_claimed_progress(alices: Wallet, bobs: Wa
 
 
 def test_audit_of_everything_goes_on_if_it_is_told_to(alices: Wallet, capsys) -> None:
-    begun = Progress.begin(None)
+    begun = runs.begin_run(ProgressStore("all"), is_whole=True)
     begun.stage = 1
     ProgressStore("all").keep(begun)
     call_command("audit", "--all", "--go-on")
