@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
-"""Set up, run and test ioCash on a machine that has only Python 3.11 or newer.
+"""Set up, run and test ioCash with Python 3.11 or newer alone. For production: docs/operations/.
 
 python3 dev.py run [--port N]   serve with demo data and a worker, on port 8000 by default
 python3 dev.py test [ARGS]      run all checks, then pytest with ARGS (-n 0: in one process)
 python3 dev.py bench [ARGS]     measure ioCash, pgbench and comparable servers (--help)
 python3 dev.py pictures         take the pictures of the README and of the staff manual
 python3 dev.py manage [ARGS]    run manage.py with DEBUG=1 on the demo's database
-
-It is for development. In production run `python manage.py` (docs/operations/README.md).
 """
 
 import argparse

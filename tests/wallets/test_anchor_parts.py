@@ -53,7 +53,7 @@ def kinds(lines: list[str]) -> dict[str, int]:
     return {word: words.count(word) for word in words}
 
 
-def test_part_has_what_settled_since_the_anchor_before(kept, alices, bobs):
+def test_part_has_movements_since_the_previous_anchor(kept, alices, bobs):
     full = newest(kept)
     people.transfer(alices, bobs, 1_00)
     pass_time(5 * MINUTE)

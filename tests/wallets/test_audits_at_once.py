@@ -57,7 +57,7 @@ def test_run_begins_again_with_other_equations(paid, monkeypatch):
     assert runs.begin_run(audits.STORE).stage == 0
 
 
-def test_run_that_ends_later_keeps_what_another_has_found(paid):
+def test_later_end_of_a_run_keeps_findings_of_another(paid):
     proof = proved()
     proof.night = wrong = wallet_night(paid[1])
     audits.keep(proof)

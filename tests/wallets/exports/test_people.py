@@ -113,7 +113,7 @@ def test_lines_of_banks_that_name_the_person_are_in_it(client_demo, alices):
     assert (line["name"], line["amount"]) == ("Alice Payer", "5.00")
 
 
-def test_erased_person_has_only_what_remains(person, settings, alices):
+def test_export_of_an_erased_person_lacks_erased_values(person, settings, alices):
     settings.RETENTION_YEARS = 0
     User.objects.filter(id=person.id).update(
         status="UNSUBSCRIBED", unsubscribed_at=person.created_at

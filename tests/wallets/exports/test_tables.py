@@ -25,7 +25,7 @@ def labels() -> set[str]:
     return {model._meta.label for model in known if not model._meta.proxy}
 
 
-def test_every_model_is_exported_or_on_the_list_of_those_that_stay():
+def test_every_model_is_exported_or_listed_as_staying():
     exported = {model._meta.label for model in tables.exported_models()}
     assert exported | tables.KEPT == labels()
     assert not exported & tables.KEPT
@@ -57,7 +57,7 @@ def test_every_model_with_a_client_is_exported():
     assert with_client <= {*tables.exported_models()}
 
 
-def test_table_is_exported_after_those_that_it_refers_to():
+def test_table_is_exported_after_its_references():
     seen: set[type[models.Model]] = set()
     for model in tables.exported_models():
         seen.add(model)

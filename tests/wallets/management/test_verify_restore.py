@@ -165,7 +165,7 @@ def test_loss_in_any_part_since_the_full_anchor_is_found(paid, alices, bobs, pla
     ]
 
 
-def test_restore_to_an_earlier_instant_may_lack_what_came_later(paid, later, monkeypatch):
+def test_restore_to_an_earlier_instant_may_lack_later_movements(paid, later, monkeypatch):
     now = moment(clock.now())
     assert Verified("--until", now).code == 1
     times = dated({later: clock.now() + timedelta(hours=1)})
