@@ -29,9 +29,11 @@ def reader() -> Iterator[int]:
     """Somebody who has read the users, and whose transaction stays open; the session's number."""
     connection.ensure_connection()
     other = psycopg.connect(**connection.get_connection_params() | address())
-    other.execute("SELECT count(*) FROM users_user")
-    yield other.info.backend_pid
-    other.close()
+    try:
+        other.execute("SELECT count(*) FROM users_user")
+        yield other.info.backend_pid
+    finally:
+        other.close()
 
 
 def address() -> dict[str, Any]:
