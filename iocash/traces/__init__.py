@@ -40,7 +40,7 @@ def id_of(trace: str) -> str:
 def onward(trace: str | None) -> str | None:
     """What to send with a request that a trace causes: the same trace, and a span of its own."""
     if settings.SPANS:
-        current: str | None = spans().current()
+        current: str | None = load_spans().current()
         return current
     if trace is None:
         return None
@@ -55,7 +55,7 @@ def spanned(kind: str) -> Callable[[Function], Function]:
     """
     if not settings.SPANS:
         return unchanged
-    wrapper: Callable[[Function], Function] = getattr(spans(), kind)
+    wrapper: Callable[[Function], Function] = getattr(load_spans(), kind)
     return wrapper
 
 
@@ -63,7 +63,7 @@ def unchanged(function: Function) -> Function:
     return function
 
 
-def spans() -> Any:
+def load_spans() -> Any:
     """The module that knows OpenTelemetry."""
     try:
         return import_module("iocash.traces.spans")

@@ -3,24 +3,37 @@
 Only the setting SPANS lets this module be imported. The variables OTEL_* say where spans are sent
 and how many. Attributes are ids, names of ours, numbers and codes; no span has the text of an
 exception, which can quote personal data.
+
+A span is made when it has ended: the SDK's own, which can be changed meanwhile by any thread, costs
+five times as much.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
+import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from functools import wraps
 from importlib.metadata import entry_points
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from django.core.exceptions import ImproperlyConfigured
-from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SynchronousMultiSpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    set_span_in_context,
+)
 
 Call = Callable[..., Any]
 
@@ -28,14 +41,13 @@ EXPORTERS: Final = "opentelemetry_traces_exporter"
 """The entry points by which packages offer the exporters that OTEL_TRACES_EXPORTER names."""
 
 
-def provider() -> TracerProvider:
+def exporting() -> SynchronousMultiSpanProcessor:
     """Make what exports spans, as the variables OTEL_* say.
 
     Raises:
         ImproperlyConfigured: the package of an exporter is missing.
     """
-    os.environ.setdefault("OTEL_SERVICE_NAME", "iocash")
-    made = TracerProvider()
+    made = SynchronousMultiSpanProcessor()
     for name in os.environ.get("OTEL_TRACES_EXPORTER", "otlp").split(","):
         if name in {"", "none"}:
             continue
@@ -47,59 +59,108 @@ def provider() -> TracerProvider:
     return made
 
 
-PROVIDER: Final = provider()
-TRACER: Final = PROVIDER.get_tracer("iocash")
+os.environ.setdefault("OTEL_SERVICE_NAME", "iocash")
+PROVIDER: Final = TracerProvider(shutdown_on_exit=False)
+"""It reads the sampler and the resource from the variables."""
+PROCESSOR: Final = exporting()
+atexit.register(PROCESSOR.shutdown)
+SCOPE: Final = InstrumentationScope("iocash")
 NOWHERE: Final = Context()
+HERE: ContextVar[SpanContext | None] = ContextVar("HERE", default=None)
+"""The present span."""
+NOT_RECORDED, RECORDED = TraceFlags(0), TraceFlags(1)
+IS_DISABLED: Final = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
 
 
-def context_of(parent: str | None) -> Context:
-    """The context of a trace; without one a new trace begins."""
-    if parent is None:
-        return NOWHERE
-    _, trace_id, span_id, flags = parent.split("-")
-    known = SpanContext(
-        int(trace_id, 16),
-        int(span_id, 16),
-        is_remote=True,
-        trace_flags=trace.TraceFlags(int(flags, 16) & 1),
-    )
-    return trace.set_span_in_context(NonRecordingSpan(known), NOWHERE)
+def parent_of(traceparent: str | None) -> SpanContext | None:
+    if traceparent is None:
+        return None
+    _, trace_id, span_id, flags = traceparent.split("-")
+    recorded = RECORDED if int(flags, 16) & 1 else NOT_RECORDED
+    return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=recorded)
 
 
-def written(span: Span) -> str:
-    known = span.get_span_context()
-    return f"00-{known.trace_id:032x}-{known.span_id:016x}-0{known.trace_flags & 1}"
+def begin(parent: SpanContext | None, name: str) -> SpanContext:
+    """The context of a new span. A sampler decides about the first one of a process."""
+    trace_id = parent.trace_id if parent else random.getrandbits(128)
+    if parent and not parent.is_remote:
+        flags = parent.trace_flags
+    else:
+        above = set_span_in_context(NonRecordingSpan(parent), NOWHERE) if parent else NOWHERE
+        found = PROVIDER.sampler.should_sample(above, trace_id, name)
+        flags = RECORDED if found.decision.is_sampled() and not IS_DISABLED else NOT_RECORDED
+    return SpanContext(trace_id, random.getrandbits(64), is_remote=False, trace_flags=flags)
+
+
+def written(context: SpanContext) -> str:
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-0{context.trace_flags & 1}"
 
 
 def current() -> str | None:
     """The present span as `traceparent`."""
-    span = trace.get_current_span()
-    return written(span) if span.get_span_context().is_valid else None
+    here = HERE.get()
+    return written(here) if here else None
 
 
-@contextmanager
-def begun(
-    name: str, kind: SpanKind, context: Context | None = None, **values: Any
-) -> Iterator[Span]:
+class Spanning:
     """A span around a block. Of an exception it has the class alone."""
-    attributes = {key.replace("_", "."): value for key, value in values.items()}
-    span = TRACER.start_span(name, context, kind, attributes)
-    with trace.use_span(span, record_exception=False, set_status_on_exception=False):
-        try:
-            yield span
-        except BaseException as error:
-            note_failure(span, type(error).__name__)
-            raise
-        finally:
-            span.end()
+
+    __slots__ = (
+        "attributes",
+        "begun_at",
+        "context",
+        "is_failed",
+        "kind",
+        "name",
+        "parent",
+        "token",
+    )
+
+    def __init__(
+        self, name: str, kind: SpanKind, parent: SpanContext | None, attributes: dict[str, Any]
+    ) -> None:
+        self.name, self.kind, self.parent, self.attributes = name, kind, parent, attributes
+        self.is_failed = False
+        self.context = begin(parent, name)
+        self.begun_at = time.time_ns()
+
+    @property
+    def is_recorded(self) -> bool:
+        return bool(self.context.trace_flags & 1)
+
+    def __enter__(self) -> Self:
+        self.token = HERE.set(self.context)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        HERE.reset(self.token)
+        if kind is not None:
+            self.fail(kind.__name__)
+        self.end()
+
+    def fail(self, name: str) -> None:
+        self.attributes["error.type"] = name
+        self.is_failed = True
+
+    def end(self) -> None:
+        if self.is_recorded:
+            PROCESSOR.on_end(
+                ReadableSpan(
+                    self.name,
+                    self.context,
+                    self.parent,
+                    PROVIDER.resource,
+                    self.attributes,
+                    kind=self.kind,
+                    status=Status(StatusCode.ERROR if self.is_failed else StatusCode.UNSET),
+                    start_time=self.begun_at,
+                    end_time=time.time_ns(),
+                    instrumentation_scope=SCOPE,
+                )
+            )
 
 
-def note_failure(span: Span, name: str) -> None:
-    span.set_attribute("error.type", name)
-    span.set_status(StatusCode.ERROR)
-
-
-# --- The wrappers, by the names that `spanned` takes --------------------------------------------------
+# --- The wrappers, by the names that `spanned` takes ------------------------------------------
 
 
 def request(call: Call) -> Call:
@@ -107,34 +168,32 @@ def request(call: Call) -> Call:
 
     @wraps(call)
     def spanned(self: Any, request: Any) -> Any:
-        with begun("request", SpanKind.SERVER, context_of(request.trace)) as span:
-            request.trace = written(span)
+        with Spanning("request", SpanKind.SERVER, parent_of(request.trace), {}) as span:
+            request.trace = written(span.context)
             response = call(self, request)
-            if span.is_recording():
+            if span.is_recorded:
                 describe(span, request, response.status_code)
         return response
 
     return spanned
 
 
-def describe(span: Span, request: Any, status: int) -> None:
+def describe(span: Spanning, request: Any, status: int) -> None:
     method, route = request.metered
-    span.update_name(f"{method} {route}")
-    span.set_attributes(
-        {
-            "http.request.method": method,
-            "http.route": route,
-            "http.response.status_code": status,
-            "iocash.request.id": request.request_id,
-        }
-    )
+    span.name = f"{method} {route}"
+    span.attributes = {
+        "http.request.method": method,
+        "http.route": route,
+        "http.response.status_code": status,
+        "iocash.request.id": request.request_id,
+    }
     if client := getattr(request, "client_id", None):
-        span.set_attribute("iocash.client.id", str(client))
+        span.attributes["iocash.client.id"] = str(client)
     code = getattr(request, "error_code", None)
     if status >= 500:
-        note_failure(span, code or str(status))
+        span.fail(code or str(status))
     elif code:
-        span.set_attribute("error.type", code)
+        span.attributes["error.type"] = code
 
 
 def trip(send: Call) -> Call:
@@ -142,10 +201,11 @@ def trip(send: Call) -> Call:
 
     @wraps(send)
     def spanned(self: Any) -> None:
-        if not self.asked or not trace.get_current_span().is_recording():
+        here, count = HERE.get(), len(self.asked)
+        if not count or here is None or not here.trace_flags:
             send(self)
             return
-        with begun("pipeline.send", SpanKind.CLIENT, iocash_statements=len(self.asked)):
+        with Spanning("pipeline.send", SpanKind.CLIENT, here, {"iocash.statements": count}):
             send(self)
 
     return spanned
@@ -156,7 +216,8 @@ def group(post: Call) -> Call:
 
     @wraps(post)
     def spanned(orders: Sequence[Any], *rest: Any) -> Any:
-        with begun("group_commit", SpanKind.INTERNAL, iocash_orders=len(orders)):
+        attributes = {"iocash.orders": len(orders)}
+        with Spanning("group_commit", SpanKind.INTERNAL, HERE.get(), attributes):
             return post(orders, *rest)
 
     return spanned
@@ -166,22 +227,17 @@ def duty(perform: Call) -> Call:
     """Of the worker: a batch of a duty. One that found nothing to do leaves no span."""
 
     @wraps(perform)
-    def spanned(self: Any) -> int:
-        begun_at = time.time_ns()
-        done, failure = 0, ""
+    def spanned(self: Any) -> Any:
+        attributes = {"iocash.duty": self.duty.name, "iocash.done": 0}
+        span = Spanning(f"duty {self.duty.name}", SpanKind.INTERNAL, None, attributes)
         try:
-            done = perform(self)
+            attributes["iocash.done"] = done = perform(self)
         except Exception as error:
-            failure = type(error).__name__
+            span.fail(type(error).__name__)
+            span.end()
             raise
-        finally:
-            if done or failure:
-                values = {"iocash.duty": self.duty.name, "iocash.done": done}
-                span = TRACER.start_span("duty", NOWHERE, attributes=values, start_time=begun_at)
-                span.update_name(f"duty {self.duty.name}")
-                if failure:
-                    note_failure(span, failure)
-                span.end()
+        if done:
+            span.end()
         return done
 
     return spanned
@@ -192,20 +248,19 @@ def attempt(send: Call) -> Call:
 
     @wraps(send)
     def spanned(sender: Any, endpoint: Any, keys: Any, message: Any, number: int) -> Any:
-        with begun(
-            "webhook attempt",
-            SpanKind.CLIENT,
-            context_of(message.trace),
-            iocash_client_id=str(endpoint.client_id),
-            iocash_endpoint_id=str(endpoint.id),
-            iocash_event_id=str(message.id),
-            iocash_attempt=number,
-        ) as span:
+        attributes = {
+            "iocash.client.id": str(endpoint.client_id),
+            "iocash.endpoint.id": str(endpoint.id),
+            "iocash.event.id": str(message.id),
+            "iocash.attempt": number,
+        }
+        above = parent_of(message.trace)
+        with Spanning("webhook attempt", SpanKind.CLIENT, above, attributes) as span:
             done = send(sender, endpoint, keys, message, number)
             if done.status is not None:
-                span.set_attribute("http.response.status_code", done.status)
+                attributes["http.response.status_code"] = done.status
             if done.failure:
-                note_failure(span, done.failure)
+                span.fail(str(done.failure))
         return done
 
     return spanned
