@@ -40,7 +40,7 @@ def id_of(trace: str) -> str:
 def onward(trace: str | None) -> str | None:
     """What to send with a request that a trace causes: the same trace, and a span of its own."""
     if settings.SPANS:
-        current: str | None = load_spans().current()
+        current: str | None = load_spans().current_trace()
         return current
     if trace is None:
         return None

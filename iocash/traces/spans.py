@@ -80,7 +80,7 @@ def parent_of(traceparent: str | None) -> SpanContext | None:
     return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=recorded)
 
 
-def begin(parent: SpanContext | None, name: str) -> SpanContext:
+def begin_span(parent: SpanContext | None, name: str) -> SpanContext:
     """The context of a new span. A sampler decides about the first one of a process."""
     trace_id = parent.trace_id if parent else random.getrandbits(128)
     if parent and not parent.is_remote:
@@ -92,14 +92,14 @@ def begin(parent: SpanContext | None, name: str) -> SpanContext:
     return SpanContext(trace_id, random.getrandbits(64), is_remote=False, trace_flags=flags)
 
 
-def written(context: SpanContext) -> str:
+def as_traceparent(context: SpanContext) -> str:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-0{context.trace_flags & 1}"
 
 
-def current() -> str | None:
+def current_trace() -> str | None:
     """The present span as `traceparent`."""
     here = HERE.get()
-    return written(here) if here else None
+    return as_traceparent(here) if here else None
 
 
 class Spanning:
@@ -121,7 +121,7 @@ class Spanning:
     ) -> None:
         self.name, self.kind, self.parent, self.attributes = name, kind, parent, attributes
         self.is_failed = False
-        self.context = begin(parent, name)
+        self.context = begin_span(parent, name)
         self.begun_at = time.time_ns()
 
     @property
@@ -169,16 +169,16 @@ def request(call: Call) -> Call:
     @wraps(call)
     def spanned(self: Any, request: Any) -> Any:
         with Spanning("request", SpanKind.SERVER, parent_of(request.trace), {}) as span:
-            request.trace = written(span.context)
+            request.trace = as_traceparent(span.context)
             response = call(self, request)
             if span.is_recorded:
-                describe(span, request, response.status_code)
+                describe_request(span, request, response.status_code)
         return response
 
     return spanned
 
 
-def describe(span: Spanning, request: Any, status: int) -> None:
+def describe_request(span: Spanning, request: Any, status: int) -> None:
     method, route = request.metered
     span.name = f"{method} {route}"
     span.attributes = {
@@ -243,7 +243,7 @@ def duty(perform: Call) -> Call:
     return spanned
 
 
-def attempt(send: Call) -> Call:
+def webhook_attempt(send: Call) -> Call:
     """Of webhooks: one attempt, in the trace of the request that caused the event."""
 
     @wraps(send)

@@ -63,7 +63,7 @@ class Attempted:
         return not self.failure
 
 
-@traces.spanned("attempt")
+@traces.spanned("webhook_attempt")
 def try_once(
     sender: Sender, endpoint: WebhookEndpoint, keys: Sequence[str], message: Outgoing, number: int
 ) -> Attempted:
