@@ -360,7 +360,7 @@ say "backed up"
 
 for name in look disk-full pooler worker locks replica clock leaked-key lost-factor audit; do block incidents "$name"; done
 for name in connections disk; do block sizing "$name"; done
-for name in due; do block retention "$name"; done
+for name in archive due; do block retention "$name"; done
 block backup stop
 block backup instant
 verify_balance "$BOB" $((1350 + PAID)) "restored to the instant: the later payment is not there"

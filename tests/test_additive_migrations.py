@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.contrib.postgres.operations import (
@@ -61,7 +62,7 @@ def test_page_names_each_migration_that_stops_writes(upgrade):
 # --- The rules -----------------------------------------------------------------------------------
 
 WALLET = ("id", models.BigAutoField(primary_key=True))
-TABLE = [
+TABLE: list[Any] = [
     WALLET,
     ("alias", models.CharField(max_length=40, null=True)),
     ("status", models.CharField(max_length=9, db_default="READY")),
@@ -79,7 +80,7 @@ def wallets() -> ProjectState:
 
 def found_in(*operations) -> list[str]:
     migration = migrations.Migration("0031_next", "wallets")
-    migration.operations = list(operations)
+    migration.operations = list(operations)  # type: ignore[misc]
     return [each.partition(" (")[0] for each in additive.findings(migration, wallets(), set())]
 
 
@@ -159,7 +160,7 @@ def test_rule_for_operations(operation, findings):
     if isinstance(operation, migrations.AddConstraint | migrations.AddIndex):
         app = "users" if operation.model_name == "dutystate" else "wallets"
         migration = migrations.Migration("0031_next", app)
-        migration.operations = [operation]
+        migration.operations = [operation]  # type: ignore[misc]
         assert [*additive.findings(migration, wallets(), set())] == findings
         return
     assert found_in(operation) == findings

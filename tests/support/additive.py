@@ -122,7 +122,7 @@ def of_operation(
     elif isinstance(operation, ops.RunSQL):
         yield from of_sql(texts_of(operation.sql), new)
     elif isinstance(operation, ops.RunPython):
-        yield f"{CHANGES}: {operation.code.__name__}"
+        yield f"{CHANGES}: {getattr(operation.code, '__name__', '')}"
     elif isinstance(operation, Grant):
         return
     elif not isinstance(operation, HARMLESS):
@@ -159,7 +159,7 @@ def of_model(
         yield f"{CHANGES}: {type(operation).__name__} {subject}"
 
 
-def of_column(field: Field, table: str, subject: str) -> Iterator[str]:
+def of_column(field: Any, table: str, subject: str) -> Iterator[str]:
     """A new column: the former release inserts rows without it."""
     if not (field.null or field.has_db_default()):
         yield f"{NARROWS}: {subject}"
@@ -167,7 +167,7 @@ def of_column(field: Field, table: str, subject: str) -> Iterator[str]:
         yield from locking(table, subject)
 
 
-def of_change(was: Field, field: Field, table: str, subject: str) -> Iterator[str]:
+def of_change(was: Any, field: Any, table: str, subject: str) -> Iterator[str]:
     """A changed column. Texts may only grow."""
     old, new = column_type(was), column_type(field)
     if was.db_column != field.db_column:
@@ -240,7 +240,7 @@ def table_of(app: str, model: str) -> str:
     return f"{app}_{model.lower()}"
 
 
-def field_of(state: ProjectState, app: str, model: str, name: str) -> Field:
+def field_of(state: ProjectState, app: str, model: str, name: str) -> Any:
     return state.models[app, model.lower()].fields[name]
 
 
