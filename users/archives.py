@@ -63,7 +63,7 @@ class WrongArchive(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ArchiveManifest:
     """What is known of a file: positions, the time before which its events are, and hashes."""
 
     format: str
@@ -77,7 +77,7 @@ class Manifest:
 
     @property
     def name(self) -> str:
-        return name_of(self.number)
+        return archive_name(self.number)
 
     @property
     def text(self) -> str:
@@ -88,19 +88,19 @@ class Manifest:
         return sha256(self.text.encode()).hexdigest()
 
 
-def name_of(number: int) -> str:
+def archive_name(number: int) -> str:
     return f"events-{number:06}"
 
 
-def load_manifests(folder: Path) -> list[Manifest]:
+def load_manifests(folder: Path) -> list[ArchiveManifest]:
     """Read the manifests of a folder, in their order.
 
     Raises:
         WrongArchive: one is missing or edited, or does not follow the one before it.
     """
-    found: list[Manifest] = []
+    found: list[ArchiveManifest] = []
     for path in sorted(folder.glob("events-*.json")):
-        read = Manifest(**json.loads(path.read_text()))
+        read = ArchiveManifest(**json.loads(path.read_text()))
         before = found[-1] if found else None
         follows = (read.previous, read.number) == (
             (before.digest, before.number + 1) if before else (None, 1)
@@ -122,7 +122,9 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def write_files(connection: Any, folder: Path, until: datetime, size: int) -> Iterator[Manifest]:
+def write_archive(
+    connection: Any, folder: Path, until: datetime, size: int
+) -> Iterator[ArchiveManifest]:
     """Write what was created before `until` and is in no file yet, `size` events in a file."""
     known = load_manifests(folder)
     before = known[-1] if known else None
@@ -134,17 +136,17 @@ def write_files(connection: Any, folder: Path, until: datetime, size: int) -> It
             rows = cursor.fetchall()
             if not rows:
                 return
-            before = write_file(folder, rows, until, before)
+            before = add_archive_file(folder, rows, until, before)
             yield before
 
 
-def write_file(
-    folder: Path, rows: list[tuple[int, str]], until: datetime, before: Manifest | None
-) -> Manifest:
+def add_archive_file(
+    folder: Path, rows: list[tuple[int, str]], until: datetime, before: ArchiveManifest | None
+) -> ArchiveManifest:
     number = before.number + 1 if before else 1
     content = gzip.compress("".join(f"{line}\n" for _, line in rows).encode(), mtime=0)
-    write_durably(folder / f"{name_of(number)}.ndjson.gz", content)
-    made = Manifest(
+    write_durably(folder / f"{archive_name(number)}.ndjson.gz", content)
+    made = ArchiveManifest(
         format=FORMAT,
         number=number,
         first=rows[0][0],
@@ -205,7 +207,7 @@ def remove_step(connection: Any, low: int, high: int, until: datetime, share: fl
     return removed
 
 
-def require_intact(folder: Path, manifest: Manifest) -> None:
+def require_intact(folder: Path, manifest: ArchiveManifest) -> None:
     """Check a file before anything is removed for its sake.
 
     Raises:

@@ -46,9 +46,9 @@ def years_later(alices, bobs):
         yield
 
 
-def archive(folder: Path, *, size: int = 3, years: float = 1) -> list[archives.Manifest]:
+def archive(folder: Path, *, size: int = 3, years: float = 1) -> list[archives.ArchiveManifest]:
     until = clock.now() - timedelta(days=365.25 * years)
-    return [*archives.write_files(connection, folder, until, size)]
+    return [*archives.write_archive(connection, folder, until, size)]
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:

@@ -48,7 +48,7 @@ class Command(BaseCommand):
         connection = connections["owner" if options["as_owner"] else DEFAULT_DB_ALIAS]
         try:
             with archives.alone_in(folder):
-                for made in archives.write_files(connection, folder, until, options["size"]):
+                for made in archives.write_archive(connection, folder, until, options["size"]):
                     self.stdout.write(f"{made.name}: {made.events} events")
                 if options["remove"]:
                     removed = archives.remove_events(connection, folder)
