@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections, transaction
 
-from users.models.sandbox import Sandbox
 from wallets.management.distribution import KNOWN_TRIGGERS, Catalog, Key, Plan, faults, plan_of
 
 OLDEST_CITUS = 13
@@ -18,9 +16,51 @@ SERVER = """
     SELECT (SELECT extversion FROM pg_extension WHERE extname = 'citus'),
            current_setting('server_version_num')::integer / 10000,
            (SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class
-            WHERE relnamespace = 'public'::regnamespace AND relkind = 'r')
+            WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'),
+           EXISTS (SELECT FROM users_sandbox)
 """
 IS_COORDINATOR = "SELECT citus_is_coordinator()"
+
+
+class Server(NamedTuple):
+    """The server of the owner's connection, and the database there."""
+
+    citus: str | None
+    """The version of the extension."""
+    major: int
+    """The version of PostgreSQL."""
+    is_owner: bool
+    """Whether the role owns all tables."""
+    is_sandbox: bool
+    is_coordinator: bool = False
+
+    @classmethod
+    def read(cls) -> Server:
+        server = cls(*ask(SERVER)[0])
+        is_coordinator = bool(server.citus and ask(IS_COORDINATOR)[0][0])
+        return server._replace(is_coordinator=is_coordinator)
+
+    def refusal(self) -> str | None:
+        """Why this database can't be distributed here, and what to do."""
+        if not self.is_owner:
+            return (
+                "This role does not own the tables. Set DATABASE_OWNER_URL to connect as their "
+                "owner."
+            )
+        if self.major not in POSTGRESQL:
+            return f"PostgreSQL must be 16, 17 or 18; this is {self.major}."
+        if self.citus is None:
+            return (
+                "The database has no extension citus. Install Citus, run CREATE EXTENSION citus "
+                "as superuser and add the nodes; see docs/operations/citus.md."
+            )
+        if int(self.citus.split(".")[0]) < OLDEST_CITUS:
+            return f"Citus must be {OLDEST_CITUS} or newer; this is {self.citus}."
+        if not self.is_coordinator:
+            return "This node is a worker. Connect to the coordinator."
+        if self.is_sandbox:
+            return "A sandbox can't be distributed: its clock reads a table."
+        return None
 
 
 class Command(BaseCommand):
@@ -38,7 +78,8 @@ class Command(BaseCommand):
         if options["sql"]:
             self.print_statements(planned())
             return
-        refuse_unfit_server()
+        if refusal := Server.read().refusal():
+            raise CommandError(refusal)
         plan = planned()
         with transaction.atomic(using="owner"):
             for statement in plan.in_transaction:
@@ -85,41 +126,12 @@ def planned() -> Plan:
     """The statements for this database.
 
     Raises:
-        CommandError: a table fits no rule, or is missing.
+        CommandError: a table fits no rule.
     """
     catalog = Catalog.read(ask)
     if wrong := [*faults(catalog)]:
         raise CommandError("These can't be distributed:\n" + "\n".join(wrong))
     return plan_of(catalog)
-
-
-def refuse_unfit_server() -> None:
-    """Check the server and the role.
-
-    Raises:
-        CommandError: the server is no coordinator of a supported version, the database is a
-            sandbox, or the role does not own the tables.
-    """
-    citus, major, is_owner = ask(SERVER)[0]
-    role = connections["owner"].settings_dict["USER"]
-    if not is_owner:
-        raise CommandError(
-            f"The role {role or settings.DATABASE_ROLE} does not own the tables. Set "
-            "DATABASE_OWNER_URL to connect as their owner."
-        )
-    if major not in POSTGRESQL:
-        raise CommandError(f"PostgreSQL must be 16, 17 or 18; this is {major}.")
-    if citus is None:
-        raise CommandError(
-            "The database has no extension citus. Install Citus, run CREATE EXTENSION citus as "
-            "superuser and add the nodes; see docs/operations/citus.md."
-        )
-    if int(citus.split(".")[0]) < OLDEST_CITUS:
-        raise CommandError(f"Citus must be {OLDEST_CITUS} or newer; this is {citus}.")
-    if not ask(IS_COORDINATOR)[0][0]:
-        raise CommandError("This node is a worker. Connect to the coordinator.")
-    if Sandbox.objects.using("owner").exists():
-        raise CommandError("A sandbox can't be distributed: its clock reads a table.")
 
 
 def execute_on_nodes(statement: str) -> None:
