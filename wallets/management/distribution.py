@@ -226,7 +226,7 @@ def faults(catalog: Catalog) -> Iterator[str]:
 
 
 def faults_of_trigger(trigger: Trigger, kinds: dict[str, Kind]) -> Iterator[str]:
-    """What a trigger does that it can't do on a node: it runs on the row's shard, or on each copy."""
+    """What a trigger can't do on a node: it runs on the shard of the row, or on each copy."""
     name = f"{trigger.table}: {trigger.name}"
     if not trigger.is_for_each_row:
         yield f"{name} is a trigger for statements"

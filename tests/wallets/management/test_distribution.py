@@ -13,9 +13,9 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, connections
+from django.db.transaction import atomic
 
 from tests.support import people
-from users.models import Note
 from wallets.management.commands import distribute
 from wallets.management.commands.distribute import Server, execute_on_nodes
 from wallets.management.distribution import (
@@ -29,6 +29,7 @@ from wallets.management.distribution import (
     our_models,
     plan_of,
 )
+from wallets.models import ExternalAccount
 
 CLIENT = Key(
     "users_note",
@@ -261,7 +262,8 @@ def test_new_table_is_distributed_beside_the_others():
     ]
 
 
-def test_keys_of_citus_keep_rows_of_clients_apart(catalog, stranger, alice):
+def test_foreign_keys_with_the_client_keep_clients_apart(catalog, alices):
+    """The foreign key of an external account is by its wallet alone, until it gets the client."""
     plan = plan_of(catalog)
     connection.check_constraints()
     ask("; ".join([*plan.dropped, *plan.keys, *plan.foreign_keys]))
@@ -270,8 +272,9 @@ def test_keys_of_citus_keep_rows_of_clients_apart(catalog, stranger, alice):
     assert {*after.foreign_keys} == {*plan.foreign_keys}
     assert len(plan.foreign_keys) > 40
     other = people.a_client("Other")
-    with pytest.raises(IntegrityError, match="note_is_of_the_users_client"):
-        Note.objects.create(client=other, user=alice, text="x", actor="staff:1")
+    with pytest.raises(IntegrityError, match="wallets_externalaccount_wallet_id"), atomic():
+        ExternalAccount.objects.create(client=other, wallet=alices, iban="ES9121000418450200051332")
+        connection.check_constraints()
 
 
 # --- The command ---------------------------------------------------------------------------------
@@ -305,7 +308,7 @@ both = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 
 @pytest.fixture
 def owner() -> Iterator[Any]:
-    """The connection of the command. It is closed afterwards, or nothing could drop the database."""
+    """The connection of the command, closed afterwards: an open one keeps the database alive."""
     yield connections["owner"]
     connections["owner"].close()
 
