@@ -13,8 +13,9 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 import dev
-from tests.test_client_in_statements import NOT_SERVING, STAFF
-from tests.wallets.management.test_distribution import FIT, ask
+from tests.support.client_scopes import NOT_SERVING, STAFF
+from tests.support.emptying import ask
+from wallets.management.commands.distribute import TargetServer
 from wallets.management.distribution import (
     KNOWN_TRIGGERS,
     OF_ALL_CLIENTS,
@@ -84,8 +85,9 @@ def test_page_explains_each_refusal():
         {"is_coordinator": False},
         {"is_sandbox": True},
     )
+    fit = TargetServer("13", 18, is_owner=True, is_sandbox=False, is_coordinator=True)
     for change in changes:
-        words = re.split(r"[.;:]", FIT._replace(**change).refusal() or "")[0]
+        words = re.split(r"[.;:]", fit._replace(**change).refusal() or "")[0]
         assert words in section("Distribute")
 
 

@@ -99,7 +99,7 @@ class Kind(Enum):
     LOCAL = auto()
 
 
-class Key(NamedTuple):
+class TableKey(NamedTuple):
     """A primary key (p), unique constraint (u) or index (i), exclusion (x) or foreign key (f)."""
 
     table: str
@@ -136,7 +136,7 @@ class Trigger(NamedTuple):
 class Catalog(NamedTuple):
     """What PostgreSQL knows of our tables."""
 
-    keys: list[Key]
+    keys: list[TableKey]
     triggers: list[Trigger]
     identities: list[tuple[str, str, str]]
     """Table, column and type of each identity column."""
@@ -149,7 +149,7 @@ class Catalog(NamedTuple):
         """Read it; the result of one transaction."""
         has_citus = ask(HAS_CITUS)[0][0]
         return cls(
-            [Key(*row) for row in ask(KEYS)],
+            [TableKey(*row) for row in ask(KEYS)],
             [Trigger(*row) for row in ask(TRIGGERS)],
             [(table, column, type_) for table, column, type_ in ask(IDENTITIES)],
             [(table, right, role, names) for table, right, role, names in ask(GRANTS)],
@@ -157,7 +157,7 @@ class Catalog(NamedTuple):
         )
 
 
-class Plan(NamedTuple):
+class DistributionPlan(NamedTuple):
     """The statements in their order, and what the database no longer enforces afterwards."""
 
     dropped: list[str]
@@ -166,9 +166,9 @@ class Plan(NamedTuple):
     foreign_keys: list[str]
     after_commit: list[str]
     """Each can be repeated: column privileges of the shards, and rows that are elsewhere now."""
-    left_out: list[Key]
+    left_out: list[TableKey]
     """The foreign keys that Citus can't enforce."""
-    narrowed: list[Key]
+    narrowed: list[TableKey]
     """The unique keys that are only unique within a client."""
 
     @property
@@ -191,7 +191,7 @@ def is_distributed(model: type[models.Model]) -> bool:
     )
 
 
-def kinds_of(keys: Iterable[Key]) -> dict[str, Kind]:
+def kinds_of(keys: Iterable[TableKey]) -> dict[str, Kind]:
     """The kind of each table; one that no model has is local."""
     kinds: dict[str, Kind] = defaultdict(lambda: Kind.LOCAL)
     for model in our_models():
@@ -237,7 +237,7 @@ def faults_of_trigger(trigger: Trigger, kinds: dict[str, Kind]) -> Iterator[str]
         yield f"{name} writes another time on each node"
 
 
-def plan_of(catalog: Catalog) -> Plan:
+def plan_of(catalog: Catalog) -> DistributionPlan:
     """The statements for all tables that Citus does not know yet."""
     kinds = kinds_of(catalog.keys)
     of_kind = {kind: sorted(table for table, its in kinds.items() if its is kind) for kind in Kind}
@@ -252,7 +252,7 @@ def plan_of(catalog: Catalog) -> Plan:
     links = [key for key in changing if key.type == "f"]
     kept = list(kept_foreign_keys(links, kinds))
     shared = [*of_kind[Kind.REFERENCE], *of_kind[Kind.DISTRIBUTED]]
-    return Plan(
+    return DistributionPlan(
         [f"ALTER TABLE {key.table} DROP CONSTRAINT {key.name}" for key in links],
         [statement for key in uniques for statement in with_client(key)],
         [*distribution(of_kind, new)],
@@ -263,7 +263,7 @@ def plan_of(catalog: Catalog) -> Plan:
     )
 
 
-def kept_foreign_keys(links: list[Key], kinds: dict[str, Kind]) -> Iterator[Key]:
+def kept_foreign_keys(links: list[TableKey], kinds: dict[str, Kind]) -> Iterator[TableKey]:
     """The foreign keys that Citus enforces; one of those that compare the same.
 
     A foreign key from a local to a reference table is left out too: Citus would take the local
@@ -279,7 +279,7 @@ def kept_foreign_keys(links: list[Key], kinds: dict[str, Kind]) -> Iterator[Key]
             yield key
 
 
-def with_client(key: Key) -> list[str]:
+def with_client(key: TableKey) -> list[str]:
     """Put the client into a key, as its first column; the name stays."""
     wider = re.sub(r"(KEY|UNIQUE|btree) \(", rf"\1 ({COLUMN}, ", key.definition, count=1)
     if key.type == "i":
@@ -289,7 +289,7 @@ def with_client(key: Key) -> list[str]:
     ]
 
 
-def foreign_key(key: Key, kinds: dict[str, Kind]) -> str:
+def foreign_key(key: TableKey, kinds: dict[str, Kind]) -> str:
     definition = key.definition
     if kinds[key.target] is Kind.DISTRIBUTED and not key.has_client:
         definition = definition.replace("KEY (", f"KEY ({COLUMN}, ", 1)

@@ -17,12 +17,12 @@ from django.db.transaction import atomic
 
 from tests.support import people
 from wallets.management.commands import distribute
-from wallets.management.commands.distribute import Server, execute_on_nodes
+from wallets.management.commands.distribute import TargetServer, execute_on_nodes
 from wallets.management.distribution import (
     KNOWN_TRIGGERS,
     Catalog,
-    Key,
     Kind,
+    TableKey,
     Trigger,
     faults,
     kinds_of,
@@ -31,7 +31,7 @@ from wallets.management.distribution import (
 )
 from wallets.models import ExternalAccount
 
-CLIENT = Key(
+CLIENT = TableKey(
     "users_note",
     "note_client",
     "f",
@@ -40,7 +40,7 @@ CLIENT = Key(
     "users_client",
     ["id"],
 )
-USER = Key(
+USER = TableKey(
     "users_note",
     "note_user",
     "f",
@@ -49,7 +49,7 @@ USER = Key(
     "users_user",
     ["id"],
 )
-OWN_USER = Key(
+OWN_USER = TableKey(
     "users_note",
     "note_is_of_the_users_client",
     "f",
@@ -58,7 +58,7 @@ OWN_USER = Key(
     "users_user",
     ["client_id", "id"],
 )
-TASK = Key(
+TASK = TableKey(
     "users_task",
     "task_user",
     "f",
@@ -67,9 +67,9 @@ TASK = Key(
     "users_user",
     ["id"],
 )
-PRIMARY = Key("users_note", "users_note_pkey", "p", "PRIMARY KEY (id)", ["id"])
-UNIQUE = Key("users_note", "note_is_one", "u", "UNIQUE (user_id)", ["user_id"])
-INDEX = Key(
+PRIMARY = TableKey("users_note", "users_note_pkey", "p", "PRIMARY KEY (id)", ["id"])
+UNIQUE = TableKey("users_note", "note_is_one", "u", "UNIQUE (user_id)", ["user_id"])
+INDEX = TableKey(
     "users_note",
     "note_waits",
     "i",
@@ -281,7 +281,7 @@ def test_foreign_keys_with_the_client_keep_clients_apart(catalog, alices):
 
 # --- The command ---------------------------------------------------------------------------------
 
-FIT = Server("13.2-1", 18, is_owner=True, is_sandbox=False, is_coordinator=True)
+FIT = TargetServer("13.2-1", 18, is_owner=True, is_sandbox=False, is_coordinator=True)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections, transaction
 
-from wallets.management.distribution import KNOWN_TRIGGERS, Catalog, Key, Plan, faults, plan_of
+from wallets.management.distribution import (
+    KNOWN_TRIGGERS,
+    Catalog,
+    DistributionPlan,
+    TableKey,
+    faults,
+    plan_of,
+)
 
 OLDEST_CITUS = 13
 POSTGRESQL = range(16, 19)
@@ -22,7 +29,7 @@ SERVER = """
 IS_COORDINATOR = "SELECT citus_is_coordinator()"
 
 
-class Server(NamedTuple):
+class TargetServer(NamedTuple):
     """The server of the owner's connection, and the database there."""
 
     citus: str | None
@@ -35,9 +42,9 @@ class Server(NamedTuple):
     is_coordinator: bool = False
 
     @classmethod
-    def read(cls) -> Server:
-        server = cls(*ask(SERVER)[0])
-        is_coordinator = bool(server.citus and ask(IS_COORDINATOR)[0][0])
+    def read(cls) -> TargetServer:
+        server = cls(*ask_owner(SERVER)[0])
+        is_coordinator = bool(server.citus and ask_owner(IS_COORDINATOR)[0][0])
         return server._replace(is_coordinator=is_coordinator)
 
     def refusal(self) -> str | None:
@@ -78,12 +85,12 @@ class Command(BaseCommand):
         if options["sql"]:
             self.print_statements(planned())
             return
-        if refusal := Server.read().refusal():
+        if refusal := TargetServer.read().refusal():
             raise CommandError(refusal)
         plan = planned()
         with transaction.atomic(using="owner"):
             for statement in plan.in_transaction:
-                ask(statement)
+                ask_owner(statement)
         if plan.distributed:
             self.stdout.write("All tables are distributed.")
             self.print_losses(plan)
@@ -93,11 +100,11 @@ class Command(BaseCommand):
             execute_on_nodes(statement)
         self.stdout.write("The privileges are granted on all nodes. Done.")
 
-    def print_statements(self, plan: Plan) -> None:
+    def print_statements(self, plan: DistributionPlan) -> None:
         lines = ["BEGIN", *plan.in_transaction, "COMMIT", *plan.after_commit]
         self.stdout.write("".join(f"{line};\n" for line in lines), ending="")
 
-    def print_losses(self, plan: Plan) -> None:
+    def print_losses(self, plan: DistributionPlan) -> None:
         """Print what the database no longer enforces."""
         for title, keys in (
             ("Foreign keys that are no longer enforced:", plan.left_out),
@@ -105,30 +112,30 @@ class Command(BaseCommand):
         ):
             self.stdout.write(title)
             for key in keys:
-                self.stdout.write(f"  {described(key)}")
+                self.stdout.write(f"  {key_text(key)}")
         self.stdout.write("Not possible any more:")
         for name, consequence in KNOWN_TRIGGERS.items():
             self.stdout.write(f"  {consequence} ({name})")
 
 
-def described(key: Key) -> str:
+def key_text(key: TableKey) -> str:
     target = f" -> {key.target}" if key.target else ""
     return f"{key.table} ({', '.join(key.columns)}){target}: {key.name}"
 
 
-def ask(statement: str) -> list[tuple[Any, ...]]:
+def ask_owner(statement: str) -> list[tuple[Any, ...]]:
     with connections["owner"].cursor() as cursor:
         cursor.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
 
-def planned() -> Plan:
+def planned() -> DistributionPlan:
     """The statements for this database.
 
     Raises:
         CommandError: a table fits no rule.
     """
-    catalog = Catalog.read(ask)
+    catalog = Catalog.read(ask_owner)
     if wrong := [*faults(catalog)]:
         raise CommandError("These can't be distributed:\n" + "\n".join(wrong))
     return plan_of(catalog)
@@ -140,7 +147,7 @@ def execute_on_nodes(statement: str) -> None:
     Raises:
         CommandError: it failed on a node. The tables are distributed; run the command again.
     """
-    for row in ask(statement):
+    for row in ask_owner(statement):
         if len(row) == 5 and not row[3]:
             node, port, _, _, error = row
             raise CommandError(f"{node}:{port}: {error}\nCorrect it, then run distribute again.")
