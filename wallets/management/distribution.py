@@ -84,6 +84,12 @@ GRANTS: Final = """
     WHERE relnamespace = 'public'::regnamespace AND NOT attisdropped
     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
+SETTINGS: Final = (
+    "SET LOCAL statement_timeout TO 0",
+    "SET LOCAL citus.multi_shard_modify_mode TO 'sequential'",
+    "SET LOCAL citus.enable_unsafe_triggers TO on",
+)
+"""Of the transaction: the parallel connections of Citus could not see what it has made."""
 HAS_CITUS: Final = "SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL"
 DISTRIBUTED: Final = "SELECT logicalrelid::regclass::text FROM pg_dist_partition"
 
@@ -160,6 +166,7 @@ class Catalog(NamedTuple):
 class DistributionPlan(NamedTuple):
     """The statements in their order, and what the database no longer enforces afterwards."""
 
+    settings: list[str]
     dropped: list[str]
     keys: list[str]
     distributed: list[str]
@@ -173,7 +180,13 @@ class DistributionPlan(NamedTuple):
 
     @property
     def in_transaction(self) -> list[str]:
-        return [*self.dropped, *self.keys, *self.distributed, *self.foreign_keys]
+        return [
+            *self.settings,
+            *self.dropped,
+            *self.keys,
+            *self.distributed,
+            *self.foreign_keys,
+        ]
 
 
 def our_models() -> Iterator[type[models.Model]]:
@@ -253,6 +266,7 @@ def plan_of(catalog: Catalog) -> DistributionPlan:
     kept = list(kept_foreign_keys(links, kinds))
     shared = [*of_kind[Kind.REFERENCE], *of_kind[Kind.DISTRIBUTED]]
     return DistributionPlan(
+        [*SETTINGS] if new else [],
         [f"ALTER TABLE {key.table} DROP CONSTRAINT {key.name}" for key in links],
         [statement for key in uniques for statement in with_client(key)],
         [*distribution(of_kind, new)],
@@ -298,12 +312,7 @@ def foreign_key(key: TableKey, kinds: dict[str, Kind]) -> str:
 
 
 def distribution(of_kind: dict[Kind, list[str]], new: set[str]) -> Iterator[str]:
-    """The calls of Citus. Its parallel connections could not see what the transaction has made."""
-    if not new:
-        return
-    yield "SET LOCAL statement_timeout TO 0"
-    yield "SET LOCAL citus.multi_shard_modify_mode TO 'sequential'"
-    yield "SET LOCAL citus.enable_unsafe_triggers TO on"
+    """The calls that make reference tables, and distributed ones beside one another."""
     for table in of_kind[Kind.REFERENCE]:
         if table in new:
             yield f"SELECT create_reference_table('{table}')"

@@ -210,12 +210,19 @@ def test_one_of_two_equal_foreign_keys_comes_back():
     assert plan.left_out == []
 
 
-def test_citus_gets_references_first_and_all_others_beside_one():
-    statements = plan_of(FEW).distributed
-    assert statements[:5] == [
+def test_transaction_begins_with_its_settings():
+    plan = plan_of(FEW)
+    assert plan.in_transaction[:4] == [
         "SET LOCAL statement_timeout TO 0",
         "SET LOCAL citus.multi_shard_modify_mode TO 'sequential'",
         "SET LOCAL citus.enable_unsafe_triggers TO on",
+        plan.dropped[0],
+    ]
+
+
+def test_citus_gets_references_first_and_all_others_beside_one():
+    statements = plan_of(FEW).distributed
+    assert statements[:2] == [
         "SELECT create_reference_table('users_apikey')",
         "SELECT create_reference_table('users_client')",
     ]
@@ -250,7 +257,7 @@ def test_new_table_is_distributed_beside_the_others():
     kinds = kinds_of(FEW.keys)
     known = {table for table, kind in kinds.items() if kind is not Kind.LOCAL} - {"users_note"}
     plan = plan_of(FEW._replace(known_to_citus=frozenset(known)))
-    assert plan.distributed[3:] == [
+    assert plan.distributed == [
         (
             "SELECT create_distributed_table('users_note', 'client_id',"
             " colocate_with => 'users_access')"

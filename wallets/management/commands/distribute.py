@@ -91,7 +91,7 @@ class Command(BaseCommand):
         with transaction.atomic(using="owner"):
             for statement in plan.in_transaction:
                 ask_owner(statement)
-        if plan.distributed:
+        if plan.in_transaction:
             self.stdout.write("All tables are distributed.")
             self.print_losses(plan)
         else:
