@@ -73,9 +73,10 @@ def failed_tests(**environment: str) -> set[str]:
     A run without any test is an error, and so is one that was interrupted.
     """
     ours = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "--tb=short", "-k", SKIPPED]
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "--tb=short"]
+    chosen = ["-m", "not ci and not long", "-k", SKIPPED, *PLAYED]
     done = subprocess.run(
-        [*command, "-p", "no:cacheprovider", *PLAYED],
+        [*command, "-p", "no:cacheprovider", *chosen],
         cwd=CHECKOUT,
         env=ours | environment,
         capture_output=True,
