@@ -16,7 +16,7 @@ from django.apps import apps
 
 import users
 import wallets
-from tests.support import client_scopes, every_verb
+from tests.support import client_scopes, distributed, every_verb
 from tests.support.client_scopes import NOT_SERVING, STAFF, unrestricted
 from tests.support.statements import noted
 from users.models import PhoneUse, events
@@ -116,6 +116,9 @@ def test_every_statement_sent_is_of_one_client(db, settings):
     assert every_verb.verbs() == played
     faults = sorted({found for each in sent if (found := fault(*each))})
     assert not faults, "\n\n".join(faults)
+    # Citus has to read a local table on the coordinator before it can ask a node.
+    served = [each.statement for each in sent if not is_exempt(each.sender)]
+    assert distributed.local_tables(served) == {"users_barrier"}
 
 
 def test_every_constant_is_of_one_client():

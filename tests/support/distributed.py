@@ -9,13 +9,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from typing import Final
 
 from django.core.management import call_command
 from django.db import connection
 
 from iocash.postgres import CHECKOUT
+from tests.support import emptying
 from wallets.management.commands.distribute import planned
+from wallets.management.distribution import Catalog, Kind, kinds_of
 
 VARIABLE: Final = "DISTRIBUTED"
 KEYS, CITUS = "keys", "citus"
@@ -65,6 +68,17 @@ def convert() -> None:
         with connection.cursor() as cursor:
             cursor.execute("CREATE EXTENSION IF NOT EXISTS citus")
         call_command("distribute")
+
+
+def local_tables(statements: Iterable[str]) -> set[str]:
+    """The local tables that a statement names beside a distributed one."""
+    kinds = kinds_of(Catalog.read(emptying.ask).keys)
+    names = re.compile(rf"\b({'|'.join(kinds)})\b")
+    found = set()
+    for tables in {frozenset(names.findall(each)) for each in statements}:
+        if any(kinds[table] is Kind.DISTRIBUTED for table in tables):
+            found |= {table for table in tables if kinds[table] is Kind.LOCAL}
+    return found
 
 
 def failed_tests(**environment: str) -> set[str]:
