@@ -15,6 +15,7 @@ import sys
 from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from generator_calls import Operation, filters_of, method_of
@@ -101,7 +102,7 @@ class Generator:
         self.write_calls()
         self.write_models()
         self.modules["generated/__init__.py"] = HEAD.format(about="Types and methods of the API.")
-        return {path: formatted(text, path) for path, text in self.modules.items()}
+        return formatted(self.modules)
 
     # Shapes
 
@@ -132,7 +133,7 @@ class Generator:
         lines = 30
         for name in names:
             code = self.modules[f"code of {name}"]
-            length = len(formatted(code, "x.py").splitlines()) + 2
+            length = len(code.splitlines()) + 2
             if lines + length > MOST_LINES:
                 parts.append([])
                 lines = 30
@@ -251,22 +252,19 @@ def exception_name(code: str) -> str:
     return "".join(each.capitalize() for each in code.split("_"))
 
 
-def formatted(text: str, path: str) -> str:
-    """The text as `ruff` sorts its imports and formats it."""
-    for command in (
-        ["check", "--quiet", "--fix-only", "--select=F401,I"],
-        ["format", "--quiet"],
-    ):
-        named = f"--stdin-filename={PACKAGE / path}"
-        ran = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, named, "-"],
-            input=text,
-            text=True,
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        text = ran.stdout
-    return text
+def formatted(texts: dict[str, str]) -> dict[str, str]:
+    """The modules as `ruff` sorts their imports and formats them."""
+    with TemporaryDirectory() as folder:
+        for path, text in texts.items():
+            file = Path(folder) / path
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
+        config = f"--config={ROOT.parents[1] / 'pyproject.toml'}"
+        for command in (["check", "--fix-only", "--select=F401,I"], ["format"]):
+            ruff = [sys.executable, "-m", "ruff", *command, "--quiet", "--no-cache", config]
+            known = "--config=lint.isort.known-first-party=['iocash_client']"
+            subprocess.run([*ruff, known, folder], check=True)
+        return {path: (Path(folder) / path).read_text() for path in texts}
 
 
 def main() -> int:

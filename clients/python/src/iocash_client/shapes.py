@@ -92,7 +92,7 @@ class Meta(NamedTuple):
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
-class Shape:
+class Shape:  # noqa: PLW1641 (no hash: metadata is a dict)
     """An immutable object with named fields."""
 
     def __init__(self, **values: Any) -> None:
