@@ -123,7 +123,7 @@ def test_each_payment_is_made_once_when_wires_are_cut(
 
 
 @pytest.mark.long
-def test_each_of_ten_thousand_madeis_made_once(
+def test_each_of_ten_thousand_payments_is_made_once(
     server: Served, client: Client, demo: dict[str, str]
 ):
     """Takes five minutes."""

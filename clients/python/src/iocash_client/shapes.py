@@ -199,6 +199,8 @@ def decode(shape: type[S], data: object, meta: Meta | None = None) -> S:
 
 def decoder(hint: Any) -> Decoder:
     """How a value of this type is read from JSON."""
+    if hint is Any:
+        return unchanged
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return optional([each for each in get_args(hint) if each not in (NoneType, Unset)], hint)

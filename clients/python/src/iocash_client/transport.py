@@ -7,8 +7,10 @@ import select
 import socket
 import ssl
 import time
+import weakref
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
@@ -65,8 +67,9 @@ class Transport:
         self.prefix = parts.path.rstrip("/")
         self.is_encrypted = parts.scheme == "https"
         self.context = context
-        self._idle: deque[Idle] = deque(maxlen=None)
+        self._idle: deque[Idle] = deque()
         self._process = os.getpid()
+        weakref.finalize(self, close_all, self._idle)
 
     def exchange(
         self,
@@ -101,8 +104,7 @@ class Transport:
 
     def close(self) -> None:
         """Close the unused connections."""
-        while self._idle:
-            self._idle.pop().connection.close()
+        close_all(self._idle)
 
     def _connection(self, timeout: float, *, is_fresh: bool) -> HTTPConnection:
         while not is_fresh and (kept := self._take()):
@@ -114,7 +116,8 @@ class Transport:
 
     def _take(self) -> HTTPConnection | None:
         if self._process != os.getpid():  # a fork: the connections are those of the parent
-            self._idle, self._process = deque(), os.getpid()
+            self._idle.clear()
+            self._process = os.getpid()
         try:
             last = self._idle.pop()
         except IndexError:
@@ -127,8 +130,8 @@ class Transport:
 
     def _keep(self, connection: HTTPConnection) -> None:
         self._idle.append(Idle(connection, time.monotonic()))
-        while len(self._idle) > MOST_IDLE:
-            self._idle.popleft().connection.close()
+        if len(self._idle) > MOST_IDLE:
+            close_all(self._idle)
 
     def _connect(self, timeout: float) -> HTTPConnection:
         connection: HTTPConnection
@@ -145,6 +148,12 @@ class Transport:
             connection.close()
             raise NotSent(f"{type(error).__name__}: {error}") from error
         return connection
+
+
+def close_all(idle: deque[Idle]) -> None:
+    with suppress(IndexError):  # other threads take from it too
+        while True:
+            idle.pop().connection.close()
 
 
 def received(connection: HTTPConnection, end: float) -> tuple[Response, bool]:
