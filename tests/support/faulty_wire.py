@@ -78,7 +78,7 @@ class FaultyWire(socketserver.ThreadingTCPServer):
     def __init__(self, port: int, plan: Plan = lambda _: None) -> None:
         self.ahead, self.plan = ("127.0.0.1", port), plan
         self.counts: Counter[Fault] = Counter()
-        self.requests = 0
+        self.requests = self.connections = 0
         self.unreachable = 0
         self.done = Event()
         """Set when the server has answered a request whose answer is then lost."""
@@ -115,6 +115,8 @@ class Passed(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         self.wire = cast(FaultyWire, self.server)
+        with self.wire.lock:
+            self.wire.connections += 1
         here: socket.socket = self.request
         here.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         here.settimeout(PATIENCE)

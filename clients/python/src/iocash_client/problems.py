@@ -59,7 +59,8 @@ class ApiError(IoCashError):
     facts: ClassVar[type[Answer] | None] = None
 
     def __init__(self, problem: dict[str, Any], conflict: Any = None) -> None:
-        super().__init__(f"{problem['status']} {problem['code']}: {problem['detail']}")
+        wrong = "".join(f" {each['field']}: {each['detail']}" for each in problem.get("errors", ()))
+        super().__init__(f"{problem['status']} {problem['code']}: {problem['detail']}{wrong}")
         self.problem = problem
         """The whole document, as the server sent it; its numbers are exact."""
         self.type = str(problem["type"])
