@@ -121,8 +121,9 @@ class Types:
         schema, is_sent = self.schemas[name], self.is_sent(name)
         base = "Body" if is_sent else "Answer"
         lines = [f"class {class_name(name)}({base}):", documented(schema["description"]), ""]
+        needed = self.required(name)
         for key, facts in self.properties(name):
-            required = key in schema.get("required", ()) or key == "_links"
+            required = key in needed or key == "_links"
             lines.append(f"    {self.field(key, facts, is_sent=is_sent, required=required)}")
             if key != "_links" and (about := self.description(facts)):
                 lines.append(documented(about))
@@ -135,6 +136,15 @@ class Types:
                 yield from self.schemas[facts["$ref"].split("/")[-1]]["properties"].items()
             else:
                 yield key, facts
+
+    def required(self, name: str) -> set[str]:
+        """The names of the fields that are always there."""
+        schema = self.schemas[name]
+        needed = set(schema.get("required", ()))
+        if "_embedded" in needed:
+            inner = schema["properties"]["_embedded"]["$ref"].split("/")[-1]
+            needed |= set(self.schemas[inner]["required"])
+        return needed
 
     def description(self, facts: Json) -> str:
         if about := facts.get("description"):

@@ -19,16 +19,27 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
 
 
 @pytest.fixture(scope="session")
-def demo(postgres: Scratch) -> dict[str, str]:
-    return postgres.seed()
+def documents(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of the documents that the users of the demo have sent."""
+    return str(tmp_path_factory.mktemp("documents"))
+
+
+@pytest.fixture(scope="session")
+def demo(postgres: Scratch, documents: str) -> dict[str, str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCUMENTS_DIR", documents)
+        return postgres.seed()
 
 
 @pytest.fixture(scope="session")
 def server(
-    postgres: Scratch, demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    postgres: Scratch,
+    demo: dict[str, str],
+    documents: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Served]:
     log = tmp_path_factory.mktemp("server") / "server.log"
-    with Served(postgres.address(), log) as served:
+    with Served(postgres.address(), log, DOCUMENTS_DIR=documents) as served:
         yield served
 
 

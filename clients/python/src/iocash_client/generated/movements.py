@@ -157,7 +157,7 @@ class Batch(Answer):
     operation_id: str
     """The operation; filter the list of movements by it."""
     links: dict[str, Link]
-    movements: list[Movement] | None = None
+    movements: list[Movement]
     """The movements."""
 
 
@@ -306,7 +306,7 @@ class BatchDryRun(Answer):
     """The movements that the batch would create in its wallet, in the order of its items."""
 
     links: dict[str, Link]
-    movements: list[MovementDryRun] | None = None
+    movements: list[MovementDryRun]
     """The movements."""
 
 
@@ -352,5 +352,5 @@ class Operation(Answer):
     operation_id: str
     """The operation; filter the list of movements by it."""
     links: dict[str, Link]
-    movements: list[Movement] | None = None
+    movements: list[Movement]
     """The movements."""

@@ -42,7 +42,7 @@ class OperationDryRun(Answer):
     """The movements that each transfer would create: the payer's, then the payee's."""
 
     links: dict[str, Link]
-    movements: list[MovementDryRun] | None = None
+    movements: list[MovementDryRun]
     """The movements."""
 
 
@@ -123,7 +123,7 @@ class Statement(Answer):
     """The head of the hash chain when the period ends, in hexadecimal. Null: no movement was
     settled by then."""
     links: dict[str, Link]
-    movements: list[Movement] | None = None
+    movements: list[Movement]
     """The movements."""
 
 
@@ -246,5 +246,5 @@ class Totals(Answer):
     closing_balance: Decimal
     """The sum of all wallets when the period ends, in units of `currency`."""
     links: dict[str, Link]
-    totals: list[Total] | None = None
+    totals: list[Total]
     """A sum for each group that has movements; none without `groupBy`."""
