@@ -9,13 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
 from hypothesis import given
 from hypothesis import strategies as st
 from iocash_client import Client, NoAnswer, NotVerified, Retries, SignedTokens, Webhook
@@ -23,9 +16,13 @@ from iocash_client.calls import part, query_of
 from iocash_client.engine import quoted
 from iocash_client.transport import NotSent, Transport
 from joserfc import jwt
-from joserfc.jwk import RSAKey
 
+from tests.support.people import Api
+from tests.support.signed_tokens import KID, PRIVATE, pem
 from users import signatures
+from users.models import Client as Owner
+from users.models import SigningKey
+from users.models.clients import SCOPES
 
 EVENT = {
     "id": "01980000-0000-7000-8000-000000000001",
@@ -210,15 +207,25 @@ def test_malformed_secret_is_refused(secret: str):
 # --- Tokens --------------------------------------------------------------------------------------
 
 
-def test_token_is_signed_and_reused():
-    private = generate_private_key(public_exponent=65537, key_size=2048)
-    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    tokens = SignedTokens(pem, key_id="shop-1", scope="wallets:read")
+@pytest.fixture
+def tokens() -> SignedTokens:
+    private = PRIVATE.as_pem(private=True)
+    return SignedTokens(private, key_id=KID, scope="wallets:read")
+
+
+def test_server_accepts_the_token_with_its_scope(client_demo: Owner, tokens: SignedTokens):
+    SigningKey.objects.create(
+        client=client_demo, label="Shop", kid=KID, public_key=pem(PRIVATE), scopes=list(SCOPES)
+    )
+    api = Api(tokens.current())
+    assert api.get("wallets").status == 200
+    assert api.get("users").code == "insufficient_scope"
+
+
+def test_token_is_valid_for_five_minutes_and_reused(tokens: SignedTokens):
     token = tokens.current()
-    read = jwt.decode(token, RSAKey.import_key(public.decode()), algorithms=["RS256"])
-    assert read.header == {"alg": "RS256", "kid": "shop-1"}
-    assert read.claims["scope"] == "wallets:read"
+    read = jwt.decode(token, PRIVATE, algorithms=["RS256"])
+    assert read.header == {"alg": "RS256", "kid": KID}
     assert 0 < read.claims["exp"] - time.time() <= 300
     assert tokens.current() is token
     assert tokens.renew(tries=1)

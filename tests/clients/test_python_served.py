@@ -283,7 +283,8 @@ def test_creating_again_is_no_conflict_when_the_answer_was_lost(
 
 
 @pytest.mark.parametrize(
-    ("fault", "tries"), [(Fault.CUT_AFTER, 1), (Fault.CUT_BEFORE, 1), (Fault.OVERLOADED, 2)]
+    ("fault", "tries"),
+    [(Fault.CUT_AFTER, 1), (Fault.CUT_BEFORE, 1), (Fault.UNKNOWN, 1), (Fault.OVERLOADED, 2)],
 )
 def test_call_without_a_key_is_repeated_only_if_it_was_not_executed(
     server: Served, demo: dict[str, str], fault: Fault, tries: int
@@ -291,7 +292,7 @@ def test_call_without_a_key_is_repeated_only_if_it_was_not_executed(
     with (
         FaultyWire(server.port, Once(fault)) as wire,
         Client(wire.url, demo["apiKey"], retries=HASTY) as caller,
-        pytest.raises((NoAnswer, errors.AlreadyVerified)) as raised,
+        pytest.raises((NoAnswer, errors.AlreadyVerified, errors.OutcomeUnknown)) as raised,
     ):
         caller.request_otp(demo["aliceUserId"])
     assert wire.requests == raised.value.tries == tries

@@ -55,8 +55,9 @@ class Client(Waiting):
         return self._tokens.current()
 
     @write_token.setter
-    def write_token(self, token: str) -> None:
-        self._tokens.store(token)
+    def write_token(self, token: str | None) -> None:
+        if token is not None:
+            self._tokens.store(token)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
