@@ -86,6 +86,18 @@ def test_malformed_idempotency_key_is_refused(key: str):
         quoted(key)
 
 
+def test_empty_key_is_not_replaced_by_a_new_one(nowhere: str):
+    with pytest.raises(ValueError, match="idempotency key"):
+        Client(nowhere, "secret").create_iban("0", key="")
+
+
+def test_malformed_header_is_not_retried():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = Client(f"http://127.0.0.1:{server.getsockname()[1]}", "secret", language="a\nb")
+        with pytest.raises(ValueError, match="Invalid header"):
+            client.get_me()
+
+
 def test_quotes_in_a_key_are_escaped():
     assert quoted('a"b\\') == '"a\\"b\\\\"'
 
