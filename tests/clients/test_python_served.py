@@ -113,7 +113,7 @@ def test_hold_is_executed_and_released(client: Client, demo: dict[str, str]):
     assert renewed.expiration is None
     ended = client.update_hold(hold.wallet_id, hold.id, HoldChange(status="RELEASED"))
     assert ended.status == HoldStatus.RELEASED
-    assert (ended.executed_amount, ended.released_amount) == (1, 2)
+    assert (str(ended.executed_amount), str(ended.released_amount)) == ("1.00", "2.00")
 
 
 def test_dry_run_changes_nothing(client: Client, demo: dict[str, str]):
