@@ -50,9 +50,7 @@ class Retries:
         """How long to wait after so many tries; never less than the server asks for."""
         longest: float = min(self.longest_delay, self.first_delay * 2.0 ** min(tries - 1, 30))
         chance = random.uniform(0.5, 1.0)  # noqa: S311 (it spreads callers; it is no secret)
-        if retry_after is None:
-            return longest * chance
-        return retry_after + (longest * chance if retry_after else 0.0)
+        return (retry_after or 0.0) + longest * chance
 
 
 @dataclass(slots=True)
@@ -71,6 +69,8 @@ class Request:
     tries: int = 0
     bugs: int = 0
     is_outcome_unknown: bool = False
+    is_renewed: bool = False
+    """The credentials were renewed after a 401."""
 
     def marked(self, error: IoCashError) -> IoCashError:
         error.key, error.tries = self.key, self.tries
@@ -185,11 +185,12 @@ class Engine:
             is_undone = response.status in UNDONE
             return Failure(unexpected, is_undone=is_undone, delay=seconds(response))
         if error.status == 503:
-            is_undone = error.problem_code != "outcome_unknown"
+            is_undone = error.code != "outcome_unknown"
             return Failure(error, is_undone=is_undone, delay=error.retry_after)
         if error.status == 500:
             return Failure(error, is_undone=False, is_bug=True)
-        if error.status == 401 and credentials.renew(request.tries):
+        if error.status == 401 and not request.is_renewed and credentials.renew():
+            request.is_renewed = True
             return Failure(error, is_undone=True, delay=0.0)
         return request.marked(error)
 
