@@ -12,6 +12,7 @@ import psycopg
 from django.db import Error as DatabaseError
 from pythonjsonlogger.orjson import OrjsonFormatter
 
+from iocash import metrics
 from iocash.times import moment
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ class Lines(OrjsonFormatter):
 
 
 def database_error(error: BaseException, *, code: str, request_id: str | None) -> None:
-    """Log the database error that caused a 503: its SQLSTATE, class and first line.
+    """Log and count the database error that caused a 503: its SQLSTATE, class and first line.
 
     The first line has no personal data: errors that quote values never cause a 503.
     """
@@ -40,6 +41,8 @@ def database_error(error: BaseException, *, code: str, request_id: str | None) -
         "error": type(found).__name__,
     }
     logger.warning("%s: %s", code, words, extra=facts)
+    if found.sqlstate:
+        metrics.count_database_error(found.sqlstate)
 
 
 class Unquoted(logging.Filter):
