@@ -12,7 +12,6 @@ import psycopg
 from django.db import Error as DatabaseError
 from pythonjsonlogger.orjson import OrjsonFormatter
 
-from iocash import metrics
 from iocash.times import moment
 
 logger = logging.getLogger(__name__)
@@ -25,14 +24,14 @@ class Lines(OrjsonFormatter):
         return moment(datetime.fromtimestamp(record.created, UTC))
 
 
-def database_error(error: BaseException, *, code: str, request_id: str | None) -> None:
-    """Log and count the database error that caused a 503: its SQLSTATE, class and first line.
+def database_error(error: BaseException, *, code: str, request_id: str | None) -> str:
+    """Log the database error that caused a 503: its SQLSTATE, which is returned, class and first line.
 
     The first line has no personal data: errors that quote values never cause a 503.
     """
     found = next((each for each in chain(error) if isinstance(each, psycopg.Error)), None)
     if found is None:
-        return
+        return ""
     words = str(found).partition("\n")[0]
     facts = {
         "requestId": request_id,
@@ -41,8 +40,7 @@ def database_error(error: BaseException, *, code: str, request_id: str | None) -
         "error": type(found).__name__,
     }
     logger.warning("%s: %s", code, words, extra=facts)
-    if found.sqlstate:
-        metrics.count_database_error(found.sqlstate)
+    return found.sqlstate or ""
 
 
 class Unquoted(logging.Filter):

@@ -215,14 +215,19 @@ def test_replica_behind_is_found(installation):
         standby.tell("SELECT pg_wal_replay_resume()")
 
 
+def fill(file: Path) -> None:
+    with file.open("wb", buffering=0) as out:
+        while True:
+            out.write(bytes(2**16))
+
+
 def test_full_disk_is_found(installation, small_disk):
     """The one of PostgreSQL; its log has room elsewhere, so it goes on."""
     if small_disk is None:
         pytest.skip("only root can mount a small disk")
     filler = small_disk / "filler"
-    with pytest.raises(OSError, match="No space left"), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(2**16))
+    with pytest.raises(OSError, match="No space left"):
+        fill(filler)
     with installation.incident("IocashDiskFull"):
         assert os.statvfs(small_disk).f_bavail == 0  # df
         (archive,), slots = (

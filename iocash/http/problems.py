@@ -142,10 +142,11 @@ def refusal(exc: Exception, request: Any) -> errors.Refused:
 
 
 def noted(refused: errors.Refused | None, exc: Exception, request: Any) -> errors.Refused | None:
-    """Log the database's error behind a 503."""
+    """Log and count the database's error behind a 503."""
     if isinstance(refused, errors.Unavailable):
         request_id = getattr(request, "request_id", None)
-        logs.database_error(exc, code=refused.code, request_id=request_id)
+        if sqlstate := logs.database_error(exc, code=refused.code, request_id=request_id):
+            metrics.count_database_error(sqlstate)
     return refused
 
 

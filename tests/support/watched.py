@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes a server and judges it by the shipped alerts, three times as fast."""
+"""A real Prometheus that scrapes a server; the times of the shipped alerts are a third."""
 
 from __future__ import annotations
 
