@@ -25,8 +25,9 @@ class Lines(OrjsonFormatter):
 
 
 def database_error(error: BaseException, *, code: str, request_id: str | None) -> str:
-    """Log the database error that caused a 503: its SQLSTATE, which is returned, class and first line.
+    """Log the database error that caused a 503: its SQLSTATE, class and first line.
 
+    Returns the SQLSTATE, or a blank if the database did not answer.
     The first line has no personal data: errors that quote values never cause a 503.
     """
     found = next((each for each in chain(error) if isinstance(each, psycopg.Error)), None)

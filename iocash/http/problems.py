@@ -33,7 +33,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as drf
 from rest_framework import serializers
 
-from iocash import errors, logs
+from iocash import errors, logs, metrics
 from iocash.http.languages import VARY, language_headers, preferred_language, translator
 from iocash.http.rendering import JSON, Response, camel, dump, prefers_html
 from iocash.http.serializers import Reason
