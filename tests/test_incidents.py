@@ -37,6 +37,7 @@ LONGER = 8.0
 """Seconds for which nothing else may fire beside an alert."""
 DISK = "size=512m"
 """Of the disk that becomes full."""
+RELEASED = "SELECT now() - released_at < interval '5 s' FROM users_barrier"
 HOT = "SELECT FROM wallets_wallet WHERE id = '{}' FOR UPDATE"
 
 
@@ -109,6 +110,9 @@ class Installation:
         settings = {"METRICS_DIR": str(self.folder), "DATABASE_REPLICA_URL": self.standby.address()}
         self.server = enter(Served(self.pooler.address, self.folder / "server.log", **settings))
         self.worker = enter(self.working())
+        eventually(
+            lambda: self.postgres.ask(RELEASED)
+        )  # the demo's events wait for the first worker
         self.payers = enter(Payers(self.server, self.facts))
         self.prometheus = enter(Prometheus(self.folder / "prometheus", self.server.port))
         return self
