@@ -1,8 +1,8 @@
 """Five incidents with real processes: a real Prometheus fires exactly the alert whose page helps.
 
 The times of the rules are a third of the shipped ones. What the page of the alert says to look at
-finds the cause, what it says to do ends it, and the money is right. Takes eight minutes; needs
-Prometheus and PgBouncer, and for the full disk root, who may mount one.
+finds the cause, what it says to do ends it, and the money is right. Takes nine minutes at a load of
+10; needs Prometheus and PgBouncer, and for the full disk root, who may mount one.
 """
 
 from __future__ import annotations
