@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -17,6 +17,11 @@ from tests.support.deployment import SERVICES
 
 PAGE = (dev.ROOT / "docs" / "operations" / "groups.md").read_text()
 BLOCKS = dict(re.findall(r"^ *```sh ([\w-]+)\n(.*?)^ *```$", PAGE, re.MULTILINE | re.DOTALL))
+FORGET = (
+    "python manage.py dbshell --database owner -- --quiet"
+    ' --command "DROP DATABASE IF EXISTS iocash_west WITH (FORCE)"'
+)
+ASK = "curl --silent --output /dev/null --write-out '%{http_code}' 127.0.0.1:8010/readyz || true"
 DEPLOYED = dev.ROOT / "deploy"
 
 
@@ -24,17 +29,25 @@ class Shell:
     """Runs the blocks of the page in one shell, which keeps what they export."""
 
     def __init__(self, folder: Path) -> None:
-        keys = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(folder)}
-        self.shell = subprocess.Popen(
-            ["bash", "-eu"],
-            cwd=folder,
-            env={**keys, "EMBEDDED_POSTGRES": "groups-page", "PYTHONPATH": str(dev.ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(folder / "errors").open("wb"),
-            text=True,
-        )
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self.errors = folder / "errors"
+        with self.errors.open("wb") as errors:
+            self.shell = subprocess.Popen(
+                ["bash", "-eu"],
+                cwd=folder,
+                env={"PATH": path, "HOME": str(folder), "EMBEDDED_POSTGRES": "groups-page"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.shell:  # closes its pipes and waits
+            self.shell.kill()
 
     def run(self, text: str) -> str:
         """Execute commands; return what they print."""
@@ -55,24 +68,20 @@ def test_commands_of_the_page_serve_two_groups(tmp_path: Path) -> None:
     """Takes 40 s."""
     for name in ("manage.py", "iocash", "users", "wallets", "templates"):
         (tmp_path / name).symlink_to(dev.ROOT / name)
-    shell = Shell(tmp_path)
-    try:
-        shell.run(
-            "export DEBUG=1; python manage.py dbshell --database owner -- --quiet"
-            ' --command "DROP DATABASE IF EXISTS iocash_west WITH (FORCE)"'
-        )
+    with Shell(tmp_path) as shell:
+        shell.run(f"export DEBUG=1; {FORGET}")
         shell.run(BLOCKS["demo"])
         shell.run(BLOCKS["serve"].replace(" & echo", " >> served 2>&1 & echo"))
-        wait_for(shell)
-        said = shell.run(BLOCKS["ask"])
+        try:
+            wait_for(shell)
+            said = shell.run(BLOCKS["ask"])
+        finally:
+            shell.run(BLOCKS["stop"])
         assert '"Of home"' in said
         assert '"Of the west"' in said
         assert 'iocash_database_up{group="home"} 1' in said
         assert 'iocash_database_up{group="west"} 1' in said
         assert_each_group_goes_on(shell)
-        shell.run(BLOCKS["stop"])
-    finally:
-        shell.shell.kill()
 
 
 def wait_for(shell: Shell) -> None:
