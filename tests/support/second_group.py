@@ -1,0 +1,65 @@
+"""A second group for a test: a database of its own on the same server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+from django.conf import settings
+from django.db import connection, connections
+from psycopg.conninfo import make_conninfo
+
+from tests.support.second_server import ask, use
+from wallets.moves import Move, Side
+
+NAME: Final = "test_second_group"
+
+
+def owner_conninfo(name: str | None = None) -> str:
+    """How the owner connects with a database of this server."""
+    own = connections["owner"]
+    words = {
+        key: value
+        for key, value in own.get_connection_params().items()
+        if key in {"host", "port", "user", "password", "dbname"}
+    }
+    return make_conninfo(**words | {"dbname": name or own.settings_dict["NAME"]})
+
+
+@contextmanager
+def second_group() -> Iterator[str]:
+    """Create an empty second group; yields how its owner connects with it."""
+    if not (template := connection.settings_dict["TEST"].get("TEMPLATE")):
+        pytest.skip("there is no empty database to copy")
+    name = f"{NAME}_{connection.settings_dict['NAME'][-4:]}"
+    ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    ask(f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield owner_conninfo(name)
+    finally:
+        ask(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def inside(conninfo: str) -> Iterator[None]:
+    """Be in the second group until the block ends."""
+    former = connection.settings_dict["NAME"]
+    use(dict(part.split("=", 1) for part in conninfo.split())["dbname"])
+    try:
+        yield
+    finally:
+        use(former)
+
+
+@contextmanager
+def moving(source: str, target: str, client_id: Any, **values: Any) -> Iterator[Move]:
+    """A move of a client from `home` to `west`, with connections of its own."""
+    sides = Side("home", source), Side("west", target)
+    said: list[str] = []
+    try:
+        yield Move(*sides, client_id, settings.DATABASE_ROLE, said.append, **values)
+    finally:
+        for side in sides:
+            side.close()
