@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection, connections
@@ -20,12 +22,15 @@ NAME: Final = "test_second_group"
 def owner_conninfo(name: str | None = None) -> str:
     """How the owner connects with a database of this server."""
     own = connections["owner"]
-    words = {
-        key: value
-        for key, value in own.get_connection_params().items()
-        if key in {"host", "port", "user", "password", "dbname"}
-    }
-    return make_conninfo(**words | {"dbname": name or own.settings_dict["NAME"]})
+    connection.ensure_connection()
+    info = connection.connection.info
+    return make_conninfo(
+        host=info.host,
+        port=str(info.port),
+        user=own.settings_dict["USER"],
+        password=info.password or None,
+        dbname=name or own.settings_dict["NAME"],
+    )
 
 
 @contextmanager
@@ -56,7 +61,10 @@ def inside(conninfo: str) -> Iterator[None]:
 @contextmanager
 def moving(source: str, target: str, client_id: Any, **values: Any) -> Iterator[Move]:
     """A move of a client from `home` to `west`, with connections of its own."""
-    sides = Side("home", source), Side("west", target)
+    sides = (
+        Side("home", partial(psycopg.connect, source)),
+        Side("west", partial(psycopg.connect, target)),
+    )
     said: list[str] = []
     try:
         yield Move(*sides, client_id, settings.DATABASE_ROLE, said.append, **values)

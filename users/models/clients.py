@@ -46,6 +46,8 @@ class Client(models.Model):
     class Status(models.TextChoices):
         ACTIVE = "ACTIVE"
         SUSPENDED = "SUSPENDED"
+        MOVING = "MOVING", _("Moving to another group")
+        MOVED = "MOVED", _("Moved to another group")
 
     class CashIns(models.TextChoices):
         """Where cash-ins come from. There is one source, so that no money is booked twice."""
@@ -80,7 +82,7 @@ class Client(models.Model):
             ),
             models.CheckConstraint(
                 name="client_status_is_known",
-                condition=models.Q(status__in=["ACTIVE", "SUSPENDED"]),
+                condition=models.Q(status__in=["ACTIVE", "SUSPENDED", "MOVING", "MOVED"]),
             ),
         ]
 

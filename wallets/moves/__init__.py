@@ -18,7 +18,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid4
 
 import psycopg
@@ -254,5 +254,3 @@ class Move:
             records.show(self.target, move_id)
         show_complete_rows(self.target)
         self.report(f"The move was taken back. The client is active in {self.source.name}.")
-
-

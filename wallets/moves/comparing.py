@@ -94,9 +94,7 @@ def changes_of(
     return found
 
 
-def different_key(
-    run: Run, part: Part, ours: dict[str, Any], theirs: dict[str, Any]
-) -> str | None:
+def different_key(run: Run, part: Part, ours: dict[str, Any], theirs: dict[str, Any]) -> str | None:
     """The first key whose rows are not the same; None if all are."""
     for key in sorted({*ours, *theirs}):
         if key in ours and key in theirs and ours[key] != theirs[key]:

@@ -191,8 +191,7 @@ class refused_collisions:  # noqa: N801
 def replace_rows(run: Run, part: Part) -> int:
     """Replace all rows of a table whose numbers are drawn anew, if they differ."""
     digests = [
-        answer_of(raw, total_query(part), run.values)
-        for raw in (run.source.reader, run.target.raw)
+        answer_of(raw, total_query(part), run.values) for raw in (run.source.reader, run.target.raw)
     ]
     if digests[0] == digests[1]:
         return 0

@@ -76,9 +76,7 @@ class Part:
         left_out = {"status"} if self.name == "users_client" else set()
         if self.is_renumbered:
             left_out = {self.table.serial}
-        return tuple(
-            f'"{each.name}"' for each in self.table.columns if each.name not in left_out
-        )
+        return tuple(f'"{each.name}"' for each in self.table.columns if each.name not in left_out)
 
     @property
     def is_renumbered(self) -> bool:

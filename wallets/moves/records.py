@@ -20,7 +20,8 @@ OPEN: Final = """
 """
 STAGE: Final = "SELECT stage FROM wallets_clientmove WHERE id = %s"
 RECORD: Final = """
-    INSERT INTO wallets_clientmove (id, subject_id, name, way, other_group, stage, status, is_hidden)
+    INSERT INTO wallets_clientmove
+        (id, subject_id, name, way, other_group, stage, status, is_hidden)
     VALUES (%(id)s, %(client)s, %(name)s, %(way)s, %(other)s, 'COPYING', %(status)s, %(hidden)s)
     ON CONFLICT (id) DO NOTHING
 """
@@ -40,7 +41,7 @@ OVERTAKE: Final = "UPDATE wallets_clientmove SET run = %s WHERE id = %s AND run 
 PROGRESS: Final = "SELECT coalesce(progress, '{}') FROM wallets_clientmove WHERE id = %s"
 NOTE: Final = "UPDATE wallets_clientmove SET progress = %s WHERE id = %s AND run = %s"
 FREEZE: Final = """
-    UPDATE wallets_clientmove 
+    UPDATE wallets_clientmove
     SET stage = 'FROZEN', frozen_at = coalesce(frozen_at, clock_timestamp()),
         status = CASE WHEN client.status IN ('ACTIVE', 'SUSPENDED') THEN client.status
             ELSE wallets_clientmove.status END

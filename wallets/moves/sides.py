@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
 
 import psycopg
+from django.db import OperationalError
 
 SETTINGS: Final = """
     SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0;
@@ -42,18 +43,19 @@ class Superseded(MoveRefused):
 class Side:
     """One of the two groups of a move. Two connections: one for writes, one for snapshots."""
 
-    def __init__(self, name: str, conninfo: str) -> None:
+    def __init__(self, name: str, opened: Callable[[], psycopg.Connection[Any]]) -> None:
         self.name = name
-        self.conninfo = conninfo
+        self.opened = opened
         self.raw = self.connect()
         self.reader = self.connect()
 
     def connect(self) -> psycopg.Connection[Any]:
         try:
-            raw = psycopg.connect(self.conninfo, autocommit=True)
-        except psycopg.OperationalError as error:
+            raw = self.opened()
+            raw.autocommit = True
+            raw.execute(SETTINGS)
+        except (psycopg.OperationalError, OperationalError) as error:
             raise MoveRefused(f"The group {self.name} can't be reached: {error}") from None
-        raw.execute(SETTINGS)
         return raw
 
     def close(self) -> None:
@@ -107,4 +109,6 @@ def answer_of(
     raw: psycopg.Connection[Any], statement: str, values: Values = None
 ) -> list[tuple[Any, ...]]:
     cursor = raw.execute(statement.encode(), values)
-    return cursor.fetchall() if cursor.description else []
+    result = cursor.pgresult
+    has_rows = result is not None and result.status == psycopg.pq.ExecStatus.TUPLES_OK
+    return cursor.fetchall() if has_rows else []

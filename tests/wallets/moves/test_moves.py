@@ -11,7 +11,6 @@ from tests.support import people
 from tests.support.people import Api
 from tests.support.second_group import inside, moving, owner_conninfo, second_group
 from users.models import Client
-from wallets.models import Movement, Wallet
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.ci]
 
