@@ -59,10 +59,16 @@ def inside(conninfo: str) -> Iterator[None]:
 
 
 @contextmanager
-def moving(source: str, target: str, client_id: Any, **values: Any) -> Iterator[Move]:
-    """A move of a client from `home` to `west`, with connections of its own."""
+def moving(
+    source: str,
+    target: str,
+    client_id: Any,
+    names: tuple[str, str] = ("home", "west"),
+    **values: Any,
+) -> Iterator[Move]:
+    """A move of a client between two groups, with connections of its own."""
     sides = (
-        Side("home", partial(psycopg.connect, source)),
+        Side(names[0], partial(psycopg.connect, source)),
         Side("west", partial(psycopg.connect, target)),
     )
     said: list[str] = []

@@ -84,10 +84,10 @@ GUARDED = {
     ),
     "users_caseentry": (
         ALWAYS,
-        "SELECT subject.client_id FROM users_casesubject AS subject"
-        " JOIN users_client AS client ON client.id = subject.client_id"
-        " WHERE subject.case_id = ($1).case_id"
-        " ORDER BY client.status IN (''MOVING'', ''MOVED'') DESC LIMIT 1",
+        """SELECT subject.client_id FROM users_casesubject AS subject
+        JOIN users_client AS client ON client.id = subject.client_id
+        WHERE subject.case_id = ($1).case_id
+        ORDER BY client.status IN (''MOVING'', ''MOVED'') DESC LIMIT 1""",
     ),
 }
 """What is written without an event, and seldom: by which commands, and how its client is found.
