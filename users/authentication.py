@@ -12,6 +12,7 @@ from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
 
 from iocash import errors
+from iocash.db import groups
 from iocash.http import problems
 from users import credentials, tokens, unauthenticated
 from users.credentials import Credentials, Proof
@@ -65,6 +66,8 @@ class BearerAuthentication(authentication.BaseAuthentication):
         if secret is None:
             return None
         known = credentials.remembered(secret) if may_remember(request) else None
+        if known:
+            groups.enter(known.group)
         return authenticated(request, known or looked_up(secret, request), Proof(known))
 
     def authenticate_header(self, request: Request) -> str:

@@ -85,12 +85,14 @@ from datetime import timedelta
 from wallets.audit import proofs, runs
 from wallets.audit.proofs import ProgressStore
 proofs.MARGIN = timedelta(seconds=1)  # all was made within the hour that is verified twice
+from wallets.duties.audits import AuditLedger, Rests
 nights, store = json.loads(sys.argv[1]), ProgressStore("bench")
+look = Rests(AuditLedger()) if sys.argv[2:] == ["rests"] else lambda *_: None
 progress = runs.begin_run(store, is_whole=nights == "all")
 if nights != "all":
     progress.nights = nights
 assert progress.is_whole == (nights == "all")
-runs.go_on(store, progress)
+runs.go_on(store, progress, look)
 done = runs.finish_run(store, progress)
 print(json.dumps([done.movements, done.finding, progress.seconds]))
 """
@@ -131,7 +133,7 @@ def post(seconds):
 
 def audits(ended):
     while not ended.is_set():
-        words = [sys.executable, "-c", sys.argv[1], '"all"']
+        words = [sys.executable, "-c", sys.argv[1], '"all"', "rests"]
         running = subprocess.Popen(words, stdout=subprocess.DEVNULL)
         while running.poll() is None and not ended.is_set():
             time.sleep(0.05)

@@ -135,7 +135,7 @@ ALTER TABLE users_event DROP CONSTRAINT event_has_its_position,
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies: ClassVar = [("users", "0025_let_clients_move")]
+    dependencies: ClassVar = [("users", "0025_know_clients_that_move")]
 
     operations: ClassVar = [
         migrations.RunSQL(FUNCTIONS, NO_FUNCTIONS),

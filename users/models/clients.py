@@ -44,10 +44,12 @@ class Client(models.Model):
     """A company that calls the API. Each resource has one client; others can't access it."""
 
     class Status(models.TextChoices):
+        """MOVING: its requests get 503. MOVED: another group has it, and this one nothing of it."""
+
         ACTIVE = "ACTIVE"
         SUSPENDED = "SUSPENDED"
-        MOVING = "MOVING", _("Moving to another group")
-        MOVED = "MOVED", _("Moved to another group")
+        MOVING = "MOVING"
+        MOVED = "MOVED"
 
     class CashIns(models.TextChoices):
         """Where cash-ins come from. There is one source, so that no money is booked twice."""

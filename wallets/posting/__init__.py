@@ -11,13 +11,14 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 import psycopg
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from iocash import errors
-from iocash.db import replica
+from iocash.db import groups, replica
 from iocash.db.pipeline import Silent
 from wallets.orders.base import Order, Outcome, Result
 from wallets.posting import group
@@ -59,7 +60,8 @@ def submit(order: Order) -> Outcome:
         DatabaseError: nothing was changed (the HTTP layer answers 503).
     """
     shared = settings.GROUP_COMMIT and order.is_shared and not connection.in_atomic_block
-    return outcome_of(order, GROUPS.submit(order) if shared else post_with_retries(order))
+    post = QUEUES[groups.current()].submit if shared else post_with_retries
+    return outcome_of(order, post(order))
 
 
 def submit_each(orders: Sequence[Order]) -> list[Result]:
@@ -214,8 +216,15 @@ def post_with_retries(order: Order, kind: type[group.Posting] = group.Posting) -
     raise AssertionError("the last try returns or raises")
 
 
-GROUPS = GroupCommit(post_group, post_with_retries, room=1_000, patience=4.0, most=200)
-"""The queue of this process."""
+class Queues(dict[str, GroupCommit]):
+    """The queues of this process, by groups of clients: their orders share no transaction."""
+
+    def __missing__(self, name: str) -> GroupCommit:
+        made = GroupCommit(post_group, post_with_retries, room=1_000, patience=4.0, most=200)
+        return self.setdefault(name, made)
+
+
+QUEUES: Final = Queues()
 
 
 def pauses() -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -79,6 +80,30 @@ def test_audit_that_is_interrupted_is_run_again(alices, nightfall):
         duty.perform()
     assert not Audit.objects.exists()
     assert AuditLedger().perform() == 1
+
+
+class CountedRests(Event):
+    """Notes how long a duty rests, and for how long it has worked before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shares: list[float] = []
+        self.began = monotonic()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.shares.append(timeout / (monotonic() - self.began))
+        self.began = monotonic()
+        return False
+
+
+def test_audit_rests_as_long_as_each_step_took(alices, nightfall):
+    duty = AuditLedger()
+    duty.ended = rests = CountedRests()
+    assert duty.perform() == 1
+    whole = rests.shares[1:]  # until the first rest, the run begins
+    assert len(whole) > 10
+    assert all(0.9 < share <= 1 for share in sorted(whole)[len(whole) // 2 :]), whole
 
 
 @pytest.mark.django_db(transaction=True)
