@@ -39,12 +39,12 @@ def second_group() -> Iterator[str]:
     if not (template := connection.settings_dict["TEST"].get("TEMPLATE")):
         pytest.skip("there is no empty database to copy")
     name = f"{NAME}_{connection.settings_dict['NAME'][-4:]}"
-    ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    ask(f"DROP DATABASE IF EXISTS {name}")
     ask(f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield owner_conninfo(name)
     finally:
-        ask(f"DROP DATABASE {name} WITH (FORCE)")
+        ask(f"DROP DATABASE {name}")
 
 
 @contextmanager

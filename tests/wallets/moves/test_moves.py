@@ -57,7 +57,7 @@ def test_nothing_of_a_moved_client_changes_in_its_old_group(client_demo, alices,
     people.place(alices, bobs, 5_00, expires_at=timezone.now() + timedelta(hours=1))
     schedules.scheduled(alices, bobs)
     forward(west, client_demo)
-    with pytest.raises(Exception, match=r"retry|Retry|again"):
+    with pytest.raises(DatabaseError, match="is being moved"):
         people.transfer(alices, bobs, 1_00)
     with pytest.raises(DatabaseError, match="is being moved"):
         ScheduledOperation.objects.update(status="CANCELLED")
@@ -87,7 +87,7 @@ def test_webhooks_go_on_where_they_were(client_demo, alices, bobs, west):
             pay(alices, bobs)
             deliver()
             expected = [event.id for event in events_after(begin, client_demo)]
-        assert ids(receiver) == expected
+        assert sorted(ids(receiver)) == sorted(expected)
 
 
 def deliver() -> int:
@@ -98,13 +98,11 @@ def deliver() -> int:
     return sent
 
 
-def test_all_rows_of_every_verb_arrive(settings, west):
-    """Takes 30 s."""
+def test_all_rows_of_every_verb_arrive(settings, west, monkeypatch):
+    """But for those of banks, with which a client can't move. Takes 30 s."""
+    monkeypatch.setattr(every_verb, "play_bank", lambda wallet: None)
     settings.KYC_LIMITS = every_verb.LIMITS | {"USD": every_verb.LIMITS["EUR"]}
     every_verb.play()
-    for client in Client.objects.exclude(name="Verbs"):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM wallets_wallet WHERE client_id = %s", [client.id])
     client = Client.objects.get(name="Verbs")
     before = rows_of(client)
     forward(west, client)
@@ -120,9 +118,8 @@ def rows_of(client: Client) -> dict[str, Any]:
     found = {}
     for table in exported_tables():
         names = [each.name for each in table.columns]
-        kept = [
-            name for name in names if name not in {"status", table.serial} or name == "position"
-        ]
+        left_out = {"status"} if table.name == "users_client" else {table.serial} - {"position"}
+        kept = [name for name in names if name not in left_out]
         columns = ", ".join(f'"{name}"' for name in kept)
         with connection.cursor() as cursor:
             cursor.execute(
@@ -138,6 +135,8 @@ def test_second_client_keeps_positions_that_the_first_one_has(client_demo, alice
     people.transfer(alices, bobs, 1_00)
     ours = {*Event.objects.filter(client=client_demo).values_list("position", flat=True)}
     with inside(west):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT setval('users_event_position_seq', %s)", [min(ours)])
         others = people.a_client("Others")
         theirs = people.a_user(others, people.ALICE)
         people.cash_in(people.first_wallet(theirs), 5_00)
