@@ -14,6 +14,8 @@ from django.db import connection, connections
 from psycopg.conninfo import make_conninfo
 
 from tests.support.second_server import ask, use
+from users.models import Client
+from wallets.exports.tables import exported_tables
 from wallets.moves import Move, Side
 
 NAME: Final = "test_second_group"
@@ -77,3 +79,19 @@ def moving(
     finally:
         for side in sides:
             side.close()
+
+
+def statuses(west: str, client: Client) -> tuple[str, str]:
+    """The status of the client here and there; blank where it has no row."""
+    here = Client.objects.filter(id=client.id).values_list("status", flat=True).first()
+    with psycopg.connect(west) as raw:
+        found = raw.execute("SELECT status FROM users_client WHERE id = %s", [client.id]).fetchone()
+    return here or "", found[0] if found else ""
+
+
+def require_nothing_there(west: str, client: Client) -> None:
+    with psycopg.connect(west) as raw:
+        for table in exported_tables():
+            query = f"SELECT count(*) FROM {table.name} WHERE {table.condition}"
+            count = raw.execute(query.encode(), {"clients": [client.id]}).fetchone()
+            assert table.condition == "true" or count == (0,), table.name

@@ -37,6 +37,7 @@ from wallets.moves.preparing import (
     copy_shared_rows,
     hide_incomplete_rows,
     require_fitting_groups,
+    require_two_databases,
     set_sequence_of,
     show_complete_rows,
 )
@@ -132,6 +133,7 @@ class Move:
         return removed
 
     def lock(self) -> None:
+        require_two_databases(self.source, self.target)
         for side in (self.source, self.target):
             side.lock(self.client_id)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib.auth.hashers import make_password
 from psycopg import errors as pg
 
+from users.models.barrier import LAST_POSITION
 from wallets.exports.tables import ACCOUNTS, CASES, exported_tables, staff_query
 from wallets.exports.writing import MIGRATIONS
 from wallets.moves.copying import Run, quiet_triggers, refused_collisions, sent_rows, write_rows
@@ -40,9 +41,23 @@ MEMBERS: Final = """
     SELECT id, username, first_name, last_name FROM auth_user
     WHERE id IN (SELECT number::int FROM ({}) AS named (number)) ORDER BY id
 """
+SET_POSITION: Final = f"""
+    SELECT setval('users_event_position_seq', greatest(%s, {LAST_POSITION}))
+"""
+"""Where there are events, a position has been taken."""
 SCHEMA: Final = "iocash_present"
 ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('iocash_present', 0))"
 HIDDEN: Final = "SELECT subject_id FROM public.wallets_clientmove WHERE is_hidden"
+
+
+def require_two_databases(source: Side, target: Side) -> None:
+    """Require that the groups are not one database.
+
+    Raises:
+        MoveRefused: they are.
+    """
+    if source.first(IDENTITY) == target.first(IDENTITY):
+        raise MoveRefused(f"{source.name} and {target.name} are the same database.")
 
 
 def require_fitting_groups(source: Side, target: Side, client_id: UUID) -> None:
@@ -51,8 +66,6 @@ def require_fitting_groups(source: Side, target: Side, client_id: UUID) -> None:
     Raises:
         MoveRefused: it can't. Nothing was changed.
     """
-    if source.first(IDENTITY) == target.first(IDENTITY):
-        raise MoveRefused(f"{source.name} and {target.name} are the same database.")
     ours, theirs = ({*side.ask(MIGRATIONS)} for side in (source, target))
     if differing := sorted(name for (name,) in ours ^ theirs):
         raise MoveRefused(
@@ -86,6 +99,8 @@ def copy_shared_rows(run: Run) -> None:
     with run.source.snapshot():
         for part in shared_parts():
             add_shared_rows(run, part)
+    ((position,),) = run.source.ask(f"SELECT coalesce({LAST_POSITION}, 1)")
+    run.target.ask(SET_POSITION, [position])
 
 
 def add_missing_member(run: Run, member: tuple[Any, ...]) -> None:

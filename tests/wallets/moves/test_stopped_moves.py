@@ -5,25 +5,16 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
-from typing import Any
 
-import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import connection, connections
-from psycopg.conninfo import conninfo_to_dict
+from django.db import connections
 
-import wallets.moves
 from iocash.postgres import CHECKOUT
 from tests.support import people
-from tests.support.second_group import inside, moving, owner_conninfo
+from tests.support.second_group import inside, owner_conninfo, require_nothing_there, statuses
 from users.models import Client
-from wallets.audit.proofs import AuditProof
-from wallets.exports.tables import exported_tables
-from wallets.models import ClientMove, Movement, Wallet
-from wallets.moves import Differs, Move, MoveRefused, records
-from wallets.moves.sides import Superseded, TryAgain
+from wallets.models import Movement
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.ci]
 
@@ -75,22 +66,6 @@ def start(west: str, client: Client, stage: str = "", **values: str) -> subproce
         stderr=subprocess.STDOUT,
         text=True,
     )
-
-
-def statuses(west: str, client: Client) -> tuple[str, str]:
-    """The status of the client here and there; blank where it has no row."""
-    here = Client.objects.filter(id=client.id).values_list("status", flat=True).first()
-    with psycopg.connect(west) as raw:
-        found = raw.execute("SELECT status FROM users_client WHERE id = %s", [client.id]).fetchone()
-    return here or "", found[0] if found else ""
-
-
-def require_nothing_there(west: str, client: Client) -> None:
-    with psycopg.connect(west) as raw:
-        for table in exported_tables():
-            query = f"SELECT count(*) FROM {table.name} WHERE {table.condition}"
-            count = raw.execute(query.encode(), {"clients": [client.id]}).fetchone()
-            assert table.condition == "true" or count == (0,), table.name
 
 
 @pytest.mark.parametrize("stage", STAGES)
