@@ -71,7 +71,7 @@ def moving(
     """A move of a client between two groups, with connections of its own."""
     sides = (
         Side(names[0], partial(psycopg.connect, source)),
-        Side("west", partial(psycopg.connect, target)),
+        Side(names[1], partial(psycopg.connect, target)),
     )
     said: list[str] = []
     try:
