@@ -12,9 +12,8 @@ from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
 
 from iocash import errors
-from iocash.db import groups
 from iocash.http import problems
-from users import credentials, tokens, unauthenticated
+from users import credentials, searched_groups, tokens, unauthenticated
 from users.credentials import Credentials, Proof
 
 if TYPE_CHECKING:  # a circular import at run time
@@ -67,7 +66,7 @@ class BearerAuthentication(authentication.BaseAuthentication):
             return None
         known = credentials.remembered(secret) if may_remember(request) else None
         if known:
-            groups.enter(known.group)
+            searched_groups.enter_known(known.group)
         return authenticated(request, known or looked_up(secret, request), Proof(known))
 
     def authenticate_header(self, request: Request) -> str:

@@ -62,8 +62,10 @@ def look_in(name: str, look: Callable[[], Found | None]) -> Found | None:
     """Look in one group.
 
     Raises:
+        DatabaseUnavailable: it did not answer just now.
         OperationalError, InterfaceError: it can't be asked; its connection is closed.
     """
+    groups.require_reachable(name)
     with groups.entered(name):
         try:
             return look()
@@ -71,4 +73,15 @@ def look_in(name: str, look: Callable[[], Found | None]) -> Found | None:
             cause = type(error.__cause__ or error).__name__
             log.warning("the database of group %s can't be asked: %s", name, cause)
             connections[DEFAULT_DB_ALIAS].close()
+            groups.note_away()
             raise
+
+
+def enter_known(name: str) -> None:
+    """Enter the group of a client that is remembered.
+
+    Raises:
+        DatabaseUnavailable: it did not answer just now.
+    """
+    groups.require_reachable(name)
+    groups.enter(name)

@@ -10,21 +10,49 @@ Who keeps something about a database in the memory of a process keeps it by `cur
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 from django.db.utils import load_backend
 
 from iocash import errors
+from iocash.db.backend.base import impatient
 
 HOME: Final = "home"
 """The group whose database is DATABASE_URL. Sessions and staff are kept there."""
 
 KEPT: Final = threading.local()
 """The connections of this thread, by group."""
+
+AWAY_FOR: Final = 1.0
+"""Seconds for which a group that did not answer is not asked again, but by one request."""
+LONGEST_TRIAL: Final = 2.0
+"""Seconds that this request waits for a connection."""
+AWAY: Final[dict[str, float]] = {}
+"""Until when the groups that did not answer are not asked, on the monotonic clock."""
+
+Kept = TypeVar("Kept")
+
+
+class ByGroup(dict[str, Kept], Generic[Kept]):
+    """What a process keeps about a database: one for each group, made when it is used first."""
+
+    def __init__(self, make: Callable[[], Kept]) -> None:
+        super().__init__()
+        self.make = make
+
+    def __missing__(self, name: str) -> Kept:
+        return self.setdefault(name, self.make())
+
+    @property
+    def here(self) -> Kept:
+        """The one of the group of this thread."""
+        return self[current()]
 
 
 def names() -> tuple[str, ...]:
@@ -46,6 +74,16 @@ def current() -> str:
     """The group whose database this thread uses."""
     here: Any = connections[DEFAULT_DB_ALIAS]
     return here.group or own()
+
+
+def folder(root: str) -> Path:
+    """The folder of this thread's group below a folder of the settings; home has that one."""
+    if current() == HOME:
+        return Path(root)
+    own_folder = Path(root) / current()
+    with suppress(OSError):  # who reads can't create it
+        own_folder.mkdir(exist_ok=True)
+    return own_folder
 
 
 @contextmanager
@@ -72,18 +110,41 @@ def enter(name: str) -> None:
     Raises:
         Inconsistent: as `entered`.
     """
-    here, group = connections[DEFAULT_DB_ALIAS], current()
-    if name == group:
+    if name == current():
         return
+    if is_in_transaction(connections[DEFAULT_DB_ALIAS]):
+        raise errors.Inconsistent("a transaction of another group is open")
+    switch(name)
+
+
+def switch(name: str) -> None:
+    """Use the database of a group, also within a transaction of another one.
+
+    Raises:
+        Inconsistent: there is no such group.
+    """
     if name not in settings.GROUPS:
         raise errors.Inconsistent("there is no such group of clients")
-    if is_in_transaction(here):
-        raise errors.Inconsistent("a transaction of another group is open")
     kept = vars(KEPT)
-    kept[group] = here
+    kept[current()] = connections[DEFAULT_DB_ALIAS]
     if name not in kept:
         kept[name] = connect(name)
     connections[DEFAULT_DB_ALIAS] = kept[name]
+
+
+@contextmanager
+def beside(name: str) -> Iterator[None]:
+    """Read in a group, also while a transaction of another one is open. Nothing is written in it.
+
+    Raises:
+        Inconsistent: there is no such group.
+    """
+    former = connections[DEFAULT_DB_ALIAS]
+    switch(name)
+    try:
+        yield
+    finally:
+        leave_for(former)
 
 
 def leave_for(former: Any) -> None:
@@ -113,3 +174,46 @@ def connect(name: str) -> Any:
     made: Any = load_backend(filled["ENGINE"]).DatabaseWrapper(filled, alias)
     made.group = name
     return made
+
+
+# --- Groups that are away ------------------------------------------------------------------------
+
+
+def note_away() -> None:
+    """Record that the database of this thread's group did not answer."""
+    if are_several():
+        AWAY[current()] = time.monotonic() + AWAY_FOR
+
+
+def require_reachable(name: str) -> None:
+    """Refuse at once to wait for a group that did not answer just now.
+
+    So the requests of its clients don't occupy all threads. One of them a second tries it.
+
+    Raises:
+        DatabaseUnavailable: it did not answer.
+    """
+    until = AWAY.get(name)
+    if until is None:
+        return
+    if time.monotonic() < until:
+        raise errors.DatabaseUnavailable()
+    AWAY[name] = time.monotonic() + AWAY_FOR
+    with entered(name):
+        try_connection()
+    AWAY.pop(name, None)
+
+
+def try_connection() -> None:
+    """
+    Raises:
+        DatabaseUnavailable: the database does not answer.
+    """
+    here: Any = connections[DEFAULT_DB_ALIAS]
+    try:
+        with impatient(here, LONGEST_TRIAL), here.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (OperationalError, InterfaceError):
+        here.close()
+        note_away()
+        raise errors.DatabaseUnavailable() from None

@@ -17,6 +17,8 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import DateTimeField, Func
 
+from iocash.db import groups
+
 ALIAS: Final = "replica"
 
 
@@ -42,7 +44,8 @@ CURRENT: Final[ContextVar[ReplicaSource | None]] = ContextVar("replica", default
 
 
 def is_configured() -> bool:
-    return ALIAS in settings.DATABASES
+    """Return whether there is a replica of this thread's group of clients: home alone has one."""
+    return ALIAS in settings.DATABASES and groups.current() == groups.HOME
 
 
 def is_read() -> bool:

@@ -18,7 +18,8 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from iocash import errors
-from iocash.db import groups, replica
+from iocash.db import replica
+from iocash.db.groups import ByGroup
 from iocash.db.pipeline import Silent
 from wallets.orders.base import Order, Outcome, Result
 from wallets.posting import group
@@ -60,7 +61,7 @@ def submit(order: Order) -> Outcome:
         DatabaseError: nothing was changed (the HTTP layer answers 503).
     """
     shared = settings.GROUP_COMMIT and order.is_shared and not connection.in_atomic_block
-    post = QUEUES[groups.current()].submit if shared else post_with_retries
+    post = QUEUES.here.submit if shared else post_with_retries
     return outcome_of(order, post(order))
 
 
@@ -216,15 +217,12 @@ def post_with_retries(order: Order, kind: type[group.Posting] = group.Posting) -
     raise AssertionError("the last try returns or raises")
 
 
-class Queues(dict[str, GroupCommit]):
-    """The queues of this process, by groups of clients: their orders share no transaction."""
-
-    def __missing__(self, name: str) -> GroupCommit:
-        made = GroupCommit(post_group, post_with_retries, room=1_000, patience=4.0, most=200)
-        return self.setdefault(name, made)
+def new_queue() -> GroupCommit:
+    return GroupCommit(post_group, post_with_retries, room=1_000, patience=4.0, most=200)
 
 
-QUEUES: Final = Queues()
+QUEUES: Final = ByGroup(new_queue)
+"""The queues of this process. Orders of two groups of clients never share a transaction."""
 
 
 def pauses() -> list[float]:

@@ -68,10 +68,13 @@ def test_group_is_not_entered_within_a_transaction_of_another(west, begin):
 
 
 def test_left_transaction_is_rolled_back(west):
-    left = transaction.atomic()
-    with pytest.raises(errors.Inconsistent), groups.entered("west"):
-        left.__enter__()
-        Client.objects.create(name="Alice")
+    def leave_open() -> None:
+        with groups.entered("west"):
+            transaction.atomic().__enter__()
+            Client.objects.create(name="Alice")
+
+    with pytest.raises(errors.Inconsistent):
+        leave_open()
     assert groups.current() == "home"
     with groups.entered("west"):
         assert not Client.objects.exists()
