@@ -279,8 +279,9 @@ def take_back(source: Side, target: Side, move_id: UUID) -> None:
 
 
 def is_all_of_this_move(target: Side, client_id: UUID, move_id: UUID) -> bool:
-    """Whether all rows of the client in the new group come from this move: it was not there."""
-    return not target.ask(FORMER, [client_id, move_id])
+    """Whether the new group has rows of the client, and all of them come from this move."""
+    is_known = target.first(STAGE, [move_id]) is not None
+    return is_known and not target.ask(FORMER, [client_id, move_id])
 
 
 def show(side: Side, move_id: UUID) -> None:
