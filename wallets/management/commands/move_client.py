@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import load_backend
+from psycopg.conninfo import make_conninfo
 
 from iocash.db import groups
 from wallets.moves import Differs, Move, MoveRefused, Side
@@ -128,13 +129,17 @@ def opened_groups() -> Iterator[dict[str, Side]]:
 
 
 def owner_connection(name: str) -> psycopg.Connection[Any]:
-    """Connect with a group as the owner of its tables."""
+    """Connect with a group as the owner of its tables.
+
+    Django's wrapper only finds the server: what it adds to a connection is made for requests.
+    """
     given = {**settings.GROUPS[name]["owner"]}
     filled = connections.configure_settings({DEFAULT_DB_ALIAS: given})[DEFAULT_DB_ALIAS]
     wrapper: Any = load_backend(filled["ENGINE"]).DatabaseWrapper(filled, DEFAULT_DB_ALIAS)
-    raw: Any = wrapper.get_new_connection(wrapper.get_connection_params())
-    raw.patience = None
-    return raw  # type: ignore[no-any-return]
+    opened: psycopg.Connection[Any] = wrapper.get_new_connection(wrapper.get_connection_params())
+    words = {**opened.info.get_parameters(), "password": opened.info.password}
+    opened.close()
+    return psycopg.connect(make_conninfo(**words))
 
 
 def find_client(sides: dict[str, Side], name: str) -> tuple[UUID, dict[Side, str]]:
