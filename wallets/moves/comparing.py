@@ -65,7 +65,7 @@ def require_same_changes(run: Run) -> None:
     parts = client_parts()
     with ThreadPoolExecutor(2) as pool:
         ours, theirs = pool.map(
-            lambda side: changes_of(run, *side, parts),
+            lambda side: changes_of(run, side[0], side[1], parts),
             (
                 (run.source.reader, run.progress["source"]),
                 (run.target.raw, run.progress["target"]),
@@ -82,7 +82,7 @@ def changes_of(
     run: Run, raw: psycopg.Connection[Any], since: str, parts: tuple[Part, ...]
 ) -> list[tuple[Any, dict[str, Any]]]:
     """For each table the number of rows, and the digests of the changed ones by their keys."""
-    found = []
+    found: list[tuple[Any, dict[str, Any]]] = []
     for part in parts:
         if part.is_renumbered:
             found.append((answer_of(raw, total_query(part), run.values), {}))

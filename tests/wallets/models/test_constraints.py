@@ -237,12 +237,12 @@ REFERENCES = ("hold_id", "reversal_of_id")
 CONSTRAINTS_AND_UNIQUE_INDEXES = """
     SELECT conname FROM pg_constraint
     WHERE contype IN ('c', 'f', 'u')
-    AND conrelid::regclass::text ~ '^wallets_(?!bank|clientmove|closing|dormancy|safeguarding|statement)'
+    AND conrelid::regclass::text ~ '^wallets_(?!bank|clientmove|closing|dormancy|safeg|statement)'
     UNION SELECT indexrelid::regclass::text FROM pg_index
     WHERE indisunique AND NOT indisprimary
-    AND indrelid::regclass::text ~ '^wallets_(?!bank|clientmove|closing|dormancy|safeguarding|statement)'
+    AND indrelid::regclass::text ~ '^wallets_(?!bank|clientmove|closing|dormancy|safeg|statement)'
 """
-"""Those of moves, closings, notices, statement files and the bank are in test modules of their own."""
+"""Moves, closings, notices, statement files and the bank have test modules of their own."""
 
 
 @pytest.mark.parametrize("column", REFERENCES)

@@ -15,7 +15,8 @@ from wallets.models import ClientMove
 pytestmark = pytest.mark.django_db
 
 INSERT = """
-    INSERT INTO wallets_clientmove (id, subject_id, name, way, other_group, stage, status, is_hidden)
+    INSERT INTO wallets_clientmove
+        (id, subject_id, name, way, other_group, stage, status, is_hidden)
     VALUES (%s, %s, 'Demo', %s, 'west', %s, 'ACTIVE', %s)
 """
 GUARDED = """
@@ -92,7 +93,6 @@ def test_row_of_a_client_that_is_away_is_not_changed(client_demo, alice):
         pytest.raises(OperationalError, match="is being moved, or has moved"),
         transaction.atomic(),
     ):
-        alice.first_name = "Other"
         alice.save(update_fields=["first_name"])
     Client.objects.update(status="ACTIVE")
     alice.save(update_fields=["first_name"])

@@ -43,9 +43,11 @@ def execute(conninfo: str, *statements: str) -> None:
 
 def test_client_of_another_group_is_not_moved(client_demo, alices, west):
     """Takes 3 s."""
-    with moving(west, owner_conninfo(), client_demo.id) as move:
-        with pytest.raises(MoveRefused, match="is not in home"):
-            move.forward()
+    with (
+        moving(west, owner_conninfo(), client_demo.id) as move,
+        pytest.raises(MoveRefused, match="is not in home"),
+    ):
+        move.forward()
 
 
 def test_client_that_is_there_already_is_not_moved(client_demo, alices, west):
@@ -224,9 +226,11 @@ def test_late_transaction_is_lost_without_the_wait(client_demo, alices, west, la
 
 def test_transaction_that_does_not_end_stops_the_move(client_demo, alices, bobs, west, late):
     """The copy is kept, and the next run ends the move. Takes 5 s."""
-    with moving(owner_conninfo(), west, client_demo.id, longest_wait=0.5) as move:
-        with pytest.raises(TryAgain, match="A transaction has been writing for"):
-            move.forward()
+    with (
+        moving(owner_conninfo(), west, client_demo.id, longest_wait=0.5) as move,
+        pytest.raises(TryAgain, match="A transaction has been writing for"),
+    ):
+        move.forward()
     assert statuses(west, client_demo) == ("ACTIVE", "MOVED")
     people.transfer(alices, bobs, 1_00)
     call_command("audit")
@@ -272,14 +276,18 @@ def test_suspended_client_is_suspended_in_the_new_group(client_demo, alices, wes
 
 def test_client_that_is_being_moved_goes_to_no_third_group(client_demo, alices, west, late):
     """Takes 5 s."""
-    with moving(owner_conninfo(), west, client_demo.id, longest_wait=0.1) as move:
-        with pytest.raises(TryAgain):
-            move.forward()
+    with (
+        moving(owner_conninfo(), west, client_demo.id, longest_wait=0.1) as move,
+        pytest.raises(TryAgain),
+    ):
+        move.forward()
     late()
     names = ("home", "east")
-    with moving(owner_conninfo(), west, client_demo.id, names=names) as move:
-        with pytest.raises(MoveRefused, match="is being moved to west"):
-            move.forward()
+    with (
+        moving(owner_conninfo(), west, client_demo.id, names=names) as move,
+        pytest.raises(MoveRefused, match="is being moved to west"),
+    ):
+        move.forward()
     with moving(owner_conninfo(), west, client_demo.id) as move:
         move.back()
     require_nothing_there(west, client_demo)
