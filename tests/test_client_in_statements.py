@@ -67,6 +67,7 @@ NOT_SERVING = (
     "wallets.exports.writing",
     "wallets.management",
     "wallets.migrations",
+    "wallets.moves",
     "wallets.models.currencies",
 )
 

@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 from tests.support.second_server import ask, use
 from users.models import Client
 from wallets.exports.tables import exported_tables
-from wallets.moves import Move, Side
+from wallets.moves import GroupSide, Move
 
 NAME: Final = "test_second_group"
 
@@ -70,8 +70,8 @@ def moving(
 ) -> Iterator[Move]:
     """A move of a client between two groups, with connections of its own."""
     sides = (
-        Side(names[0], partial(psycopg.connect, source)),
-        Side(names[1], partial(psycopg.connect, target)),
+        GroupSide(names[0], partial(psycopg.connect, source)),
+        GroupSide(names[1], partial(psycopg.connect, target)),
     )
     said: list[str] = []
     try:

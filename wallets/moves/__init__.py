@@ -41,9 +41,9 @@ from wallets.moves.preparing import (
     set_sequence_of,
     show_complete_rows,
 )
-from wallets.moves.sides import LOWEST_RUNNING, MoveRefused, Side, Superseded, TryAgain
+from wallets.moves.sides import LOWEST_RUNNING, GroupSide, MoveRefused, Superseded, TryAgain
 
-__all__ = ["Differs", "Move", "MoveRefused", "Side"]
+__all__ = ["Differs", "GroupSide", "Move", "MoveRefused"]
 
 FEW: Final = 2_000
 """Rows of a pass after which the client is frozen: the last pass will not have many more."""
@@ -66,8 +66,8 @@ Report = Callable[[str], None]
 class Move:
     """The move of one client between two groups, by one process."""
 
-    source: Side
-    target: Side
+    source: GroupSide
+    target: GroupSide
     client_id: UUID
     role: str
     """The role that serves requests."""
@@ -143,7 +143,7 @@ class Move:
         """Record the move in both groups, or take it over."""
         if found is None:
             move_id, number = uuid4(), 1
-            records.begin(self.source, self.target, self.client_id, move_id)
+            records.begin_move(self.source, self.target, self.client_id, move_id)
         else:
             move_id = found.id
             number = records.take_over(self.source, self.target, self.client_id, move_id)
@@ -157,27 +157,27 @@ class Move:
         """Copy while the client works, until little is left; then compare everything."""
         copy_shared_rows(run)
         for number in range(1, MOST_PASSES + 1):
-            copied, seconds = self.do_pass(run, is_last=False)
+            copied, seconds = self.do_pass(run)
             self.report(f"Pass {number}: {copied} rows in {seconds:.1f} s.")
             if copied <= FEW and number > 1:
                 break
-        copied, seconds = self.do_pass(run, is_last=True)
+        copied, seconds = self.do_pass(run, compares=True)
         self.report(f"Compared everything, and copied {copied} rows, in {seconds:.1f} s.")
+        copied, seconds = self.do_pass(run)
+        self.report(f"Last pass: {copied} rows in {seconds:.1f} s.")
 
-    def do_pass(self, run: Run, *, is_last: bool) -> tuple[int, float]:
-        """Copy what is new in one snapshot. The last pass compares everything in it, too, and the
-        pass after the freeze begins where the last one began."""
+    def do_pass(self, run: Run, *, compares: bool = False) -> tuple[int, float]:
+        """Copy what is new in one snapshot, and compare everything in it if asked to."""
         started = time.monotonic()
         ((there,),) = self.target.ask(LOWEST_RUNNING)
         with self.source.snapshot() as here:
             since = run.progress.get("source")
             copied = copy_pass(run, since)
-            if is_last:
-                run.progress["target"] = there
+            if compares:
                 require_same_rows_in_both(run)
-            else:
-                run.progress = {"source": here, "target": there}
-                records.note_progress(run)
+                run.compared = {"source": since or here, "target": there}
+            run.progress = {"source": here}
+            records.note_progress(run)
         return copied, time.monotonic() - started
 
     def freeze(self, run: Run) -> None:
@@ -189,7 +189,7 @@ class Move:
         Raises:
             TryAgain: a transaction does not end.
         """
-        records.freeze(run)
+        records.freeze_client(run)
         ((number,),) = self.source.ask(NEXT_NUMBER)
         until = time.monotonic() + self.longest_wait
         while not self.source.ask(HAVE_ENDED, [number])[0][0]:
@@ -224,7 +224,7 @@ class Move:
                 answer to COMMIT was lost, and the next run finds out.
         """
         try:
-            records.switch(run)
+            records.switch_group(run)
         except psycopg.Error as error:
             if self.target.raw.closed:
                 raise TryAgain(
@@ -236,7 +236,7 @@ class Move:
 
     def end(self, move_id: UUID) -> None:
         """Say in the old group that the client has moved."""
-        waited = records.end(self.source, move_id)
+        waited = records.end_move(self.source, move_id)
         show_complete_rows(self.target)
         self.report(f"The client is active in {self.target.name}; it has waited {waited:.1f} s.")
 
@@ -245,7 +245,7 @@ class Move:
     def resume_old(self, run: Run) -> None:
         """Let the client go on in the old group. This process has not sent the switch, and no
         other can send it: each run takes the move over in both groups before it does anything."""
-        if records.resume(self.source, run.move_id, run.number):
+        if records.resume_client(self.source, run.move_id, run.number):
             self.report(f"The client goes on in {self.source.name}.")
 
     def take_back(self, move_id: UUID) -> None:
@@ -253,6 +253,6 @@ class Move:
         records.take_back(self.source, self.target, move_id)
         if records.is_all_of_this_move(self.target, self.client_id, move_id):
             remove_client_rows(self.target, self.client_id, move_id)
-            records.show(self.target, move_id)
+            records.show_rows(self.target, move_id)
         show_complete_rows(self.target)
         self.report(f"The move was taken back. The client is active in {self.source.name}.")

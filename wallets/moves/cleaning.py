@@ -7,8 +7,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from wallets.exports.tables import CASES
-from wallets.moves.parts import Part, client_parts
-from wallets.moves.sides import MoveRefused, Side
+from wallets.moves.parts import ClientRows, client_parts
+from wallets.moves.sides import GroupSide, MoveRefused
 
 CHUNK: Final = 5_000
 IS_AWAY: Final = """
@@ -35,7 +35,7 @@ BY_CASE: Final = {
 NEWEST_FIRST: Final = {"wallets_movement": "created_at DESC, id DESC"}
 
 
-def remove_client_rows(side: Side, client_id: UUID, move_id: UUID) -> int:
+def remove_client_rows(side: GroupSide, client_id: UUID, move_id: UUID) -> int:
     """Remove all rows of a client that is away, and hidden from audits; return how many.
 
     Small transactions, which can be interrupted and repeated. The triggers of a table are off in
@@ -58,7 +58,7 @@ def remove_client_rows(side: Side, client_id: UUID, move_id: UUID) -> int:
 
 
 def remove_chunk(
-    side: Side, part: Part, client_id: UUID, move_id: UUID, values: dict[str, Any]
+    side: GroupSide, part: ClientRows, client_id: UUID, move_id: UUID, values: dict[str, Any]
 ) -> int:
     order = NEWEST_FIRST.get(part.name, ", ".join(part.key))
     condition = BY_CASE.get(part.name, part.condition)

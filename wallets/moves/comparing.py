@@ -9,8 +9,8 @@ from typing import Any, Final
 import psycopg
 
 from wallets.moves.copying import CHANGED, Run, total_query
-from wallets.moves.parts import Part, client_parts
-from wallets.moves.sides import answer_of
+from wallets.moves.parts import ClientRows, client_parts
+from wallets.moves.sides import rows_answered
 
 CHAINS: Final = """
     SELECT wallet.id FROM wallets_wallet AS wallet
@@ -48,13 +48,14 @@ def require_same_rows_in_both(run: Run) -> None:
 
 
 def totals_of(
-    run: Run, raw: psycopg.Connection[Any], parts: tuple[Part, ...]
+    run: Run, raw: psycopg.Connection[Any], parts: tuple[ClientRows, ...]
 ) -> list[tuple[Any, ...]]:
-    return [answer_of(raw, total_query(part), run.values)[0] for part in parts]
+    return [rows_answered(raw, total_query(part), run.values)[0] for part in parts]
 
 
 def require_same_changes(run: Run) -> None:
-    """Compare, after the last pass, what either group has written since the pass before began.
+    """Compare, after the last pass, what either group has written since the pass began that
+    compared everything; in the old group also what that pass has copied.
 
     Everything else was compared then, and has not been written since: a row that is changed gets
     another `xmin`, and a row that is removed is missing in the count.
@@ -67,8 +68,8 @@ def require_same_changes(run: Run) -> None:
         ours, theirs = pool.map(
             lambda side: changes_of(run, side[0], side[1], parts),
             (
-                (run.source.reader, run.progress["source"]),
-                (run.target.raw, run.progress["target"]),
+                (run.source.reader, run.compared["source"]),
+                (run.target.raw, run.compared["target"]),
             ),
         )
     for part, (one, ours_of), (other, theirs_of) in zip(parts, ours, theirs, strict=True):
@@ -79,22 +80,24 @@ def require_same_changes(run: Run) -> None:
 
 
 def changes_of(
-    run: Run, raw: psycopg.Connection[Any], since: str, parts: tuple[Part, ...]
+    run: Run, raw: psycopg.Connection[Any], since: str, parts: tuple[ClientRows, ...]
 ) -> list[tuple[Any, dict[str, Any]]]:
     """For each table the number of rows, and the digests of the changed ones by their keys."""
     found: list[tuple[Any, dict[str, Any]]] = []
     for part in parts:
         if part.is_renumbered:
-            found.append((answer_of(raw, total_query(part), run.values), {}))
+            found.append((rows_answered(raw, total_query(part), run.values), {}))
             continue
         where = f"FROM {part.name} WHERE ({part.condition})"
-        count = answer_of(raw, f"SELECT count(*) {where}", run.values)[0][0]
+        count = rows_answered(raw, f"SELECT count(*) {where}", run.values)[0][0]
         query = f"SELECT {part.key_text}, {part.digest} {where} {CHANGED}"
-        found.append((count, dict(answer_of(raw, query, run.values | {"since": since}))))
+        found.append((count, dict(rows_answered(raw, query, run.values | {"since": since}))))
     return found
 
 
-def different_key(run: Run, part: Part, ours: dict[str, Any], theirs: dict[str, Any]) -> str | None:
+def different_key(
+    run: Run, part: ClientRows, ours: dict[str, Any], theirs: dict[str, Any]
+) -> str | None:
     """The first key whose rows are not the same; None if all are."""
     for key in sorted({*ours, *theirs}):
         if key in ours and key in theirs and ours[key] != theirs[key]:
@@ -111,7 +114,7 @@ def different_key(run: Run, part: Part, ours: dict[str, Any], theirs: dict[str, 
 
 
 def digests_of(
-    run: Run, part: Part, raw: psycopg.Connection[Any], keys: list[str]
+    run: Run, part: ClientRows, raw: psycopg.Connection[Any], keys: list[str]
 ) -> dict[str, Any]:
     if not keys:
         return {}
@@ -119,7 +122,7 @@ def digests_of(
         SELECT {part.key_text}, {part.digest} FROM {part.name}
         WHERE ({part.condition}) AND {part.key_text} = ANY(%(keys)s)
     """
-    return dict(answer_of(raw, query, run.values | {"keys": keys}))
+    return dict(rows_answered(raw, query, run.values | {"keys": keys}))
 
 
 def require_right_chains(run: Run) -> None:

@@ -18,8 +18,8 @@ from uuid import UUID
 import psycopg
 from psycopg import errors as pg
 
-from wallets.moves.parts import BUSY, GUARDED, Part, client_parts
-from wallets.moves.sides import MoveRefused, Side, Superseded, answer_of
+from wallets.moves.parts import BUSY, GUARDED, ClientRows, client_parts
+from wallets.moves.sides import GroupSide, MoveRefused, Superseded, rows_answered
 
 CHUNK: Final = 5_000
 """Rows of a transaction in the new group."""
@@ -34,13 +34,15 @@ MINE: Final = """
 class Run:
     """One process that works on a move."""
 
-    source: Side
-    target: Side
+    source: GroupSide
+    target: GroupSide
     client_id: UUID
     move_id: UUID
     number: int
     progress: dict[str, str] = field(default_factory=dict)
-    """`source` and `target`: the lowest numbers that were running when the last pass began."""
+    """`source`: the lowest number that was running there when the last pass began."""
+    compared: dict[str, str] = field(default_factory=dict)
+    """`source` and `target`: what was written before these numbers was compared."""
     quiet: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -77,7 +79,7 @@ def copy_pass(run: Run, since: str | None) -> int:
     return copied
 
 
-def copy_rows(run: Run, part: Part, since: str | None) -> int:
+def copy_rows(run: Run, part: ClientRows, since: str | None) -> int:
     """Copy the new and changed rows of a table, chunk by chunk."""
     condition = f"({part.condition}) {CHANGED if since else ''}"
     is_empty = not run.target.ask(
@@ -94,7 +96,11 @@ def copy_rows(run: Run, part: Part, since: str | None) -> int:
 
 
 def sent_rows(
-    side: Side, part: Part, condition: str, values: dict[str, Any], columns: Sequence[str] = ()
+    side: GroupSide,
+    part: ClientRows,
+    condition: str,
+    values: dict[str, Any],
+    columns: Sequence[str] = (),
 ) -> Iterator[bytes]:
     """Rows of the snapshot, as COPY sends them."""
     names = ", ".join(columns or part.columns)
@@ -107,7 +113,7 @@ def sent_rows(
             yield bytes(row)
 
 
-def write_rows(run: Run, part: Part, chunk: list[bytes], *, is_empty: bool) -> None:
+def write_rows(run: Run, part: ClientRows, chunk: list[bytes], *, is_empty: bool) -> None:
     """Write a chunk of rows: change those that are there and differ, add the others."""
     names = ", ".join(part.columns)
     if is_empty:
@@ -129,13 +135,15 @@ def write_rows(run: Run, part: Part, chunk: list[bytes], *, is_empty: bool) -> N
     """)
 
 
-def same_key(part: Part, one: str, other: str) -> str:
+def same_key(part: ClientRows, one: str, other: str) -> str:
     """Whether two rows are the same row of the same client."""
     names = dict.fromkeys((*part.key, part.owner))
     return " AND ".join(f"{one}.{each} = {other}.{each}" for each in names)
 
 
-def stage_rows(side: Side, part: Part, chunk: list[bytes], columns: Sequence[str] = ()) -> str:
+def stage_rows(
+    side: GroupSide, part: ClientRows, chunk: list[bytes], columns: Sequence[str] = ()
+) -> str:
     """Send rows to a temporary table, which is emptied at COMMIT; return its name."""
     stage = f"moved_{part.name}"
     side.change(
@@ -147,7 +155,7 @@ def stage_rows(side: Side, part: Part, chunk: list[bytes], columns: Sequence[str
     return stage
 
 
-def receive_rows(side: Side, target: str, chunk: list[bytes]) -> None:
+def receive_rows(side: GroupSide, target: str, chunk: list[bytes]) -> None:
     with (
         psycopg.Cursor(side.raw) as cursor,
         cursor.copy(f"COPY {target} FROM STDIN".encode()) as rows,
@@ -158,7 +166,7 @@ def receive_rows(side: Side, target: str, chunk: list[bytes]) -> None:
 class quiet_triggers:  # noqa: N801 (a context manager that is read as a verb)
     """Switch the triggers of a table off in a transaction, if it has some that refuse history."""
 
-    def __init__(self, run: Run, part: Part) -> None:
+    def __init__(self, run: Run, part: ClientRows) -> None:
         self.side, self.name, self.is_needed = run.target, part.name, part.name in run.quiet
 
     def __enter__(self) -> None:
@@ -174,7 +182,7 @@ class quiet_triggers:  # noqa: N801 (a context manager that is read as a verb)
 class refused_collisions:  # noqa: N801
     """Explain a row of the new group that is in the way."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: ClientRows) -> None:
         self.part = part
 
     def __enter__(self) -> None:
@@ -188,10 +196,11 @@ class refused_collisions:  # noqa: N801
             ) from None
 
 
-def replace_rows(run: Run, part: Part) -> int:
+def replace_rows(run: Run, part: ClientRows) -> int:
     """Replace all rows of a table whose numbers are drawn anew, if they differ."""
     digests = [
-        answer_of(raw, total_query(part), run.values) for raw in (run.source.reader, run.target.raw)
+        rows_answered(raw, total_query(part), run.values)
+        for raw in (run.source.reader, run.target.raw)
     ]
     if digests[0] == digests[1]:
         return 0
@@ -204,7 +213,7 @@ def replace_rows(run: Run, part: Part) -> int:
     return len(rows)
 
 
-def total_query(part: Part) -> str:
+def total_query(part: ClientRows) -> str:
     """The number of rows, and one digest of all of them."""
     return f"""
         SELECT coalesce(sum(rows), 0), encode(
@@ -218,10 +227,10 @@ def total_query(part: Part) -> str:
     """
 
 
-def remove_rows(run: Run, part: Part) -> None:
+def remove_rows(run: Run, part: ClientRows) -> None:
     """Remove what was removed in the old group since it was copied."""
     count = f"SELECT count(*) FROM {part.name} WHERE {part.condition}"
-    if answer_of(run.source.reader, count, run.values) == run.target.ask(count, run.values):
+    if rows_answered(run.source.reader, count, run.values) == run.target.ask(count, run.values):
         return
     keys = [*sent_rows(run.source, part, part.condition, run.values, part.key)]
     with run.target.writing(run.move_id):

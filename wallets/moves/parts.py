@@ -55,7 +55,7 @@ BANK: Final = "wallets_bank"
 
 
 @dataclass(frozen=True)
-class Part:
+class ClientRows:
     """The rows of the client in a table."""
 
     table: Table
@@ -106,17 +106,17 @@ class Part:
 
 
 @cache
-def client_parts() -> tuple[Part, ...]:
+def client_parts() -> tuple[ClientRows, ...]:
     """The tables with rows of clients, each after those that it refers to. None of banks."""
     shared = {name for name, _ in SHARED} - {"users_approval"}
     return tuple(
-        Part(table, CONDITIONS.get(table.name, table.condition))
+        ClientRows(table, CONDITIONS.get(table.name, table.condition))
         for table in exported_tables()
         if table.name not in shared and not table.name.startswith(BANK)
     )
 
 
 @cache
-def shared_parts() -> tuple[Part, ...]:
+def shared_parts() -> tuple[ClientRows, ...]:
     tables = {table.name: table for table in exported_tables()}
-    return tuple(Part(tables[name], condition, is_shared=True) for name, condition in SHARED)
+    return tuple(ClientRows(tables[name], condition, is_shared=True) for name, condition in SHARED)

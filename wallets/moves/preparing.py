@@ -14,7 +14,7 @@ from wallets.exports.tables import ACCOUNTS, CASES, exported_tables, staff_query
 from wallets.exports.writing import MIGRATIONS
 from wallets.moves.copying import Run, quiet_triggers, refused_collisions, sent_rows, write_rows
 from wallets.moves.parts import BANK, shared_parts
-from wallets.moves.sides import MoveRefused, Side, answer_of
+from wallets.moves.sides import GroupSide, MoveRefused, rows_answered
 
 IBANS: Final = f"""
     SELECT iban FROM wallets_bankaccount WHERE id IN ({ACCOUNTS}) ORDER BY iban
@@ -50,7 +50,7 @@ ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('iocash_pr
 HIDDEN: Final = "SELECT subject_id FROM public.wallets_clientmove WHERE is_hidden"
 
 
-def require_two_databases(source: Side, target: Side) -> None:
+def require_two_databases(source: GroupSide, target: GroupSide) -> None:
     """Require that the groups are not one database.
 
     Raises:
@@ -60,7 +60,7 @@ def require_two_databases(source: Side, target: Side) -> None:
         raise MoveRefused(f"{source.name} and {target.name} are the same database.")
 
 
-def require_fitting_groups(source: Side, target: Side, client_id: UUID) -> None:
+def require_fitting_groups(source: GroupSide, target: GroupSide, client_id: UUID) -> None:
     """Require that the client can go from one group to the other.
 
     Raises:
@@ -116,7 +116,7 @@ def add_missing_member(run: Run, member: tuple[Any, ...]) -> None:
 def add_shared_rows(run: Run, part: Any) -> None:
     """Add the rows that are missing, and require that the others are the same."""
     query = f"SELECT {part.key_text}, {part.digest} FROM {part.name} WHERE {part.condition}"
-    wanted = dict(answer_of(run.source.reader, query))
+    wanted = dict(rows_answered(run.source.reader, query))
     known = dict(run.target.ask(query))
     for key in wanted.keys() & known.keys():
         if wanted[key] != known[key]:
@@ -132,7 +132,7 @@ def add_shared_rows(run: Run, part: Any) -> None:
         set_sequence_of(run.target, part.name, part.table.serial)
 
 
-def set_sequence_of(side: Side, table: str, column: str) -> None:
+def set_sequence_of(side: GroupSide, table: str, column: str) -> None:
     """Let a sequence go on after the highest number; it is never set back."""
     side.ask(
         f"""
@@ -145,7 +145,7 @@ def set_sequence_of(side: Side, table: str, column: str) -> None:
     )
 
 
-def hide_incomplete_rows(side: Side, role: str) -> None:
+def hide_incomplete_rows(side: GroupSide, role: str) -> None:
     """Let audits and anchors leave out the rows of clients that are on their way.
 
     They read a schema of views first, in which these rows are missing.
@@ -175,7 +175,7 @@ def hide_incomplete_rows(side: Side, role: str) -> None:
         ) from None
 
 
-def show_complete_rows(side: Side) -> None:
+def show_complete_rows(side: GroupSide) -> None:
     """Remove the views, unless another client is on its way."""
     with side.raw.transaction():
         side.ask(ONE_AT_A_TIME)

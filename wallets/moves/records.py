@@ -9,7 +9,7 @@ from uuid import UUID
 
 from wallets.audit.proofs import FORM
 from wallets.moves.copying import Run
-from wallets.moves.sides import MoveRefused, Side, Superseded
+from wallets.moves.sides import GroupSide, MoveRefused, Superseded
 
 CLIENT: Final = "SELECT name, status FROM users_client WHERE id = %s"
 LOCK_CLIENT: Final = "SELECT FROM users_client WHERE id = %s FOR NO KEY UPDATE"
@@ -138,7 +138,7 @@ class OpenMove:
     """Whether the client is active in the new group."""
 
 
-def open_move(source: Side, target: Side, client_id: UUID) -> OpenMove | None:
+def open_move(source: GroupSide, target: GroupSide, client_id: UUID) -> OpenMove | None:
     """The move of the client from one group to the other that has not ended; None if there is none.
 
     Raises:
@@ -156,7 +156,7 @@ def open_move(source: Side, target: Side, client_id: UUID) -> OpenMove | None:
     return OpenMove(move_id, target.first(STAGE, [move_id]) == ("DONE",))
 
 
-def begin(source: Side, target: Side, client_id: UUID, move_id: UUID) -> None:
+def begin_move(source: GroupSide, target: GroupSide, client_id: UUID, move_id: UUID) -> None:
     """Record a new move in both groups, first in the old one.
 
     Raises:
@@ -169,7 +169,7 @@ def begin(source: Side, target: Side, client_id: UUID, move_id: UUID) -> None:
     record_there(source, target, about)
 
 
-def record_there(source: Side, target: Side, about: dict[str, object]) -> None:
+def record_there(source: GroupSide, target: GroupSide, about: dict[str, object]) -> None:
     client_id = about["client"]
     with target.raw.transaction():
         target.change(GIVE_UP, [client_id, about["id"]])
@@ -179,7 +179,7 @@ def record_there(source: Side, target: Side, about: dict[str, object]) -> None:
             raise MoveRefused(f"{target.name} has a client with the name {about['name']} already.")
 
 
-def require_place(target: Side, client_id: UUID, name: str) -> None:
+def require_place(target: GroupSide, client_id: UUID, name: str) -> None:
     """Require that the new group has nothing of the client but what moves have left."""
     there = target.first(CLIENT, [client_id])
     if there is None:
@@ -192,7 +192,7 @@ def require_place(target: Side, client_id: UUID, name: str) -> None:
         raise MoveRefused(f"{target.name} has rows of the client that are of no move.")
 
 
-def take_over(source: Side, target: Side, client_id: UUID, move_id: UUID) -> int:
+def take_over(source: GroupSide, target: GroupSide, client_id: UUID, move_id: UUID) -> int:
     """Become the only run of a move; return the number. A run before can write no more."""
     name, status = source.first(CLIENT, [client_id]) or ("", "")
     ((kept,),) = source.ask("SELECT status FROM wallets_clientmove WHERE id = %s", [move_id])
@@ -206,7 +206,7 @@ def take_over(source: Side, target: Side, client_id: UUID, move_id: UUID) -> int
     return int(number)
 
 
-def progress_of(target: Side, move_id: UUID) -> dict[str, str]:
+def progress_of(target: GroupSide, move_id: UUID) -> dict[str, str]:
     found = target.first(PROGRESS, [move_id])
     return dict(found[0]) if found else {}
 
@@ -216,7 +216,7 @@ def note_progress(run: Run) -> None:
     run.target.change(NOTE, [json.dumps(run.progress), run.move_id, run.number])
 
 
-def freeze(run: Run) -> None:
+def freeze_client(run: Run) -> None:
     """Stop the client in the old group, and end the leases of its webhooks.
 
     Raises:
@@ -230,13 +230,13 @@ def freeze(run: Run) -> None:
         run.source.change(END_LEASES, [run.client_id])
 
 
-def resume(source: Side, move_id: UUID, number: int) -> bool:
+def resume_client(source: GroupSide, move_id: UUID, number: int) -> bool:
     """Let the client go on in the old group, if this run has stopped it; return whether it had."""
     source.reconnect()
     return source.change(RESUME, [move_id, number]) > 0
 
 
-def switch(run: Run) -> None:
+def switch_group(run: Run) -> None:
     """Activate the client in the new group, and let the next audit there verify everything.
 
     Raises:
@@ -252,7 +252,7 @@ def switch(run: Run) -> None:
         distrust_proofs(run.target)
 
 
-def distrust_proofs(side: Side) -> None:
+def distrust_proofs(side: GroupSide) -> None:
     """Let the next audit verify everything: rows have come or gone that are older than its proof.
 
     As `wallets.audit.proofs.record_without_proof` does.
@@ -261,13 +261,13 @@ def distrust_proofs(side: Side) -> None:
     side.change(NO_PROGRESS)
 
 
-def end(source: Side, move_id: UUID) -> float:
+def end_move(source: GroupSide, move_id: UUID) -> float:
     """Say in the old group that the client has moved; return the seconds for which it waited."""
     found = source.first(LEAVE, [move_id])
     return float(found[0]) if found else 0.0
 
 
-def take_back(source: Side, target: Side, move_id: UUID) -> None:
+def take_back(source: GroupSide, target: GroupSide, move_id: UUID) -> None:
     """Take a move back: first where it would be switched.
 
     Raises:
@@ -278,17 +278,17 @@ def take_back(source: Side, target: Side, move_id: UUID) -> None:
     source.change(BACK_HERE, [move_id])
 
 
-def is_all_of_this_move(target: Side, client_id: UUID, move_id: UUID) -> bool:
+def is_all_of_this_move(target: GroupSide, client_id: UUID, move_id: UUID) -> bool:
     """Whether the new group has rows of the client, and all of them come from this move."""
     is_known = target.first(STAGE, [move_id]) is not None
     return is_known and not target.ask(FORMER, [client_id, move_id])
 
 
-def show(side: Side, move_id: UUID) -> None:
+def show_rows(side: GroupSide, move_id: UUID) -> None:
     side.change(SHOW, [move_id])
 
 
-def begin_purge(source: Side, target: Side, client_id: UUID) -> UUID:
+def begin_purge(source: GroupSide, target: GroupSide, client_id: UUID) -> UUID:
     """Hide the rows of a client that has moved, and note its wallets for older anchors.
 
     Raises:
@@ -305,7 +305,7 @@ def begin_purge(source: Side, target: Side, client_id: UUID) -> UUID:
     return move_id
 
 
-def end_purge(source: Side, move_id: UUID) -> None:
+def end_purge(source: GroupSide, move_id: UUID) -> None:
     with source.raw.transaction():
         source.change(END_PURGE, [move_id])
         distrust_proofs(source)

@@ -40,7 +40,7 @@ class Superseded(MoveRefused):
         super().__init__("Another run has taken over this move.")
 
 
-class Side:
+class GroupSide:
     """One of the two groups of a move. Two connections: one for writes, one for snapshots."""
 
     def __init__(self, name: str, opened: Callable[[], psycopg.Connection[Any]]) -> None:
@@ -65,7 +65,7 @@ class Side:
 
     def ask(self, statement: str, values: Values = None) -> list[tuple[Any, ...]]:
         """Execute a statement on the connection for writes; return its rows."""
-        return answer_of(self.raw, statement, values)
+        return rows_answered(self.raw, statement, values)
 
     def first(self, statement: str, values: Values = None) -> tuple[Any, ...] | None:
         found = self.ask(statement, values)
@@ -86,8 +86,8 @@ class Side:
     def snapshot(self) -> Iterator[str]:
         """A snapshot on the connection for it; yields the lowest number that was running."""
         with self.reader.transaction():
-            answer_of(self.reader, SNAPSHOT)
-            ((lowest,),) = answer_of(self.reader, LOWEST_RUNNING)
+            rows_answered(self.reader, SNAPSHOT)
+            ((lowest,),) = rows_answered(self.reader, LOWEST_RUNNING)
             yield lowest
 
     def reconnect(self) -> None:
@@ -105,7 +105,7 @@ class Side:
             raise MoveRefused("Another process is moving this client now.")
 
 
-def answer_of(
+def rows_answered(
     raw: psycopg.Connection[Any], statement: str, values: Values = None
 ) -> list[tuple[Any, ...]]:
     cursor = raw.execute(statement.encode(), values)

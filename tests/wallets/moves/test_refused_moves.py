@@ -123,14 +123,14 @@ def test_id_of_another_clients_row_is_refused(client_demo, alices, bobs, west):
 def test_difference_stops_the_move(client_demo, alices, bobs, west, monkeypatch, tampered, match):
     """It is tampered with after everything was compared. The client goes on here. Takes 5 s."""
     people.transfer(alices, bobs, 1_00, key="paid")
-    whole = records.freeze
+    whole = records.freeze_client
 
     def freeze(run: Any) -> None:
         move = f"SET iocash.move = '{run.move_id}'"
         execute(west, move, tampered)
         whole(run)
 
-    monkeypatch.setattr(records, "freeze", freeze)
+    monkeypatch.setattr(records, "freeze_client", freeze)
     refused(west, client_demo, f"{match} differs", Differs)
     require_nothing_there(west, client_demo)
     people.transfer(alices, bobs, 1_00)
@@ -189,13 +189,13 @@ def late(client_demo: Client, alices: Wallet, bobs: Wallet) -> Iterator[Callable
 
 def commit_soon(monkeypatch: Any, late: Callable[[], None]) -> None:
     """The late transaction commits a moment after the freeze."""
-    whole = records.freeze
+    whole = records.freeze_client
 
     def freeze(run: Any) -> None:
         whole(run)
         threading.Timer(0.3, late).start()
 
-    monkeypatch.setattr(records, "freeze", freeze)
+    monkeypatch.setattr(records, "freeze_client", freeze)
 
 
 def changes(west: str) -> tuple[int, int]:
@@ -253,13 +253,13 @@ def test_second_run_at_the_same_time_is_refused(client_demo, alices, west):
 def test_run_with_a_successor_changes_nothing(client_demo, alices, bobs, west, monkeypatch):
     """It lost its lock with its connection, and goes on after another run has taken the move back.
     Takes 5 s."""
-    whole = records.switch
+    whole = records.switch_group
 
     def switch(run: Any) -> None:
         records.take_back(run.source, run.target, run.move_id)
         whole(run)
 
-    monkeypatch.setattr(records, "switch", switch)
+    monkeypatch.setattr(records, "switch_group", switch)
     with moving(owner_conninfo(), west, client_demo.id) as move, pytest.raises(Superseded):
         move.forward()
     assert statuses(west, client_demo) == ("ACTIVE", "MOVED")

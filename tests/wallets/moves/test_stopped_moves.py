@@ -27,7 +27,7 @@ from functools import partial
 from uuid import UUID
 import psycopg
 from wallets import moves
-from wallets.moves import Move, Side
+from wallets.moves import Move, GroupSide
 here, there, client, stage, role = sys.argv[1:]
 def killed(name):
     whole = getattr(moves.records, name, None) or getattr(moves, name)
@@ -40,17 +40,17 @@ def killed(name):
 if stage:
     name, when = stage.split()
     setattr(moves.records if hasattr(moves.records, name) else moves, name, killed(name))
-sides = Side("home", partial(psycopg.connect, here)), Side("west", partial(psycopg.connect, there))
+sides = GroupSide("home", partial(psycopg.connect, here)), GroupSide("west", partial(psycopg.connect, there))
 move = Move(*sides, UUID(client), role, print)
 (move.back if os.environ.get("BACK") else move.forward)()
 """
 STAGES = [
     f"{name} {when}"
-    for name in ("begin", "record_there", "copy_shared_rows", "note_progress", "freeze")
+    for name in ("begin_move", "record_there", "copy_shared_rows", "note_progress", "freeze_client")
     for when in ("before", "after")
 ] + [
     f"{name} {when}"
-    for name in ("require_right_chains", "require_same_rows_in_both", "switch", "end")
+    for name in ("require_right_chains", "require_same_rows_in_both", "switch_group", "end_move")
     for when in ("before", "after")
 ]
 
@@ -84,7 +84,7 @@ def test_killed_move_ends_in_one_group(client_demo, alices, bobs, west, stage, i
         assert statuses(west, client_demo) == ("ACTIVE", "")
         require_nothing_there(west, client_demo)
         people.transfer(alices, bobs, 1_00)
-    elif stage == "end after":
+    elif stage == "end_move after":
         assert "is not in home" in said
         assert statuses(west, client_demo) == ("MOVED", "ACTIVE")
     elif is_back:

@@ -17,7 +17,7 @@ from django.db.utils import load_backend
 from psycopg.conninfo import make_conninfo
 
 from iocash.db import groups
-from wallets.moves import Differs, Move, MoveRefused, Side
+from wallets.moves import Differs, GroupSide, Move, MoveRefused
 
 FIND: Final = "SELECT id, status FROM users_client WHERE id::text = %(name)s OR name = %(name)s"
 
@@ -64,7 +64,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError("Interrupted. Run the command again, or with --back.") from None
 
-    def move(self, sides: dict[str, Side], name: str, options: dict[str, Any]) -> None:
+    def move(self, sides: dict[str, GroupSide], name: str, options: dict[str, Any]) -> None:
         client_id, where = find_client(sides, options["client"])
         target = sides[name]
         old = [side for side in where if where[side] in {"MOVING", "ACTIVE", "SUSPENDED"}]
@@ -83,7 +83,11 @@ class Command(BaseCommand):
             self.purge(sides, target, client_id, options)
 
     def purge(
-        self, sides: dict[str, Side], target: Side, client_id: UUID, options: dict[str, Any]
+        self,
+        sides: dict[str, GroupSide],
+        target: GroupSide,
+        client_id: UUID,
+        options: dict[str, Any],
     ) -> None:
         """Remove the client's rows from the groups that it has left."""
         for side in sides.values():
@@ -91,7 +95,9 @@ class Command(BaseCommand):
                 removed = self.planned(side, target, client_id, options).purge()
                 self.say(f"Removed {removed} rows in {side.name}.")
 
-    def planned(self, source: Side, target: Side, client_id: UUID, options: dict[str, Any]) -> Move:
+    def planned(
+        self, source: GroupSide, target: GroupSide, client_id: UUID, options: dict[str, Any]
+    ) -> Move:
         return Move(
             source,
             target,
@@ -112,16 +118,16 @@ def interrupt(*_: object) -> None:
 
 
 @contextmanager
-def opened_groups() -> Iterator[dict[str, Side]]:
+def opened_groups() -> Iterator[dict[str, GroupSide]]:
     """Connections with all groups, as their owners.
 
     Raises:
         MoveRefused: one can't be reached.
     """
-    sides: dict[str, Side] = {}
+    sides: dict[str, GroupSide] = {}
     try:
         for name in groups.names():
-            sides[name] = Side(name, partial(owner_connection, name))
+            sides[name] = GroupSide(name, partial(owner_connection, name))
         yield sides
     finally:
         for side in sides.values():
@@ -142,7 +148,7 @@ def owner_connection(name: str) -> psycopg.Connection[Any]:
     return psycopg.connect(make_conninfo(**words))
 
 
-def find_client(sides: dict[str, Side], name: str) -> tuple[UUID, dict[Side, str]]:
+def find_client(sides: dict[str, GroupSide], name: str) -> tuple[UUID, dict[GroupSide, str]]:
     """The id of a client, and its status in each group that has a row of it.
 
     Raises:
@@ -156,6 +162,6 @@ def find_client(sides: dict[str, Side], name: str) -> tuple[UUID, dict[Side, str
     return client_id, {side: rows[0][1] for side, rows in found.items() if rows}
 
 
-def status_of(side: Side, client_id: UUID) -> str:
+def status_of(side: GroupSide, client_id: UUID) -> str:
     found = side.first("SELECT status FROM users_client WHERE id = %s", [client_id])
     return str(found[0]) if found else ""
