@@ -40,8 +40,9 @@ def killed(name):
 if stage:
     name, when = stage.split()
     setattr(moves.records if hasattr(moves.records, name) else moves, name, killed(name))
-sides = GroupSide("home", partial(psycopg.connect, here)), GroupSide("west", partial(psycopg.connect, there))
-move = Move(*sides, UUID(client), role, print)
+home = GroupSide("home", partial(psycopg.connect, here))
+west = GroupSide("west", partial(psycopg.connect, there))
+move = Move(home, west, UUID(client), role, print)
 (move.back if os.environ.get("BACK") else move.forward)()
 """
 STAGES = [

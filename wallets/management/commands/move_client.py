@@ -21,6 +21,12 @@ from wallets.moves import Differs, GroupSide, Move, MoveRefused
 
 FIND: Final = "SELECT id, status FROM users_client WHERE id::text = %(name)s OR name = %(name)s"
 
+LEFT: Final = """
+    SELECT id FROM wallets_clientmove
+    WHERE subject_id = %s AND other_group = %s AND way = 'OUT' AND stage = 'DONE'
+"""
+"""Whether a group has rows of a client that has moved."""
+
 
 class Command(BaseCommand):
     help = (
@@ -91,7 +97,7 @@ class Command(BaseCommand):
     ) -> None:
         """Remove the client's rows from the groups that it has left."""
         for side in sides.values():
-            if side is not target and status_of(side, client_id) == "MOVED":
+            if side is not target and side.ask(LEFT, [client_id, target.name]):
                 removed = self.planned(side, target, client_id, options).purge()
                 self.say(f"Removed {removed} rows in {side.name}.")
 
@@ -160,8 +166,3 @@ def find_client(sides: dict[str, GroupSide], name: str) -> tuple[UUID, dict[Grou
         raise MoveRefused(f"{'Several clients have' if ids else 'No client has'} the name {name}.")
     (client_id,) = ids
     return client_id, {side: rows[0][1] for side, rows in found.items() if rows}
-
-
-def status_of(side: GroupSide, client_id: UUID) -> str:
-    found = side.first("SELECT status FROM users_client WHERE id = %s", [client_id])
-    return str(found[0]) if found else ""
