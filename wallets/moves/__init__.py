@@ -185,8 +185,8 @@ class Move:
     def freeze(self, run: Run) -> None:
         """Stop the client in the old group, and wait until nothing is under way there.
 
-        A transaction that has read the former status has its number, and that is below the next
-        number after the freeze has been committed.
+        A transaction that has read the former status has its number, and that is below one that
+        is drawn after the freeze has been committed.
 
         Raises:
             TryAgain: a transaction does not end.
