@@ -97,6 +97,12 @@ class Client(models.Model):
         return self.status == self.Status.SUSPENDED
 
 
+IS_AWAY = Q(client__in=Client.objects.filter(status__in=["MOVING", "MOVED"]))
+"""Whether the client of a row is being moved to another group, or has moved there. What time does
+to the row is done there."""
+NOT_AWAY = "client_id NOT IN (SELECT id FROM users_client WHERE status IN ('MOVING', 'MOVED'))"
+"""The opposite, in SQL."""
+
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
 
 
