@@ -1,0 +1,68 @@
+"""Advance the clock of a sandbox, and perform what becomes due on the way, in the order of its times.
+
+The clock stops at each instant at which something is due. A worker that runs beside does the same
+duties: what it has taken is waited for. So when the clock has passed an instant, all that was due
+until then is done.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from iocash.db import clock
+from iocash.worker import DUTIES, Duty
+from iocash.worker.loop import load_duties
+
+log = logging.getLogger(__name__)
+
+LONGEST: Final = 20.0
+"""Seconds after which no further stop is made: callers and proxies wait 30 seconds."""
+PAUSE: Final = 0.05
+"""Seconds between two looks at what another process has taken."""
+
+
+def advance(target: datetime, move: Callable[[datetime], None]) -> datetime:
+    """Advance the clock to `target`, with all that is due until then; return the time reached.
+
+    `move` advances the clock to an instant. The time reached is before `target` if there was too
+    much to do within LONGEST seconds: everything until then is done, and the rest can follow.
+    """
+    load_duties()
+    ends = time.monotonic() + LONGEST
+    while time.monotonic() < ends:
+        due = next_stop()
+        now = clock.now()
+        if due is not None and due <= min(now, target):
+            perform_due(ends)
+        elif now >= target:
+            break
+        else:
+            move(target if due is None else min(due, target))
+    else:
+        log.warning("the clock has stopped early: there was too much to do")
+    return clock.now()
+
+
+def next_stop() -> datetime | None:
+    """The first instant at which a duty has something to do."""
+    found = (due for duty in dated_duties() if (due := duty.next_due()))
+    return min(found, default=None)
+
+
+def dated_duties() -> list[Duty]:
+    """The duties whose work is due by the database's clock."""
+    return [each for each in DUTIES.values() if type(each).next_due is not Duty.next_due]
+
+
+def perform_due(ends: float) -> None:
+    """Perform what is due now; what another process has taken is left to it for PAUSE seconds."""
+    done = 0
+    for duty in dated_duties():
+        while time.monotonic() < ends and (count := duty.perform()):
+            done += count
+    if not done:
+        time.sleep(PAUSE)
