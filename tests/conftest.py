@@ -33,6 +33,7 @@ from tests.support.log_ins import PASSWORD
 from tests.support.people import Api
 from tests.support.scratch_postgres import Scratch
 from tests.support.staff import ADMINISTRATOR, OPERATOR, SUPERVISOR, a_member
+from iocash.db.sandbox import note_sandbox
 from users.models import Client, User
 from wallets.models import Wallet
 
@@ -133,6 +134,14 @@ def books_are_right(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("spoils_the_books") is None:
         wrong = audited.wrong()
         assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture(autouse=True)
+def server_is_no_sandbox() -> Iterator[None]:
+    """What a process knows of its database; each test begins with a database that is no sandbox."""
+    note_sandbox(False)
+    yield
+    note_sandbox(False)
 
 
 @pytest.fixture(autouse=True)

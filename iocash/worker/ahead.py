@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 LONGEST: Final = 20.0
 """Seconds after which no further stop is made: callers and proxies wait 30 seconds."""
 PAUSE: Final = 0.05
-"""Seconds between two looks at what another process has taken."""
+"""Seconds between two looks at what is due and was taken by another process."""
 
 
 def advance(target: datetime, move: Callable[[datetime], None]) -> datetime:
@@ -34,10 +34,10 @@ def advance(target: datetime, move: Callable[[datetime], None]) -> datetime:
     load_duties()
     ends = time.monotonic() + LONGEST
     while time.monotonic() < ends:
-        due = next_stop()
-        now = clock.now()
+        done = perform_due(ends)
+        due, now = next_stop(), clock.now()
         if due is not None and due <= min(now, target):
-            perform_due(ends)
+            time.sleep(0 if done else PAUSE)
         elif now >= target:
             break
         else:
@@ -58,11 +58,10 @@ def dated_duties() -> list[Duty]:
     return [each for each in DUTIES.values() if type(each).next_due is not Duty.next_due]
 
 
-def perform_due(ends: float) -> None:
-    """Perform what is due now; what another process has taken is left to it for PAUSE seconds."""
+def perform_due(ends: float) -> int:
+    """Perform what is due now, and return how much was done; the rest is taken by others."""
     done = 0
     for duty in dated_duties():
         while time.monotonic() < ends and (count := duty.perform()):
             done += count
-    if not done:
-        time.sleep(PAUSE)
+    return done
