@@ -45,7 +45,9 @@ class Duration(NamedTuple):
         found = DURATION.fullmatch(text)
         if found is None:
             raise ValueError(text)
-        years, months, weeks, days, hours, minutes, seconds = (int(each or 0) for each in found.groups())
+        years, months, weeks, days, hours, minutes, seconds = (
+            int(each or 0) for each in found.groups()
+        )
         time = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
         return cls(12 * years + months, time)
 

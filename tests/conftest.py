@@ -16,6 +16,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser, Page
 from psycopg.conninfo import conninfo_to_dict
 
+from iocash.db.sandbox import note_sandbox
 from tests.support import (
     answer_guard,
     audited,
@@ -33,7 +34,6 @@ from tests.support.log_ins import PASSWORD
 from tests.support.people import Api
 from tests.support.scratch_postgres import Scratch
 from tests.support.staff import ADMINISTRATOR, OPERATOR, SUPERVISOR, a_member
-from iocash.db.sandbox import note_sandbox
 from users.models import Client, User
 from wallets.models import Wallet
 

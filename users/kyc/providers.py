@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from iocash.db.sandbox import is_sandbox
 from iocash import errors
+from iocash.db.sandbox import is_sandbox
 from users import signatures
 
 logger = logging.getLogger(__name__)

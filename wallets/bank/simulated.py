@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from typing import Final
-from uuid import UUID
 from xml.sax.saxutils import escape
 
-from iocash import errors, money
+from iocash import errors
 from iocash.db import clock
 from users.models import Client
-from users.models.events import By
 from users.models.ids import new_id
 from wallets import posting
 from wallets.bank import answers
@@ -18,7 +16,7 @@ from wallets.bank.importing import store_file
 from wallets.bank.messages import pain001
 from wallets.models import BankAccount, BankLine, Movement, Wallet
 from wallets.orders.bank_files import RejectByBank, SettleByBank
-from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashOut
+from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut
 from wallets.orders.payments import BANK
 
 SETTLED: Final = "ACSC"
@@ -54,8 +52,8 @@ MESSAGES: Final = {
 def end_cash_out(movement: Movement, status: str, *, reason: str = "") -> None:
     """Settle or reject a cash-out as the bank does.
 
-    One that is in a file is answered by a message of the bank about this file. Another one is marked
-    as sent first, as if staff had given it to the bank.
+    One that is in a file is answered by a message of the bank about this file. Another one is
+    marked as sent first, as if staff had given it to the bank.
 
     Raises:
         MovementNotPending: it has ended.

@@ -66,11 +66,8 @@ NEXT_DATED: Final = """
     SELECT min(next_at) FROM wallets_scheduledoperation
     WHERE status IN ('ACTIVE', 'PAUSED') AND trigger = ''
 """
-NEXT_TRIGGERED: Final = f"""
-    SELECT min(asked.next_at) FROM (
-        {TRIGGERING.replace("due.next_at <= iocash_now()", "due.next_at > iocash_now()")}
-    ) AS asked
-"""
+LATER: Final = TRIGGERING.replace("due.next_at <= iocash_now()", "due.next_at > iocash_now()")
+NEXT_TRIGGERED: Final = f"SELECT min(asked.next_at) FROM ({LATER}) AS asked"  # noqa: S608
 """A balance that asks for a run which can't be made is not waited for."""
 
 

@@ -22,7 +22,9 @@ class ClockBody(fields.Serializer):
 class ClockAnswer(fields.Serializer):
     """The clock of the sandbox."""
 
-    now = fields.Moment(read_only=True, help_text="The new time. All that was due until then is done.")
+    now = fields.Moment(
+        read_only=True, help_text="The new time. All that was due until then is done."
+    )
     offset = fields.Text(
         40,
         read_only=True,
@@ -63,10 +65,6 @@ class LastOtpAnswer(fields.Serializer):
     )
     sent_at = fields.Moment(read_only=True, help_text="When it was sent.")
     expires_at = fields.Moment(read_only=True, help_text="When it expires.")
-
-
-class SettleBody(fields.Serializer):
-    """Nothing."""
 
 
 class RejectBody(fields.Serializer):

@@ -26,6 +26,7 @@ from users.kyc import identity
 from users.models import IdentityVerification, Sandbox, User
 from users.models.sandbox import advance_clock_to
 from users.serializers.identity import IdentityVerificationAnswer, verification_values
+from users.serializers.users import Nothing
 from wallets import posting
 from wallets.bank import simulated
 from wallets.models import Movement, Wallet
@@ -38,7 +39,6 @@ from wallets.serializers.sandbox import (
     ClockBody,
     LastOtpAnswer,
     RejectBody,
-    SettleBody,
     SimulatedIdentityBody,
 )
 from wallets.views.base import OrderView
@@ -84,7 +84,12 @@ class SandboxClockView(SandboxView):
     title = "Clock of the sandbox"
     serializer_class = ClockAnswer
 
-    @operation(name="advance_sandbox_clock", body=ClockBody, statuses=(HTTPStatus.OK,))
+    @operation(
+        name="advance_sandbox_clock",
+        body=ClockBody,
+        statuses=(HTTPStatus.OK,),
+        refuses=(errors.NotFound,),
+    )
     def post(self, request: Request) -> Response:
         """Advance the clock.
 
@@ -200,7 +205,7 @@ class SandboxSettlementView(SandboxCashOutView):
 
     @operation(
         name="settle_cash_out",
-        body=SettleBody,
+        body=Nothing,
         body_optional=True,
         statuses=(HTTPStatus.OK,),
         refuses=SandboxCashOutView.refuses,
@@ -208,8 +213,8 @@ class SandboxSettlementView(SandboxCashOutView):
     def post(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
         """Settle a cash-out.
 
-        In sandboxes only: the bank says that it has paid. A cash-out in a payment file is settled by
-        a message of the bank about the file, which must have been sent.
+        In sandboxes only: the bank says that it has paid. A cash-out in a payment file is settled
+        by a message of the bank about the file, which must have been sent.
         """
         self.body()
         return self.end(wallet_id, movement_id, simulated.SETTLED)

@@ -13,7 +13,13 @@ from django.utils import timezone
 
 from iocash.db.transactions import single_transaction
 from users.models import ApiKey, Client, events
-from users.models.clients import ISSUED_SCOPES, KNOWN_SCOPES, MONEY_SCOPES, SANDBOX_SCOPE, scopes_here
+from users.models.clients import (
+    ISSUED_SCOPES,
+    KNOWN_SCOPES,
+    MONEY_SCOPES,
+    SANDBOX_SCOPE,
+    scopes_here,
+)
 from users.models.events import By, EventKind
 
 
