@@ -29,6 +29,7 @@ from users.views.webhooks import (
     WebhookSecretView,
 )
 from wallets.dashboard.metrics import show_metrics
+from wallets.orders import forced
 from wallets.views.accounts import (
     EveryExternalAccountView,
     ExternalAccountDetailView,
@@ -209,6 +210,7 @@ api = [
     path("/identity-callbacks", IdentityCallbackView.as_view(), name="identity-callbacks"),
 ]
 
+guides.CONTEXTS["sandbox"] = lambda: {"refusals": forced.rows(), "everywhere": len(forced.REQUESTS)}
 guides.CONTEXTS["versions"] = lambda: {"published_since": int(published.SINCE.timestamp())}
 
 urlpatterns = [

@@ -14,6 +14,7 @@ from wallets.bank import answers
 from wallets.bank.booking import book
 from wallets.bank.importing import store_file
 from wallets.bank.messages import pain001
+from wallets.bank.messages.reasons import reason_in_words
 from wallets.models import BankAccount, BankLine, Movement, Wallet
 from wallets.orders.bank_files import RejectByBank, SettleByBank
 from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut
@@ -76,9 +77,9 @@ def end_cash_out(movement: Movement, status: str, *, reason: str = "") -> None:
             posting.submit(MarkCashOutSent(**about))
         posting.submit(SettleByBank(**about))
     elif movement.sent_at is None:
-        posting.submit(RejectCashOut(**about, reason=reason))
+        posting.submit(RejectCashOut(**about, reason=reason_in_words(reason)))
     else:
-        posting.submit(RejectByBank(**about, reason=reason))
+        posting.submit(RejectByBank(**about, reason=reason_in_words(reason)))
 
 
 def answer_file(movement: Movement, status: str, code: str) -> None:

@@ -7,12 +7,15 @@ other. Whether the database is a sandbox is known to the process, so this costs 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from iocash import errors, money
 from iocash.db.sandbox import is_sandbox
 from wallets.books import Books
 from wallets.orders.base import Order, Outcome, WordedOrder
+from wallets.orders.cash_outs import CashOut
+from wallets.orders.holds import ExecuteHold, PlaceHold
+from wallets.orders.payments import CashIn, Reverse, Transfer
 
 PREFIX: Final = "sandbox:refuse:"
 
@@ -31,13 +34,44 @@ SHAPE: Final[errors.Refusals] = (errors.InvalidFields, errors.NotFound)
 """What a caller gets by a wrong body or address; no concept asks for it."""
 
 
+REQUESTS: Final[dict[str, type[Order]]] = {
+    "cash-in": CashIn,
+    "transfer": Transfer,
+    "cash-out": CashOut,
+    "hold": PlaceHold,
+    "execution": ExecuteHold,
+    "reversal": Reverse,
+}
+"""The requests with a concept, in the words of the guide. Items of batches and operations, and
+scheduled executions, are such orders too."""
+
+
 def forceable(kind: type[Order]) -> list[type[errors.Refused]]:
     """The refusals that a concept can ask an order of this class for."""
     return [*(each for each in dict.fromkeys(kind.refuses) if each not in SHAPE), *ANYWHERE]
 
 
-def concept_of(refusal: type[errors.Refused]) -> str:
-    return PREFIX + refusal.code
+class Row(NamedTuple):
+    """A refusal that a concept asks for, and which requests can be refused with it."""
+
+    concept: str
+    status: int
+    code: str
+    requests: tuple[str, ...]
+
+
+def rows() -> list[Row]:
+    """The table of the guide: every concept that asks for a refusal, by status and code."""
+    kinds = {kind for order in REQUESTS.values() for kind in forceable(order)}
+    return [
+        Row(
+            PREFIX + kind.code,
+            kind.status,
+            kind.code,
+            tuple(name for name, order in REQUESTS.items() if kind in forceable(order)),
+        )
+        for kind in sorted(kinds, key=lambda kind: (kind.status, kind.code))
+    ]
 
 
 def refuse_if_asked(order: Order, books: Books, *, by_rules_only: bool = False) -> None:

@@ -7,11 +7,18 @@ from typing import Any
 
 import pytest
 
+from iocash import errors
 from iocash.db import clock
-from tests.support import people, sandbox
+from iocash.db.sandbox import note_sandbox
+from tests.support import bank, bank_files, people, sandbox
+from tests.support.cash_outs import a_cash_out, money_of
+from tests.support.identity import a_verification
 from tests.support.people import Api
-from users.models import Sandbox
+from tests.support.user_bodies import ALICE
+from users import demo_documents, kyc, otp
+from users.models import Otp, Sandbox, User
 from users.models.clients import SANDBOX_SCOPE, SCOPES
+from wallets.models import BankOutcome, BankReport, Movement
 
 pytestmark = pytest.mark.django_db
 
@@ -130,3 +137,111 @@ def test_wrong_duration_gets_400(advance, code, tester):
     answer = tester.post("sandbox/clock", {"advance": advance})
     assert (answer.status, answer.json["errors"][0]["code"]) == (400, code)
     assert Sandbox.objects.get().clock_offset == timedelta(0)
+
+
+# --- One-time passwords --------------------------------------------------------------------------
+
+
+def test_last_code_verifies_the_number(tester):
+    made = tester.post("users", ALICE).json
+    answer = tester.get(f"sandbox/users/{made['id']}/last-otp")
+    assert answer.status == 200, answer.json
+    assert answer.json["mobilePhone"] == ALICE["mobilePhone"]
+    body = {"otp": answer.json["otp"]}
+    verified = tester.post(f"users/{made['id']}/validate-otp", body)
+    assert (verified.status, verified.json["status"]) == (200, "ACTIVATED")
+    assert tester.get(f"sandbox/users/{made['id']}/last-otp").status == 404
+
+
+def test_expired_code_is_not_shown(tester):
+    made = tester.post("users", ALICE).json
+    sandbox.set_clock(clock.now() + timedelta(seconds=Otp.LIFETIME_SECONDS))
+    assert tester.get(f"sandbox/users/{made['id']}/last-otp").status == 404
+
+
+def test_code_outside_of_sandboxes_can_not_be_calculated(api):
+    made = api.post("users", ALICE).json
+    user, found = User.objects.get(id=made["id"]), Otp.objects.get()
+    guess = otp.sandbox_code(user.id, found.mobile_phone, found.sent_at)
+    assert otp.code_digest(user.id, found.mobile_phone, guess) != bytes(found.digest)
+    with pytest.raises(errors.NotFound):
+        otp.last_code(user)
+    note_sandbox(True)
+    with pytest.raises(errors.NotFound):
+        otp.last_code(user)
+
+
+# --- Identity verifications ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "level"), [("APPROVED", 1), ("REJECTED", 0)])
+def test_simulated_decision_ends_the_verification(status, level, tester, alice):
+    User.objects.filter(id=alice.id).update(kyc_level=0)
+    demo_documents.send_samples(alice, kyc.IDENTITY, people.BY)
+    path = f"sandbox/users/{alice.id}/simulate-identity-verification"
+    assert tester.post(path, {"status": status}).status == 404
+    a_verification(alice)
+    answer = tester.post(path, {"status": status})
+    assert (answer.status, answer.json["status"]) == (200, status)
+    assert tester.get(f"users/{alice.id}/compliance").json["kycLevel"] == level
+    assert tester.post(path, {"status": status}).status == 200
+    other = tester.post(path, {"status": "EXPIRED"})
+    assert (other.status, other.code) == (409, "invalid_transition")
+
+
+# --- What banks do -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("verb", "status", "left"), [("settle", "SUCCESS", 90), ("reject", "ERROR", 100)])
+def test_cash_out_in_no_file_ends_as_the_bank_says(verb, status, left, tester, alices):
+    moved = a_cash_out(alices, 10_00)
+    path = f"sandbox/wallets/{alices.id}/movements/{moved.id}/{verb}"
+    answer = tester.post(path)
+    assert (answer.status, answer.json["status"]) == (200, status), answer.json
+    assert money_of(alices) == (left * 100, 0)
+    again = tester.post(path)
+    assert (again.status, again.code) == (409, "movement_not_pending")
+
+
+def test_cash_out_in_a_file_ends_by_an_answer_of_the_bank(tester, client_demo, alices):
+    builder, approver = bank_files.two_members()
+    moved = bank_files.some_cash_outs(alices, 10_00, 20_00)
+    file = bank_files.build(bank_files.an_account(client_demo), moved, builder)
+    paths = [f"sandbox/wallets/{alices.id}/movements/{each.id}" for each in moved]
+    early = tester.post(f"{paths[0]}/settle")
+    assert (early.status, early.code) == (409, "cash_out_in_file")
+    bank_files.send(file, approver)
+    settled = tester.post(f"{paths[0]}/settle").json
+    rejected = tester.post(f"{paths[1]}/reject", {"reasonCode": "AC04"}).json
+    assert (settled["status"], rejected["status"]) == ("SUCCESS", "ERROR")
+    assert rejected["reason"].startswith("AC04")
+    assert BankReport.objects.filter(file=file, actor="system:bank").count() == 2
+
+
+def test_transfer_from_a_bank_is_a_cash_in(tester, alices):
+    path = f"sandbox/wallets/{alices.id}/bank-transfer-in"
+    answer = tester.post(path, {"amount": "5.00", "concept": "Salary"})
+    assert (answer.status, answer.json["status"]) == (200, "BOOKED"), answer.json
+    movement = Movement.objects.get(id=answer.json["movementId"])
+    assert (movement.type, movement.amount, movement.concept) == ("CASH_IN", 5_00, "Salary")
+    assert tester.post(path, {"amount": "0"}).json["errors"][0]["field"] == "amount"
+
+
+def test_transfer_from_a_bank_comes_by_a_statement(tester, client_demo, alices):
+    bank.an_account(client_demo)
+    path = f"sandbox/wallets/{alices.id}/bank-transfer-in"
+    lost = tester.post(path, {"amount": "5.00"}).json
+    assert (lost["status"], lost["reason"], lost["movementId"]) == ("SUSPENSE", "no_wallet", None)
+    bank.an_iban(alices)
+    answer = tester.post(path, {"amount": "7.50", "concept": "A & B"})
+    assert (answer.status, answer.json["status"]) == (200, "BOOKED"), answer.json
+    outcome = BankOutcome.objects.get(movement_id=answer.json["movementId"])
+    assert (outcome.line.amount, outcome.line.remittance) == (7_50, "A & B")
+    wrong = tester.post(path, {"amount": "7.505"})
+    assert (wrong.status, wrong.json["errors"][0]["field"]) == (400, "amount")
+
+
+def test_client_without_a_bank_account_gets_no_transfer(tester, client_demo, alices):
+    bank.agree_to_source(client_demo, "BANK")
+    answer = tester.post(f"sandbox/wallets/{alices.id}/bank-transfer-in", {"amount": "5.00"})
+    assert (answer.status, answer.code) == (403, "cash_ins_from_bank")
