@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import migrations, models
 
 SCOPES = [
@@ -19,12 +18,11 @@ SCOPES = [
 ]
 
 # A database with neither a sandbox's row nor a client can still become a sandbox: NULL.
-GUARDS = f"""
+GUARDS = """
 CREATE FUNCTION iocash_is_sandbox() RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN EXISTS (SELECT FROM public.users_sandbox) THEN true
                 WHEN EXISTS (SELECT FROM public.users_client) THEN false END
 $$;
-GRANT EXECUTE ON FUNCTION iocash_is_sandbox() TO "{settings.DATABASE_ROLE}";
 
 CREATE FUNCTION users_guard_sandbox() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -14,8 +14,8 @@ from tests.support.schedules import make_due, scheduled
 from wallets.duties.schedules import RunSchedules
 from wallets.models import Movement, ScheduledRun, Wallet
 from wallets.orders import forced
-from wallets.orders.base import WordedOrder
 from wallets.orders.bank_files import ReturnCashOut
+from wallets.orders.base import WordedOrder
 from wallets.orders.freezes import FreezeAmount
 from wallets.orders.payments import Adjust
 

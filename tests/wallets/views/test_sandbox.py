@@ -192,7 +192,9 @@ def test_simulated_decision_ends_the_verification(status, level, tester, alice):
 # --- What banks do -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("verb", "status", "left"), [("settle", "SUCCESS", 90), ("reject", "ERROR", 100)])
+@pytest.mark.parametrize(
+    ("verb", "status", "left"), [("settle", "SUCCESS", 90), ("reject", "ERROR", 100)]
+)
 def test_cash_out_in_no_file_ends_as_the_bank_says(verb, status, left, tester, alices):
     moved = a_cash_out(alices, 10_00)
     path = f"sandbox/wallets/{alices.id}/movements/{moved.id}/{verb}"
