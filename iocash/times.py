@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Final, NamedTuple
 
 import orjson
@@ -63,7 +64,6 @@ class Duration(NamedTuple):
 
 
 def duration_text(apart: timedelta) -> str:
-    """Write a duration of days and time as ISO 8601, with milliseconds: `P31DT0.250S`."""
-    seconds = apart.seconds + apart.microseconds // 1000 / 1000
-    days = f"{apart.days}D" if apart.days else ""
-    return f"P{days}T{seconds:.3f}S"
+    """Write a duration as ISO 8601, in days and seconds: `P31D`, `P1DT30S`. It is rounded up."""
+    days, seconds = divmod(ceil(apart.total_seconds()), 24 * 60 * 60)
+    return f"P{days}D" if days and not seconds else f"P{f'{days}D' if days else ''}T{seconds}S"

@@ -48,9 +48,8 @@ def is_known_sandbox() -> bool:
 
     A database that does not answer is asked again after PAUSE seconds.
     """
-    if Known.is_sandbox is None and Known.failed_at is not None:
-        if time.monotonic() - Known.failed_at < PAUSE:
-            return False
+    if Known.failed_at is not None and time.monotonic() - Known.failed_at < PAUSE:
+        return False
     try:
         return is_sandbox()
     except (DatabaseError, InterfaceError):

@@ -1,4 +1,4 @@
-"""Advance the clock of a sandbox, and perform what becomes due on the way, in the order of its times.
+"""Advance the clock of a sandbox, and perform what becomes due on the way, each at its time.
 
 The clock stops at each instant at which something is due. A worker that runs beside does the same
 duties: what it has taken is waited for. So when the clock has passed an instant, all that was due

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import migrations, models
 
 SCOPES = [
@@ -70,6 +71,7 @@ CREATE TRIGGER signing_key_scope_is_of_sandboxes
     FOR EACH ROW WHEN ('sandbox:write' = ANY (NEW.scopes))
     EXECUTE FUNCTION users_guard_sandbox_scope();
 """
+GRANT = f'GRANT EXECUTE ON FUNCTION iocash_is_sandbox TO "{settings.DATABASE_ROLE}";'
 UNGUARD = """
 DROP TRIGGER signing_key_scope_is_of_sandboxes ON users_signingkey;
 DROP TRIGGER api_key_scope_is_of_sandboxes ON users_apikey;
@@ -95,4 +97,5 @@ class Migration(migrations.Migration):
         migrations.RemoveConstraint("signingkey", "signing_key_scopes_are_known"),
         migrations.AddConstraint("signingkey", known_scopes("signing_key")),
         migrations.RunSQL(GUARDS, UNGUARD),
+        migrations.RunSQL(GRANT, migrations.RunSQL.noop),
     ]

@@ -28,8 +28,8 @@ class ClockAnswer(fields.Serializer):
     offset = fields.Text(
         40,
         read_only=True,
-        example="P31DT0.000S",
-        help_text="How far the clock is ahead of the real time, as a duration of ISO 8601.",
+        example="P31D",
+        help_text="How far the clock is ahead of the real time, in days and seconds (ISO 8601).",
     )
     remaining = fields.Text(
         40,
