@@ -19,7 +19,8 @@ class ExpireApprovals(Duty):
 
     def next_due(self) -> datetime | None:
         waiting = Approval.objects.filter(state=Approval.State.ASKED)
-        return waiting.aggregate(at=Min("expires_at"))["at"]
+        found: datetime | None = waiting.aggregate(at=Min("expires_at"))["at"]
+        return found
 
     def perform(self) -> int:
         return expire_requests()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from iocash import errors
@@ -60,7 +60,7 @@ def end_cash_out(movement: Movement, status: str, *, reason: str = "") -> None:
         MovementNotPending: it has ended.
         CashOutInFile: its file was not handed over to the bank.
     """
-    about = {
+    about: dict[str, Any] = {
         "client_id": movement.client_id,
         "by": BANK,
         "wallet_id": movement.wallet_id,

@@ -34,7 +34,9 @@ class ExpireOverdueHolds(Duty):
     name = "expire-holds"
 
     def next_due(self) -> datetime | None:
-        return Hold.objects.filter(status=Hold.Status.OPEN).aggregate(at=Min("expires_at"))["at"]
+        waiting = Hold.objects.filter(status=Hold.Status.OPEN)
+        found: datetime | None = waiting.aggregate(at=Min("expires_at"))["at"]
+        return found
 
     def perform(self) -> int:
         """Expire a batch; return how many of its holds are no longer open.

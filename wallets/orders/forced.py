@@ -109,7 +109,7 @@ def facts_of(kind: type[errors.Refused], order: Order, books: Books) -> dict[str
     return {name: known[name] for name in kind.carries if name in known}
 
 
-STATUSES: Final = {
+STATUSES: Final[dict[type[errors.Refused], str]] = {
     errors.HoldNotOpen: "EXPIRED",
     errors.MovementNotSettled: "PENDING",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from iocash.http import fields
 from users.serializers.identity import Decision
 from users.serializers.kyc import Pattern
-from wallets.serializers.shared import Optional
+from users.serializers.users import Optional
 
 REASON = "[A-Z0-9]{1,4}"
 

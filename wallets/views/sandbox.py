@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -19,7 +19,7 @@ from iocash.http import fields, problems
 from iocash.http.chapters import SANDBOX
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
-from iocash.times import duration_text
+from iocash.times import Duration, duration_text
 from iocash.worker.ahead import advance
 from users import otp
 from users.kyc import identity
@@ -107,7 +107,7 @@ class SandboxClockView(SandboxView):
         return Response(self.show(answer))
 
 
-def later(begun: datetime, duration: Any) -> datetime:
+def later(begun: datetime, duration: Duration) -> datetime:
     """The time that is so much later.
 
     Raises:
@@ -118,7 +118,7 @@ def later(begun: datetime, duration: Any) -> datetime:
     target = duration.after(begun)
     if target <= begun:
         raise out_of_bounds("min_value", "Must be greater than zero.")
-    if target > duration._replace(months=12, time=duration.time * 0).after(begun):
+    if target > Duration(12, timedelta(0)).after(begun):
         raise out_of_bounds("max_value", "Must be at most a year.")
     if target > LAST_TIME:
         raise out_of_bounds("max_value", "The clock of a sandbox ends in the year 2100.")

@@ -57,6 +57,8 @@ def test_year_is_played_in_order_within_seconds(alice, alices, bobs, settings):
     ended = [people.seen(hold.id) for hold in holds]
     assert {hold.status for hold in ended} == {Hold.Status.EXPIRED}
     for hold in ended:
+        assert hold.expires_at
+        assert hold.ended_at
         assert hold.expires_at <= hold.ended_at < hold.expires_at + MINUTE
     times = [*Event.objects.order_by("id").values_list("created_at", flat=True)]
     assert times == sorted(times)

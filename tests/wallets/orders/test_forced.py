@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from iocash import errors
-from iocash.db.sandbox import note_sandbox
 from tests.support import order_guard, people, sandbox
-from tests.support.cash_outs import IBAN
+from tests.support.ibans import IBAN
 from tests.support.schedules import make_due, scheduled
 from wallets.duties.schedules import RunSchedules
 from wallets.models import Movement, ScheduledRun, Wallet
@@ -104,20 +103,12 @@ def test_scheduled_execution_fails(alices, bobs):
 
 def test_sandbox_is_asked_for_only_by_such_concepts(api, alices, bobs, monkeypatch):
     asked: list[bool] = []
-    monkeypatch.setattr(forced, "is_sandbox", lambda: asked.append(True))
+    monkeypatch.setattr("wallets.orders.forced.is_sandbox", lambda: asked.append(True))
     people.transfer(alices, bobs, 1_00, concept="Lunch")
     people.transfer(alices, bobs, 1_00)
     assert not asked
     people.transfer(alices, bobs, 1_00, concept="sandbox:refuse:lock_timeout")
     assert asked
-
-
-def test_process_asks_once(django_assert_num_queries):
-    note_sandbox(None)
-    people.a_client()
-    with django_assert_num_queries(0):
-        assert not forced.is_sandbox()
-        assert not forced.is_sandbox()
 
 
 def test_unavailable_refusals_carry_when_to_retry(api, alices, requests):

@@ -163,7 +163,7 @@ def test_code_outside_of_sandboxes_can_not_be_calculated(api):
     made = api.post("users", ALICE).json
     user, found = User.objects.get(id=made["id"]), Otp.objects.get()
     guess = otp.sandbox_code(user.id, found.mobile_phone, found.sent_at)
-    assert otp.code_digest(user.id, found.mobile_phone, guess) != bytes(found.digest)
+    assert otp.code_digest(user.id, found.mobile_phone, guess) != bytes(found.digest or b"")
     with pytest.raises(errors.NotFound):
         otp.last_code(user)
     note_sandbox(True)
@@ -238,6 +238,7 @@ def test_transfer_from_a_bank_comes_by_a_statement(tester, client_demo, alices):
     answer = tester.post(path, {"amount": "7.50", "concept": "A & B"})
     assert (answer.status, answer.json["status"]) == (200, "BOOKED"), answer.json
     outcome = BankOutcome.objects.get(movement_id=answer.json["movementId"])
+    assert outcome.line
     assert (outcome.line.amount, outcome.line.remittance) == (7_50, "A & B")
     wrong = tester.post(path, {"amount": "7.505"})
     assert (wrong.status, wrong.json["errors"][0]["field"]) == (400, "amount")
