@@ -210,7 +210,10 @@ api = [
     path("/identity-callbacks", IdentityCallbackView.as_view(), name="identity-callbacks"),
 ]
 
-guides.CONTEXTS["sandbox"] = lambda: {"refusals": forced.rows(), "everywhere": len(forced.REQUESTS)}
+guides.CONTEXTS["sandbox"] = lambda: {
+    "refusals": forced.forced_rows(),
+    "everywhere": len(forced.REQUESTS),
+}
 guides.CONTEXTS["versions"] = lambda: {"published_since": int(published.SINCE.timestamp())}
 
 urlpatterns = [

@@ -25,7 +25,7 @@ PAUSE: Final = 0.05
 """Seconds between two looks at what is due and was taken by another process."""
 
 
-def advance(target: datetime, move: Callable[[datetime], None]) -> datetime:
+def advance_with_duties(target: datetime, move: Callable[[datetime], None]) -> datetime:
     """Advance the clock to `target`, with all that is due until then; return the time reached.
 
     `move` advances the clock to an instant. The time reached is before `target` if there was too

@@ -21,15 +21,14 @@ from iocash.db import clock
 from iocash.db.sandbox import is_sandbox
 from iocash.docs.calls import DRY_RUN
 from iocash.times import moment
-from tests.support import openapi
+from tests.support import openapi, sandbox_story
 from tests.support.identity import URLS, some_terms
 from tests.support.people import Answer, Api, unknown_id
 from tests.support.retelling import settled
 from tests.support.schedules import found, make_due
 from tests.support.user_bodies import ALICE, BOB
 from users import otp
-from users.models import ApiKey, Otp, PhoneUse, User, WebhookEndpoint
-from users.models.clients import KNOWN_SCOPES
+from users.models import Otp, PhoneUse, User, WebhookEndpoint
 from users.serializers.kyc import BLOCKS, Content
 from wallets import audit
 from wallets.anchors import folder
@@ -129,7 +128,7 @@ def tell(api: Recorder, stranger: Recorder, reader: Recorder) -> Json:
     read_wallets(api, wallets[0], begin)
     get_refusals(wallets[0], stranger, reader)
     if is_sandbox():
-        use_the_sandbox(api, wallets[0])
+        sandbox_story.use_the_sandbox(api, IDS["alice"], wallets[0])
     return settled(api.kept, begin)
 
 
@@ -389,21 +388,6 @@ def use_webhooks(api: Recorder, event: str) -> None:
     api.post(f"{path}/rotate-secret", {}, key="rotate-1")
     api.patch(path, {"status": "DISABLED"})
     api.get(path)
-
-
-def use_the_sandbox(api: Recorder, alices: str) -> None:
-    """What exists in sandboxes only; its key gets their scope first."""
-    ApiKey.objects.matching(str(api.secret)).update(scopes=list(KNOWN_SCOPES))
-    user, wallet = f"users/{IDS['alice']}", f"sandbox/wallets/{alices}"
-    api.patch(user, {"mobilePhone": "+34600000055"})
-    api.get(f"sandbox/{user}/last-otp")
-    api.post(f"sandbox/{user}/simulate-identity-verification", {"status": "APPROVED"})
-    api.post(f"{wallet}/bank-transfer-in", {"amount": "5.00", "concept": "Salary"})
-    for verb, body in (("settle", {}), ("reject", {"reasonCode": "AC04"})):
-        asked = {"type": "CASH_OUT", "amount": "1.00", "iban": BANK}
-        movement = api.post(f"wallets/{alices}/movements", asked).json["id"]
-        api.post(f"{wallet}/movements/{movement}/{verb}", body)
-    api.post("sandbox/clock", {"advance": "P1D"})
 
 
 def get_refusals(alices: str, stranger: Recorder, reader: Recorder) -> None:

@@ -51,7 +51,7 @@ def forceable(kind: type[Order]) -> list[type[errors.Refused]]:
     return [*(each for each in dict.fromkeys(kind.refuses) if each not in SHAPE), *ANYWHERE]
 
 
-class Row(NamedTuple):
+class ForcedRow(NamedTuple):
     """A refusal that a concept asks for, and which requests can be refused with it."""
 
     concept: str
@@ -60,11 +60,11 @@ class Row(NamedTuple):
     requests: tuple[str, ...]
 
 
-def rows() -> list[Row]:
+def forced_rows() -> list[ForcedRow]:
     """The table of the guide: every concept that asks for a refusal, by status and code."""
     kinds = {kind for order in REQUESTS.values() for kind in forceable(order)}
     return [
-        Row(
+        ForcedRow(
             PREFIX + kind.code,
             kind.status,
             kind.code,
@@ -92,7 +92,7 @@ def refuse_if_asked(order: Order, books: Books, *, by_rules_only: bool = False) 
         message = errors.Message(words, concepts=listed)
         raise errors.InvalidFields(errors.FieldError("concept", "invalid_choice", message))
     if not (by_rules_only and kind in ANYWHERE):
-        raise kind(**facts_of(kind, order, books))
+        raise kind(**facts_asked_for(kind, order, books))
 
 
 def apply_unless_asked(order: Order, books: Books) -> Outcome:
@@ -101,7 +101,7 @@ def apply_unless_asked(order: Order, books: Books) -> Outcome:
     return order.apply(books)
 
 
-def facts_of(kind: type[errors.Refused], order: Order, books: Books) -> dict[str, Any]:
+def facts_asked_for(kind: type[errors.Refused], order: Order, books: Books) -> dict[str, Any]:
     """The facts of a refusal that was asked for, about the wallet of the order."""
     if issubclass(kind, errors.Unavailable):
         return {}

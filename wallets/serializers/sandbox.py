@@ -13,7 +13,7 @@ REASON = "[A-Z0-9]{1,4}"
 class ClockBody(fields.Serializer):
     """How far to advance the clock."""
 
-    advance = fields.Span(
+    advance = fields.DurationText(
         help_text="How far, as a duration of ISO 8601: `P1M`, `P2W`, `P1DT12H`. More than zero, "
         "and at most a year. Months are months of the calendar.",
     )

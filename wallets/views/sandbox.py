@@ -20,7 +20,7 @@ from iocash.http.chapters import SANDBOX
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.times import Duration, duration_text
-from iocash.worker.ahead import advance
+from iocash.worker.ahead import advance_with_duties
 from users import otp
 from users.kyc import identity
 from users.models import IdentityVerification, Sandbox, User
@@ -99,15 +99,15 @@ class SandboxClockView(SandboxView):
         same time don't add up.
         """
         begun = clock.now()
-        target = later(begun, self.body()["advance"])
-        now = self.do(advance, target, advance_clock_to)
+        target = target_of(begun, self.body()["advance"])
+        now = self.do(advance_with_duties, target, advance_clock_to)
         offset = Sandbox.objects.get().clock_offset
         remaining = duration_text(target - now) if now < target else None
         answer = {"now": now, "offset": duration_text(offset), "remaining": remaining}
         return Response(self.show(answer))
 
 
-def later(begun: datetime, duration: Duration) -> datetime:
+def target_of(begun: datetime, duration: Duration) -> datetime:
     """The time that is so much later.
 
     Raises:

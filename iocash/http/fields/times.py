@@ -84,7 +84,7 @@ class Day(Field):
         return value.isoformat()
 
 
-class Span(Field):
+class DurationText(Field):
     """A duration of ISO 8601: `P1M`, `P2W`, `P1DT12H`."""
 
     default_error_messages = {"invalid": "Must be a duration (ISO 8601), like P1M or P1DT12H."}

@@ -44,7 +44,7 @@ def test_table_has_every_request_with_a_concept():
     worded = {each for each in order_guard.concrete() if issubclass(each, WordedOrder)}
     assert worded - OF_STAFF == {*forced.REQUESTS.values()}
     assert {"insufficient_funds", "limit_exceeded", "hold_not_open", "rate_limited"} <= {
-        row.code for row in forced.rows()
+        row.code for row in forced.forced_rows()
     }
 
 
@@ -53,7 +53,7 @@ def test_each_row_of_the_table_refuses(request_name, requests, api, alices):
     sandbox.make()
     path, body = requests[request_name]
     before = [*Movement.objects.values_list("id", "status")]
-    for row in forced.rows():
+    for row in forced.forced_rows():
         answer = api.post(path, body | {"concept": row.concept}, key=row.code)
         if request_name in row.requests:
             assert (answer.status, answer.code) == (row.status, row.code)
@@ -119,4 +119,4 @@ def test_unavailable_refusals_carry_when_to_retry(api, alices, requests):
 
 
 def test_refusals_of_a_table_are_known():
-    assert {row.code for row in forced.rows()} <= errors.REGISTRY.keys()
+    assert {row.code for row in forced.forced_rows()} <= errors.REGISTRY.keys()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client as Browser
 
 from iocash import errors
 from iocash.db import clock
@@ -86,6 +87,15 @@ def test_wrong_method_gets_400_with_allow(method, path, tester, paths):
     answer = tester.call("PATCH", path.format(**paths), {})
     assert (answer.status, answer.code) == (400, "method_not_allowed")
     assert method in answer.headers["Allow"]
+
+
+def test_staff_use_the_back_office_instead(tester, staff, paths):
+    browser = Browser()
+    browser.force_login(staff)
+    for (method, path), body in OPERATIONS.items():
+        address = f"/api/v1/{path.format(**paths)}"
+        answer = browser.generic(method, address, people.dump(body), "application/json")
+        assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
 
 
 # --- Every answer --------------------------------------------------------------------------------
