@@ -45,6 +45,11 @@ from wallets.views.base import OrderView
 
 LAST_TIME: Final = datetime(2100, 1, 1, tzinfo=UTC)
 """The clock of a sandbox does not pass it."""
+NO_TIME: Final = errors.FieldError("advance", "min_value", "Must be greater than zero.")
+TOO_FAR: Final = errors.FieldError("advance", "max_value", "Must be at most a year.")
+TOO_LATE: Final = errors.FieldError(
+    "advance", "max_value", "The clock of a sandbox ends in the year 2100."
+)
 
 
 class SandboxView(OrderView):
@@ -114,19 +119,15 @@ def target_of(begun: datetime, duration: Duration) -> datetime:
         InvalidFields: it is nothing, more than a year, or too far in the future.
     """
     if duration.months > 12 or duration.time.days > 366 * 2:
-        raise out_of_bounds("max_value", "Must be at most a year.")
+        raise errors.InvalidFields(TOO_FAR)
     target = duration.after(begun)
     if target <= begun:
-        raise out_of_bounds("min_value", "Must be greater than zero.")
+        raise errors.InvalidFields(NO_TIME)
     if target > Duration(12, timedelta(0)).after(begun):
-        raise out_of_bounds("max_value", "Must be at most a year.")
+        raise errors.InvalidFields(TOO_FAR)
     if target > LAST_TIME:
-        raise out_of_bounds("max_value", "The clock of a sandbox ends in the year 2100.")
+        raise errors.InvalidFields(TOO_LATE)
     return target
-
-
-def out_of_bounds(code: str, words: str) -> errors.InvalidFields:
-    return errors.InvalidFields(errors.FieldError("advance", code, words))
 
 
 class SandboxOtpView(SandboxView):
