@@ -89,7 +89,7 @@ def known_scopes(name: str) -> models.CheckConstraint:
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("users", "0024_let_users_be_exported")]
+    dependencies: ClassVar = [("users", "0026_store_traces_and_archives_of_events")]
 
     operations: ClassVar = [
         migrations.RemoveConstraint("apikey", "api_key_scopes_are_known"),
