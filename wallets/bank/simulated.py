@@ -88,9 +88,10 @@ def answer_file(movement: Movement, status: str, code: str) -> None:
     if file is None:
         raise errors.Inconsistent("the cash-out is in no file")
     reason = f"<StsRsnInf><Rsn><Cd>{escape(code)}</Cd></Rsn></StsRsnInf>" if code else ""
+    instant = clock.now()
     content = ANSWER.format(
         id=new_id().hex,
-        at=f"{clock.now():%Y-%m-%dT%H:%M:%SZ}",
+        at=f"{instant:%Y-%m-%dT%H:%M:%SZ}",
         file=escape(file.message_id),
         kind=pain001.VERSION,
         batch=escape(pain001.batch_id(file.message_id, 1)),
