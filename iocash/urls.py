@@ -29,6 +29,7 @@ from users.views.webhooks import (
     WebhookSecretView,
 )
 from wallets.dashboard.metrics import show_metrics
+from wallets.orders import forced
 from wallets.views.accounts import (
     EveryExternalAccountView,
     ExternalAccountDetailView,
@@ -54,6 +55,14 @@ from wallets.views.movements import (
 )
 from wallets.views.operations import OperationDetailView, OperationListView
 from wallets.views.proofs import ProofView
+from wallets.views.sandbox import (
+    SandboxClockView,
+    SandboxIdentityView,
+    SandboxOtpView,
+    SandboxRejectionView,
+    SandboxSettlementView,
+    SandboxTransferView,
+)
 from wallets.views.schedules import (
     ScheduledExecutionDetailView,
     ScheduledExecutionListView,
@@ -183,10 +192,28 @@ api = [
     path(f"/{ENDPOINT}/ping", WebhookPingView.as_view(), name="webhook-ping"),
     path(f"/{ENDPOINT}/resend", WebhookResendView.as_view(), name="webhook-resend"),
     path(f"/{ENDPOINT}/replay", WebhookReplayView.as_view(), name="webhook-replay"),
+    path("/sandbox/clock", SandboxClockView.as_view(), name="sandbox-clock"),
+    path(f"/sandbox/{USER}/last-otp", SandboxOtpView.as_view(), name="sandbox-last-otp"),
+    path(
+        f"/sandbox/{USER}/simulate-identity-verification",
+        SandboxIdentityView.as_view(),
+        name="sandbox-identity-verification",
+    ),
+    path(f"/sandbox/{MOVEMENT}/settle", SandboxSettlementView.as_view(), name="sandbox-settle"),
+    path(f"/sandbox/{MOVEMENT}/reject", SandboxRejectionView.as_view(), name="sandbox-reject"),
+    path(
+        f"/sandbox/{WALLET}/bank-transfer-in",
+        SandboxTransferView.as_view(),
+        name="sandbox-bank-transfer-in",
+    ),
     path(f"/{ENDPOINT}/rotate-secret", WebhookSecretView.as_view(), name="webhook-secret"),
     path("/identity-callbacks", IdentityCallbackView.as_view(), name="identity-callbacks"),
 ]
 
+guides.CONTEXTS["sandbox"] = lambda: {
+    "refusals": forced.forced_rows(),
+    "everywhere": len(forced.REQUESTS),
+}
 guides.CONTEXTS["versions"] = lambda: {"published_since": int(published.SINCE.timestamp())}
 
 urlpatterns = [

@@ -16,6 +16,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser, Page
 from psycopg.conninfo import conninfo_to_dict
 
+from iocash.db.sandbox import note_sandbox
 from tests.support import (
     answer_guard,
     audited,
@@ -135,6 +136,14 @@ def books_are_right(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("spoils_the_books") is None:
         wrong = audited.wrong()
         assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture(autouse=True)
+def server_is_no_sandbox() -> Iterator[None]:
+    """What a process knows of its database; each test begins with a database that is no sandbox."""
+    note_sandbox(False)
+    yield
+    note_sandbox(False)
 
 
 @pytest.fixture(autouse=True)

@@ -199,7 +199,7 @@ class HasScope(permissions.BasePermission):
         scope = getattr(view, "scope", None)
         declared = view.operations.get(request.method)  # type: ignore[attr-defined]
         reads = request.method in self.READS or (declared is not None and declared.reads)
-        kind = "read" if reads else "write"
+        kind = getattr(view, "reading_scope", "read") if reads else "write"
         return {"scope": f"{scope}:{kind}"} if scope else {}
 
     def staff_may(self, request: Request, view: Any) -> bool:

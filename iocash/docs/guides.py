@@ -42,7 +42,8 @@ GUIDE_CHAPTERS = (
             ),
             Guide("generated-clients", "Generated clients", "Make a client from the document."),
             Guide("testing", "Testing", "Try the API on your own machine."),
-            Guide("going-live", "Going live", "What changes between the demo and production."),
+            Guide("sandbox", "Sandbox", "Advance the clock, play the bank, force each refusal."),
+            Guide("going-live", "Going live", "What changes between a sandbox and production."),
         ),
     ),
     GuideChapter(

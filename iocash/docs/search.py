@@ -34,8 +34,9 @@ SECTION = re.compile(r'<(?:h2|h3|dt) id="([^"]*)">(.*?)</(?:h2|h3|dt)>', re.DOTA
 WORD = re.compile(r"\w+")
 COMMON = frozenset(
     WORD.findall(
-        "a an and are as at be by for from has have if in is it its of on or so than that the this"
-        " to with you your"
+        "a all an and any are as at be but by can do does each for from has have if in is it"
+        " its no not of on only or other so such than that the their them they this to was were"
+        " what when which will with you your"
     )
 )
 """Words that nobody searches for."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 from iocash.http.links import addresses
 
 SERVER: Final = "server"
+SANDBOX: Final = "sandbox"
 COLLECTIONS: Final = ("me", "users", "wallets")
 """The collections that the reference begins with, in this order."""
 DESCRIPTIONS: Final = {
@@ -24,12 +25,16 @@ DESCRIPTIONS: Final = {
     "wallets": "A user's money in one currency.",
     "webhook attempts": "The requests that were sent to webhook endpoints.",
     "webhook endpoints": "Your URLs that events are sent to.",
+    SANDBOX: "Only in sandboxes: a server for tests, whose clock can be advanced. Elsewhere these "
+    "addresses do not exist (404).",
     SERVER: "The server itself: its documents and its health.",
 }
 
 
 def chapter(view: Any) -> str:
-    """The chapter of an operation: the plural of its view's model."""
+    """The chapter of an operation: the one that its view names, or the plural of its model."""
+    if named := getattr(view, "chapter", ""):
+        return str(named)
     model = getattr(view, "model", None)
     return str(model._meta.verbose_name_plural) if model else SERVER
 

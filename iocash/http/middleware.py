@@ -21,6 +21,7 @@ from django_otp.middleware import OTPMiddleware
 
 from iocash import errors, metrics, traces
 from iocash.db import groups
+from iocash.db.sandbox import is_known_sandbox
 from iocash.http import problems
 from iocash.http.parsing import content_length
 from iocash.http.rendering import JSON
@@ -63,6 +64,8 @@ class RequestMiddleware:
         policy = settings.CONTENT_SECURITY_POLICY
         response.headers.setdefault("Content-Security-Policy", policy)
         response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        if is_known_sandbox():
+            response.headers["X-Sandbox"] = "true"
         # Django logs every refusal as a warning and every 503 as an error; here they are a line.
         response._has_been_logged = True  # type: ignore[attr-defined]
         return response

@@ -17,6 +17,7 @@ in `iocash.worker.loop`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from threading import Event
 from typing import ClassVar, Final
 
@@ -52,6 +53,14 @@ class Duty:
         """Raise Interrupted if the process must end. What was not written is due again."""
         if self.ended.is_set():
             raise Interrupted
+
+    def next_due(self) -> datetime | None:
+        """The instant of the database's clock at which something is due; None: nothing will be.
+
+        A past instant: it is due now. Only duties that answer are performed while the clock of a
+        sandbox is advanced (`iocash.worker.ahead`); what others do is not dated by that clock.
+        """
+        return None
 
     def perform(self) -> int:
         """Do one batch of what is due, and return how much was done; 0 if nothing is due.

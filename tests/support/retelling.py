@@ -22,6 +22,8 @@ SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
 DIGEST = re.compile(r"\b[0-9a-f]{32,64}\b")
 FACTS_TIMES = re.compile(r"\|\d{16}\|\d{16}\b")
 ANCHOR = re.compile(r"iocash-anchor-[0-9T.-]+Z")
+LENGTH = re.compile(r'"P(\d+)DT\d+S"')
+CODE = re.compile(r'"otp": "\d{6}"')
 CURSOR = re.compile(r"cursor=[\w-]+")
 
 
@@ -34,6 +36,8 @@ def settled(kept: Json, begin: datetime) -> Json:
     text = FACTS_TIMES.sub("|1769860800000000|1769860800000000", text)
     text = ANCHOR.sub("iocash-anchor-2026-01-31T120000.000Z", text)
     text = SECRET.sub("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD9eQZHhL0tiE=", text)
+    text = LENGTH.sub(r'"P\1D"', text)
+    text = CODE.sub('"otp": "123456"', text)
     text = DIGEST.sub(lambda found: ("8d3c2f0a" * 8)[: len(found[0])], text)
     return json.loads(CURSOR.sub("cursor=b3BhcXVl", text))
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
 from iocash.db import clock
+from iocash.db.sandbox import note_sandbox
 from users.models import Sandbox
 from users.models.sandbox import MAKE
 
@@ -22,11 +23,21 @@ END: Final = """
 """
 
 
+@contextmanager
+def unguarded() -> Iterator[Any]:
+    """A cursor for what the triggers refuse: the role of the tests owns the table."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE users_sandbox DISABLE TRIGGER USER")
+        yield cursor
+        cursor.execute("ALTER TABLE users_sandbox ENABLE TRIGGER USER")
+
+
 def make(clock_offset: timedelta = timedelta(0)) -> None:
     """Make a sandbox of a database that may have clients already."""
-    Sandbox.objects.create(clock_offset=clock_offset)
-    with connection.cursor() as cursor:
+    with unguarded() as cursor:
+        Sandbox.objects.create(clock_offset=clock_offset)
         cursor.execute(MAKE)
+    note_sandbox(True)
 
 
 @contextmanager
@@ -37,11 +48,13 @@ def made(clock_offset: timedelta = timedelta(0)) -> Iterator[None]:
         yield
     finally:
         if not connection.in_atomic_block:
-            with connection.cursor() as cursor:
+            with unguarded() as cursor:
                 cursor.execute(END)
+        note_sandbox(False)
 
 
 def set_clock(instant: datetime) -> None:
     """Set the clock to any instant, also to a past one."""
     real = clock.now() - Sandbox.objects.get().clock_offset
-    Sandbox.objects.update(clock_offset=instant - real)
+    with unguarded():
+        Sandbox.objects.update(clock_offset=instant - real)

@@ -18,9 +18,10 @@ from django.test import override_settings
 from django.utils import timezone
 
 from iocash.db import clock
+from iocash.db.sandbox import is_sandbox
 from iocash.docs.calls import DRY_RUN
 from iocash.times import moment
-from tests.support import openapi
+from tests.support import openapi, sandbox_story
 from tests.support.identity import URLS, some_terms
 from tests.support.people import Answer, Api, unknown_id
 from tests.support.retelling import settled
@@ -126,6 +127,8 @@ def tell(api: Recorder, stranger: Recorder, reader: Recorder) -> Json:
     schedule_payments(api, *wallets)
     read_wallets(api, wallets[0], begin)
     get_refusals(wallets[0], stranger, reader)
+    if is_sandbox():
+        sandbox_story.use_the_sandbox(api, IDS["alice"], wallets[0])
     return settled(api.kept, begin)
 
 

@@ -23,12 +23,21 @@ from users.admin.approved_clients import CHANGE_CLIENT, CHANGE_SOURCE
 from users.admin.approved_keys import GRANT_SCOPES
 from users.history import history
 from users.models import ApiKey, Client, SigningKey, events
-from users.models.clients import ISSUED_SCOPES
+from users.models.clients import ISSUED_SCOPES, scopes_here
 from users.models.events import EventKind
 
 ISSUE_KEY = "users.add_apikey"
 OVERLAP = timedelta(hours=24)
 """The time for which the old key still works after a rotation."""
+
+
+def issued_scopes() -> list[str]:
+    """The scopes that one person gives a key of this server."""
+    return scopes_here(ISSUED_SCOPES)
+
+
+def offered_scopes() -> list[tuple[str, str]]:
+    return [(scope, scope) for scope in issued_scopes()]
 
 
 class CredentialForm(ActionForm):
@@ -37,9 +46,9 @@ class CredentialForm(ActionForm):
     )
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
-        choices=[(scope, scope) for scope in ISSUED_SCOPES],
+        choices=offered_scopes,
         widget=forms.CheckboxSelectMultiple,
-        initial=ISSUED_SCOPES,
+        initial=issued_scopes,
         help_text=_(
             "cash-in:write and movements:write, which create and move money, are granted "
             "afterwards on the page of the key, by two people."
@@ -146,7 +155,7 @@ def rotate(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> HttpRes
         if old_end is None or old_end > end:
             key.expires_at = end
             key.save(update_fields=["expires_at"])
-        scopes = [scope for scope in key.scopes if scope in ISSUED_SCOPES]
+        scopes = [scope for scope in key.scopes if scope in issued_scopes()]
         return issued(
             request, client=key.client, label=key.label, scopes=scopes, expires_at=old_end
         )

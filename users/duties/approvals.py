@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from django.db.models import Min
+
 from iocash.worker import Duty
 from users.approvals.deciding import expire_requests
+from users.models import Approval
 
 
 class ExpireApprovals(Duty):
@@ -11,6 +16,11 @@ class ExpireApprovals(Duty):
 
     name = "expire-approvals"
     every = 60.0
+
+    def next_due(self) -> datetime | None:
+        waiting = Approval.objects.filter(state=Approval.State.ASKED)
+        found: datetime | None = waiting.aggregate(at=Min("expires_at"))["at"]
+        return found
 
     def perform(self) -> int:
         return expire_requests()

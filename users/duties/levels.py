@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
+
+from django.db.models import Min
 
 from iocash.worker import Duty
 from users import kyc
+from users.models import User
 from users.models.events import CLOCK
 
 BATCH: Final = 100
@@ -19,6 +23,11 @@ class EndLapsedLevels(Duty):
 
     name = "end-levels"
     every = 10.0
+
+    def next_due(self) -> datetime | None:
+        """The end of the first level that ends: midnight in UTC after its last day."""
+        last = User.objects.filter(erased_at=None).aggregate(day=Min("kyc_until"))["day"]
+        return last and datetime.combine(last + timedelta(days=1), time.min, UTC)
 
     def perform(self) -> int:
         return kyc.end_lapsed_levels(BATCH, CLOCK)

@@ -20,10 +20,11 @@ from django.utils.crypto import salted_hmac
 
 from iocash import errors
 from iocash.db import clock
+from iocash.db.sandbox import is_sandbox
 from iocash.db.transactions import single_transaction
 from users import kyc, names
 from users.kyc import providers
-from users.models import Event, IdentityVerification, KycDocument, Sandbox, User, events
+from users.models import Event, IdentityVerification, KycDocument, User, events
 from users.models.events import By, EventKind
 from users.models.fingerprints import Asked
 from users.models.idempotency import claim, find_made
@@ -105,7 +106,7 @@ def require_allowed(addresses: Addresses) -> None:
     """Refuse http, except to this machine in a sandbox (InvalidFields)."""
     given = {"successUrl": addresses.success_url, "failureUrl": addresses.failure_url}
     plain = [name for name, url in given.items() if not url.startswith("https:")]
-    if plain and not Sandbox.objects.exists():
+    if plain and not is_sandbox():
         raise errors.InvalidFields(
             *(errors.FieldError(name, "not_https", "Must begin with https://.") for name in plain)
         )

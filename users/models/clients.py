@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
+from iocash.db.sandbox import is_sandbox
 
 ALPHABET = string.ascii_letters + string.digits
 SCOPES = (
@@ -38,6 +39,14 @@ MONEY_SCOPES = ("cash-in:write", "movements:write")
 """The scopes that create or move money, which two people grant to a key."""
 ISSUED_SCOPES = tuple(scope for scope in SCOPES if scope not in MONEY_SCOPES)
 """The scopes that one person gives a key."""
+SANDBOX_SCOPE = "sandbox:write"
+"""The scope that exists in sandboxes only; a trigger refuses it elsewhere."""
+KNOWN_SCOPES = (*SCOPES, SANDBOX_SCOPE)
+
+
+def scopes_here(scopes: tuple[str, ...] = SCOPES) -> list[str]:
+    """The scopes that a key can have on this server: with that of sandboxes, if it is one."""
+    return [*scopes, *([SANDBOX_SCOPE] if is_sandbox() else [])]
 
 
 class Client(models.Model):
@@ -185,7 +194,7 @@ class ApiKey(Credential):
         constraints = [
             models.CheckConstraint(
                 name="api_key_scopes_are_known",
-                condition=models.Q(scopes__contained_by=list(SCOPES)),
+                condition=models.Q(scopes__contained_by=list(KNOWN_SCOPES)),
             ),
         ]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
-from django.db import connections, models, transaction
+from django.db import connection, connections, models, transaction
 from django.db.models import F, Q
 
 from iocash.db.clock import Now
+from iocash.db.sandbox import note_sandbox
 from users.models.clients import Client
 
 MAKE: Final = """
@@ -54,6 +55,7 @@ def make_sandbox(*, clock_offset: timedelta = timedelta(0), using: str = "owner"
             raise ValueError("The database has clients. Only an empty one can become a sandbox.")
         Sandbox.objects.using(using).create(clock_offset=clock_offset)
         cursor.execute(MAKE)
+    note_sandbox(None)
 
 
 def advance_clock(by: timedelta) -> None:
@@ -66,3 +68,16 @@ def advance_clock(by: timedelta) -> None:
         raise ValueError("The clock of a sandbox can only be advanced.")
     if not Sandbox.objects.update(clock_offset=F("clock_offset") + by):
         raise ValueError("The database is not a sandbox.")
+
+
+ADVANCE: Final = """
+    UPDATE users_sandbox
+    SET clock_offset = greatest(clock_offset, %s - pg_catalog.clock_timestamp())
+"""
+"""The clock that is past the instant already stays as it is."""
+
+
+def advance_clock_to(instant: datetime) -> None:
+    """Advance the clock of the sandbox to an instant, unless it is past it."""
+    with connection.cursor() as cursor:
+        cursor.execute(ADVANCE, [instant])

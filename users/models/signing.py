@@ -6,7 +6,7 @@ from typing import Self
 
 from django.db import models
 
-from users.models.clients import SCOPES, Credential
+from users.models.clients import KNOWN_SCOPES, Credential
 
 
 class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
@@ -29,7 +29,7 @@ class SigningKey(Credential):
         constraints = [
             models.CheckConstraint(
                 name="signing_key_scopes_are_known",
-                condition=models.Q(scopes__contained_by=list(SCOPES)),
+                condition=models.Q(scopes__contained_by=list(KNOWN_SCOPES)),
             ),
         ]
 

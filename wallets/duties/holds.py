@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Min
 
 from iocash import errors
 from iocash.worker import Duty
@@ -31,6 +33,11 @@ class ExpireOverdueHolds(Duty):
     """
 
     name = "expire-holds"
+
+    def next_due(self) -> datetime | None:
+        waiting = Hold.objects.filter(status=Hold.Status.OPEN)
+        found: datetime | None = waiting.aggregate(at=Min("expires_at"))["at"]
+        return found
 
     def perform(self) -> int:
         """Expire a batch; return how many of its holds are no longer open.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection
@@ -44,21 +45,32 @@ DATED: Final = TAKE.format(
     ORDER BY due.next_at
 """  # noqa: S608 (a constant)
 )
-TRIGGERED: Final = TAKE.format(
-    due="""
-    SELECT due.client_id, due.id FROM wallets_scheduledoperation AS due
+TRIGGERING: Final = """
+    SELECT due.client_id, due.id, due.next_at FROM wallets_scheduledoperation AS due
     JOIN wallets_wallet AS own ON own.client_id = due.client_id AND own.id = due.wallet_id
     JOIN wallets_wallet AS watched
         ON watched.client_id = due.client_id AND watched.id = due.watched_id
     JOIN users_client AS client ON client.id = due.client_id AND client.status = 'ACTIVE'
     WHERE due.status = 'ACTIVE' AND due.trigger <> '' AND due.next_at <= iocash_now()
-      AND (due.taken_until IS NULL OR due.taken_until < clock_timestamp())
       AND (own.status = 'UNSUBSCRIBED' OR own.status = 'READY' AND CASE due.trigger
           WHEN 'BALANCE_BELOW' THEN watched.balance - watched.held < due.threshold
           ELSE watched.balance - watched.held > due.threshold END)
+"""
+TRIGGERED: Final = TAKE.format(
+    due=TRIGGERING
+    + """
+      AND (due.taken_until IS NULL OR due.taken_until < clock_timestamp())
     ORDER BY due.next_at
 """
 )
+
+NEXT_DATED: Final = """
+    SELECT min(next_at) FROM wallets_scheduledoperation
+    WHERE status IN ('ACTIVE', 'PAUSED') AND trigger = ''
+"""
+LATER: Final = TRIGGERING.replace("due.next_at <= iocash_now()", "due.next_at > iocash_now()")
+NEXT_TRIGGERED: Final = f"SELECT min(asked.next_at) FROM ({LATER}) AS asked"  # noqa: S608
+"""A balance that asks for a run which can't be made is not waited for."""
 
 
 class RunSchedules(Duty):
@@ -66,6 +78,14 @@ class RunSchedules(Duty):
 
     name = "run-schedules"
     statement = DATED
+    next_statement = NEXT_DATED
+
+    def next_due(self) -> datetime | None:
+        """When the next run is due."""
+        with connection.cursor() as cursor:
+            cursor.execute(self.next_statement)
+            found: datetime | None = cursor.fetchone()[0]
+        return found
 
     def perform(self) -> int:
         """Make a batch of runs; return how many orders were not refused.
@@ -86,6 +106,7 @@ class RunTriggers(RunSchedules):
     name = "run-triggers"
     every = 1.0
     statement = TRIGGERED
+    next_statement = NEXT_TRIGGERED
 
 
 def take_due(statement: str) -> Sequence[dict[str, Any]]:

@@ -14,6 +14,7 @@ from users.models.ids import new_id
 from wallets.books import Books
 from wallets.books.deeds import WatchedAction
 from wallets.orders.base import MoneyOrder, Needs, Order, Outcome, attempt
+from wallets.orders.forced import apply_unless_asked
 
 Item = TypeVar("Item", bound=MoneyOrder)
 
@@ -76,7 +77,7 @@ class ItemsOrder(Order, Generic[Item]):
             BatchRefused: rules refused some; nothing was changed.
         """
         fork = books.fork(self.needs.wallets, operation_id)
-        answers = [attempt(partial(item.apply, fork)) for item in self.items]
+        answers = [attempt(partial(apply_unless_asked, item, fork)) for item in self.items]
         refused = [
             self.refused_item(index, answer)
             for index, answer in enumerate(answers)

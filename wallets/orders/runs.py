@@ -22,6 +22,7 @@ from wallets.books.rows import LockedWallet
 from wallets.books.schedules import LockedRun, LockedSchedule
 from wallets.orders.base import MoneyOrder, Needs, Outcome, Result, WalletOrder, attempt
 from wallets.orders.cash_outs import CashOut
+from wallets.orders.forced import refuse_if_asked
 from wallets.orders.payments import Transfer
 
 SCHEDULER: Final = By("system:schedules")
@@ -166,6 +167,7 @@ class RunSchedule(WalletOrder):
         order, before = self.payment(decimal, schedule.concept), books.size
         try:
             order.check_shape(books)
+            refuse_if_asked(order, books, by_rules_only=True)
             return order.apply(books)
         except errors.Refused:
             if books.size != before:

@@ -31,6 +31,7 @@ from users.models.idempotency import UsedKey
 from wallets.books import Books
 from wallets.books.deeds import count_deeds, require_within_thresholds
 from wallets.orders.base import Order, Outcome, Result, attempt
+from wallets.orders.forced import refuse_if_asked
 from wallets.posting import clocks
 from wallets.posting.opening import open_books
 from wallets.posting.write import write_back
@@ -107,6 +108,7 @@ def run(books: Books, order: Order) -> Outcome:
     try:
         order.check_key(books)
         order.check_shape(books)
+        refuse_if_asked(order, books)
         return replay(books, order) or apply(books, order)
     except errors.Refused:
         if books.size != before:

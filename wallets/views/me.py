@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from rest_framework.request import Request
 
+from iocash.db.sandbox import is_sandbox
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
-from users.models import ApiKey, Client, Sandbox, SigningKey
+from users.models import ApiKey, Client, SigningKey
 from users.models.clients import Credential
 from users.views.users import ClientView
 from wallets.serializers.me import Me, MeAnswer
@@ -31,7 +32,7 @@ class MeView(ClientView):
         whether the server is a sandbox. Any valid credentials are accepted.
         """
         key = self.credential()
-        mode = "SANDBOX" if Sandbox.objects.exists() else "LIVE"
+        mode = "SANDBOX" if is_sandbox() else "LIVE"
         me = Me(key.client if key else None, key, sorted(self.caller.scopes), mode)
         return Response(self.show(me))
 

@@ -9,7 +9,7 @@ from iocash.http.fields.addresses import Email, Iban, Phone
 from iocash.http.fields.amounts import Amount, Currency, Money
 from iocash.http.fields.plain import Choice, Flag, Id, Several, Whole
 from iocash.http.fields.texts import Pairs, StringMap, Text
-from iocash.http.fields.times import Day, Instant, Moment
+from iocash.http.fields.times import Day, DurationText, Instant, Moment
 from iocash.http.serializers import Field, Items, Serializer
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Choice",
     "Currency",
     "Day",
+    "DurationText",
     "Email",
     "Field",
     "Flag",

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from iocash.http.serializers import Field
-from iocash.times import moment, to_millisecond
+from iocash.times import DURATION, Duration, moment, to_millisecond
 
 
 class Moment(Field):
@@ -82,3 +82,21 @@ class Day(Field):
 
     def to_representation(self, value: date) -> str:
         return value.isoformat()
+
+
+class DurationText(Field):
+    """A duration of ISO 8601: `P1M`, `P2W`, `P1DT12H`."""
+
+    default_error_messages = {"invalid": "Must be a duration (ISO 8601), like P1M or P1DT12H."}
+    example = "P1M"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{DURATION.pattern.replace('?:', '')}$"}
+
+    def to_internal_value(self, data: Any) -> Duration:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        try:
+            return Duration.parse(data)
+        except ValueError:
+            self.fail("invalid")

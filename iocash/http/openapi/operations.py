@@ -128,7 +128,8 @@ class AutoSchema(Spectacular):
         if not self.view.authentication_classes:
             return []
         scope = getattr(self.view, "scope", None)
-        kind = "read" if self.method == "GET" or self.declared.reads else "write"
+        reads = self.method == "GET" or self.declared.reads
+        kind = getattr(self.view, "reading_scope", "read") if reads else "write"
         return [{"bearer": [f"{scope}:{kind}"] if scope else []}]
 
     # Parameters, bodies and answers

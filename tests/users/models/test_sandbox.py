@@ -5,15 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError, OperationalError, ProgrammingError, connection, transaction
 
 from iocash import errors
 from iocash.db import clock
+from iocash.db import sandbox as known_sandbox
+from iocash.db.sandbox import Known, is_known_sandbox, is_sandbox, note_sandbox
 from tests.support import people, sandbox
 from tests.support.limits import LEVELS
 from users import otp
-from users.models import Otp, Sandbox, User
-from users.models.sandbox import advance_clock, make_sandbox
+from users.admin.clients import offered_scopes
+from users.models import ApiKey, Otp, Sandbox, SigningKey, User
+from users.models.clients import SANDBOX_SCOPE
+from users.models.sandbox import MAKE, advance_clock, make_sandbox
 
 pytestmark = pytest.mark.django_db
 
@@ -89,3 +95,127 @@ def test_one_time_password_expires_when_the_clock_is_advanced(alice):
     advance_clock(timedelta(seconds=Otp.LIFETIME_SECONDS))
     with pytest.raises(errors.OtpExpired):
         otp.check_code(alice, "000000")
+
+
+# --- It stays what it is -------------------------------------------------------------------------
+
+BROKEN = [
+    ("DELETE FROM users_sandbox", "sandbox_stays_a_sandbox"),
+    (
+        "UPDATE users_sandbox SET created_at = created_at + interval '1 s'",
+        "sandbox_stays_a_sandbox",
+    ),
+    (
+        "UPDATE users_sandbox SET clock_offset = clock_offset - interval '1 s'",
+        "sandbox_clock_only_advances",
+    ),
+]
+
+
+@pytest.mark.parametrize(("statement", "name"), BROKEN)
+def test_row_of_a_sandbox_is_guarded(statement, name):
+    make_sandbox(using="default")
+    assert violated(statement) == name
+
+
+def test_row_is_not_inserted_beside_clients(client_demo):
+    statement = "INSERT INTO users_sandbox (id, clock_offset) VALUES (1, interval '0')"
+    assert violated(statement) == "sandbox_begins_without_clients"
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM users_sandbox", "TRUNCATE users_sandbox"])
+def test_serving_role_removes_no_sandbox(statement):
+    make_sandbox(using="default")
+    assert is_denied(statement)
+
+
+def test_serving_role_makes_no_sandbox():
+    assert is_denied("INSERT INTO users_sandbox (id, clock_offset) VALUES (1, interval '0')")
+    assert is_denied("UPDATE users_sandbox SET id = 1")
+    assert is_denied(MAKE)
+
+
+@pytest.mark.parametrize("table", ["users_apikey", "users_signingkey"])
+def test_scope_of_sandboxes_is_given_in_sandboxes_only(table, client_demo):
+    ApiKey.issue(client=client_demo, label="tests", scopes=["users:read"])
+    SigningKey.objects.create(
+        client=client_demo, label="tests", kid="tests", public_key="none", scopes=["users:read"]
+    )
+    statement = f"UPDATE {table} SET scopes = array['users:read', 'sandbox:write']"
+    assert violated(statement) == "scope_sandbox_is_of_sandboxes"
+    sandbox.make()
+    assert violated(statement) is None
+
+
+def test_command_issues_the_scope_in_sandboxes_only(capsys):
+    with pytest.raises(CommandError, match="in sandboxes only"):
+        call_command("issue_key", "Demo", "--scope", SANDBOX_SCOPE)
+    call_command("issue_key", "Demo")
+    assert SANDBOX_SCOPE not in ApiKey.objects.get().scopes
+    sandbox.make()
+    call_command("issue_key", "Demo")
+    assert SANDBOX_SCOPE in ApiKey.objects.latest("created_at").scopes
+
+
+def test_form_of_keys_offers_the_scope_in_sandboxes_only():
+    assert (SANDBOX_SCOPE, SANDBOX_SCOPE) not in offered_scopes()
+    sandbox.make()
+    assert (SANDBOX_SCOPE, SANDBOX_SCOPE) in offered_scopes()
+
+
+# --- What a process knows ------------------------------------------------------------------------
+
+
+def test_database_without_clients_is_asked_again():
+    note_sandbox(None)
+    assert not is_sandbox()
+    assert Known.is_sandbox is None
+    make_sandbox(using="default")
+    assert is_sandbox()
+    assert Known.is_sandbox is True
+
+
+def test_database_with_clients_is_asked_once(client_demo, monkeypatch):
+    note_sandbox(None)
+    assert not is_sandbox()
+    monkeypatch.setattr(known_sandbox, "fetch", None)
+    assert not is_sandbox()
+
+
+def test_database_that_is_away_is_asked_again_after_a_pause(client_demo, monkeypatch):
+    asked: list[str] = []
+
+    def fetch(statement: str, values: object) -> None:
+        asked.append(statement)
+        raise OperationalError
+
+    sandbox.make()
+    note_sandbox(None)
+    with monkeypatch.context() as patch:
+        patch.setattr(known_sandbox, "fetch", fetch)
+        assert not is_known_sandbox()
+        assert not is_known_sandbox()
+        assert len(asked) == 1
+    monkeypatch.setattr(known_sandbox, "PAUSE", 0.0)
+    assert is_known_sandbox()
+
+
+def violated(statement: str) -> str | None:
+    """The name of the rule that refuses a statement of the owner of the tables."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+    except IntegrityError as error:
+        return str(error.__cause__.diag.constraint_name)  # type: ignore[union-attr]
+    return None
+
+
+def is_denied(statement: str) -> bool:
+    """Whether the serving role lacks the privilege for a statement."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f'SET LOCAL ROLE "{settings.DATABASE_ROLE}"')
+            cursor.execute(statement)
+    except ProgrammingError as error:
+        return type(error.__cause__).__name__ == "InsufficientPrivilege"
+    return False

@@ -13,7 +13,13 @@ from django.utils import timezone
 
 from iocash.db.transactions import single_transaction
 from users.models import ApiKey, Client, events
-from users.models.clients import ISSUED_SCOPES, MONEY_SCOPES, SCOPES
+from users.models.clients import (
+    ISSUED_SCOPES,
+    KNOWN_SCOPES,
+    MONEY_SCOPES,
+    SANDBOX_SCOPE,
+    scopes_here,
+)
 from users.models.events import By, EventKind
 
 
@@ -49,11 +55,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scope",
             action="append",
-            choices=SCOPES,
+            choices=KNOWN_SCOPES,
             metavar="SCOPE",
             help=f"Repeat for several scopes; without it, the key has {', '.join(ISSUED_SCOPES)}. "
             f"{' and '.join(MONEY_SCOPES)} create and move money: name them here, or two people "
-            "grant them in the back office.",
+            f"grant them in the back office. {SANDBOX_SCOPE} exists in sandboxes only.",
         )
         parser.add_argument(
             "--days", type=int, help="Days until expiry; without it, the key does not expire."
@@ -64,12 +70,15 @@ class Command(BaseCommand):
         if days is not None and days < 1:
             raise CommandError("--days must be at least 1.")
         check_lengths(options["client"], options["label"])
+        scopes = options["scope"] or scopes_here(ISSUED_SCOPES)
+        if SANDBOX_SCOPE in scopes and SANDBOX_SCOPE not in scopes_here():
+            raise CommandError(f"{SANDBOX_SCOPE} exists in sandboxes only.")
         with single_transaction():
             client, _ = Client.objects.get_or_create(name=options["client"])
             key, secret = ApiKey.issue(
                 client=client,
                 label=options["label"],
-                scopes=options["scope"] or list(ISSUED_SCOPES),
+                scopes=scopes,
                 expires_at=timezone.now() + timedelta(days=days) if days else None,
             )
             by = By(f"system:issue_key:{login()}"[:60])

@@ -29,7 +29,7 @@ from users import deliveries, demo_documents, users
 from users.kyc import NEEDED, identity, terms
 from users.kyc.providers import PROVIDERS
 from users.models import ApiKey, Client, Otp, Sandbox, User
-from users.models.clients import SCOPES
+from users.models.clients import scopes_here
 from users.models.events import By
 from users.models.sandbox import advance_clock, make_sandbox
 from wallets import posting
@@ -175,7 +175,7 @@ def set_new_password(person: Any) -> str:
 def make_history(staff: list[By]) -> None:
     """Create the institution, and execute its ninety days."""
     client = Client.objects.create(name=INSTITUTION)
-    key, _ = ApiKey.issue(client=client, label="Server", scopes=list(SCOPES))
+    key, _ = ApiKey.issue(client=client, label="Server", scopes=scopes_here())
     by = By(f"key:{key.id}")
     with unsynchronised():
         dormant.join_and_leave(client.id, by)
@@ -204,7 +204,7 @@ def unsynchronised() -> Iterator[None]:
 def seed() -> dict[str, str]:
     """Create what is missing: an interrupted run may have created a part of the demo."""
     client, _ = Client.objects.get_or_create(name=CLIENT)
-    _, api_key = ApiKey.issue(client=client, label="demo", scopes=list(SCOPES))
+    _, api_key = ApiKey.issue(client=client, label="demo", scopes=scopes_here())
     facts = {"apiKey": api_key, **make_staff()}
     wallets: dict[str, Wallet] = {}
     for name, values in PEOPLE.items():
