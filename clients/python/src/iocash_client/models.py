@@ -14,6 +14,7 @@ from iocash_client.generated.conflicts import (
     AlreadyVerifiedConflict,
     BatchRefusedConflict,
     CashOutInFileConflict,
+    CashOutNotSentConflict,
     CashOutSentConflict,
     CurrencyMismatchConflict,
     ExternalAccountRemovedConflict,
@@ -31,10 +32,10 @@ from iocash_client.generated.conflicts import (
     NotAPersonConflict,
     NoTermsConflict,
     OtpExpiredConflict,
-    OtpTooSoonConflict,
     RefusedItem,
 )
 from iocash_client.generated.conflicts_2 import (
+    OtpTooSoonConflict,
     OtpTriedOutConflict,
     ReplayLimitReachedConflict,
     ReversalExceededConflict,
@@ -55,11 +56,7 @@ from iocash_client.generated.external_accounts import (
     ExternalAccountStatus,
 )
 from iocash_client.generated.holds import Hold, HoldBody, HoldChange, HoldDryRun, HoldStatus
-from iocash_client.generated.identity_verifications import (
-    IdentityVerification,
-    IdentityVerificationStatus,
-    VerifyIdentityBody,
-)
+from iocash_client.generated.identity_verifications import VerifyIdentityBody
 from iocash_client.generated.kyc_documents import (
     Document,
     DocumentBody,
@@ -86,27 +83,22 @@ from iocash_client.generated.movements import (
     BatchDryRun,
     CashInBody,
     CashOutBody,
-    Counterparty,
-    Direction,
     ExecutionBody,
     Group,
-    Movement,
     MovementBody,
     MovementChange,
     MovementDryRun,
-    MovementStatus,
-    MovementType,
     Operation,
-    Side,
-    Step,
-    TransferBody,
-)
-from iocash_client.generated.movements_2 import (
     OperationBody,
     OperationDryRun,
     OperationTransferBody,
     Proof,
     ReversalBody,
+    Side,
+    Step,
+    TransferBody,
+)
+from iocash_client.generated.movements_2 import (
     Statement,
     StatementFile,
     StatementFileBody,
@@ -115,6 +107,17 @@ from iocash_client.generated.movements_2 import (
     StatementSort,
     Total,
     Totals,
+)
+from iocash_client.generated.sandbox import (
+    BankTransfer,
+    BankTransferBody,
+    BankTransferStatus,
+    Clock,
+    ClockBody,
+    Decision,
+    LastOtp,
+    RejectBody,
+    SimulatedIdentityBody,
 )
 from iocash_client.generated.scheduled_operations import (
     Duration,
@@ -138,7 +141,16 @@ from iocash_client.generated.scheduled_operations import (
     TriggerBody,
 )
 from iocash_client.generated.server import HealthReport, Root
-from iocash_client.generated.shared import Sort
+from iocash_client.generated.shared import (
+    Counterparty,
+    Direction,
+    IdentityVerification,
+    IdentityVerificationStatus,
+    Movement,
+    MovementStatus,
+    MovementType,
+    Sort,
+)
 from iocash_client.generated.signatures_of_the_terms import SignTermsBody, Terms, TermsContent
 from iocash_client.generated.users import (
     Compliance,
@@ -181,6 +193,9 @@ __all__ = [
     "Anchor",
     "AttemptFailure",
     "Balance",
+    "BankTransfer",
+    "BankTransferBody",
+    "BankTransferStatus",
     "Batch",
     "BatchBody",
     "BatchDryRun",
@@ -188,11 +203,15 @@ __all__ = [
     "CashInBody",
     "CashOutBody",
     "CashOutInFileConflict",
+    "CashOutNotSentConflict",
     "CashOutSentConflict",
     "ClientDetails",
+    "Clock",
+    "ClockBody",
     "Compliance",
     "Counterparty",
     "CurrencyMismatchConflict",
+    "Decision",
     "Direction",
     "Document",
     "DocumentBody",
@@ -238,6 +257,7 @@ __all__ = [
     "Key",
     "KycDocumentStatus",
     "KycLimits",
+    "LastOtp",
     "Limit",
     "LimitExceededConflict",
     "Limits",
@@ -277,6 +297,7 @@ __all__ = [
     "Receiver",
     "ReceiverBody",
     "RefusedItem",
+    "RejectBody",
     "ReplayBody",
     "ReplayLimitReachedConflict",
     "RequestedStatus",
@@ -302,6 +323,7 @@ __all__ = [
     "ScheduledRunStatus",
     "Side",
     "SignTermsBody",
+    "SimulatedIdentityBody",
     "Sort",
     "Statement",
     "StatementFile",

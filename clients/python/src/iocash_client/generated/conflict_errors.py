@@ -7,6 +7,7 @@ from iocash_client.generated.conflicts import (
     AlreadyVerifiedConflict,
     BatchRefusedConflict,
     CashOutInFileConflict,
+    CashOutNotSentConflict,
     CashOutSentConflict,
     CurrencyMismatchConflict,
     ExternalAccountRemovedConflict,
@@ -24,9 +25,9 @@ from iocash_client.generated.conflicts import (
     NotAPersonConflict,
     NoTermsConflict,
     OtpExpiredConflict,
-    OtpTooSoonConflict,
 )
 from iocash_client.generated.conflicts_2 import (
+    OtpTooSoonConflict,
     OtpTriedOutConflict,
     ReplayLimitReachedConflict,
     ReversalExceededConflict,
@@ -76,6 +77,14 @@ class CashOutInFile(Conflict):
     code = "cash_out_in_file"
     facts = CashOutInFileConflict
     conflict: CashOutInFileConflict
+
+
+class CashOutNotSent(Conflict):
+    """The cash-out has not been sent to the bank. Mark it as sent before you settle it."""
+
+    code = "cash_out_not_sent"
+    facts = CashOutNotSentConflict
+    conflict: CashOutNotSentConflict
 
 
 class CashOutSent(Conflict):

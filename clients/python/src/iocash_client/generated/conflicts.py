@@ -47,16 +47,17 @@ class RefusedItem(Answer):
     `cash_ins_from_bank`: The statements of the bank bring the client's cash-ins. Nobody orders
     them. - `cash_out_in_file`: The cash-out is in a payment file for the bank. It can't be
     cancelled now. If the file is discarded before it is sent, the cash-out can be cancelled again.
-    - `cash_out_sent`: The cash-out was sent to the bank. It can't be cancelled or sent again. -
-    `client_suspended`: The client is suspended. None of its keys works until staff activate it
-    again. - `credentials_expired`: The API key has expired. - `credentials_revoked`: The API key
-    was revoked. - `csrf_failed`: A logged-in member of staff sent a change without the CSRF token
-    of the session. - `currency_mismatch`: The wallet has another currency than the order, or than
-    the wallet that pays. - `database_unavailable`: The database is unavailable, restarting or
-    read-only. Nothing was changed; retry. - `external_account_not_found`: The body names an
-    external account that the wallet does not have. - `external_account_removed`: The external
-    account was removed. - `hold_exceeded`: The requested amount exceeds the remaining amount of the
-    hold. - `hold_not_open`: The hold was executed or released, or it has expired. -
+    - `cash_out_not_sent`: The cash-out has not been sent to the bank. Mark it as sent before you
+    settle it. - `cash_out_sent`: The cash-out was sent to the bank. It can't be cancelled or sent
+    again. - `client_suspended`: The client is suspended. None of its keys works until staff
+    activate it again. - `credentials_expired`: The API key has expired. - `credentials_revoked`:
+    The API key was revoked. - `csrf_failed`: A logged-in member of staff sent a change without the
+    CSRF token of the session. - `currency_mismatch`: The wallet has another currency than the
+    order, or than the wallet that pays. - `database_unavailable`: The database is unavailable,
+    restarting or read-only. Nothing was changed; retry. - `external_account_not_found`: The body
+    names an external account that the wallet does not have. - `external_account_removed`: The
+    external account was removed. - `hold_exceeded`: The requested amount exceeds the remaining
+    amount of the hold. - `hold_not_open`: The hold was executed or released, or it has expired. -
     `https_required`: The credentials were sent over plain HTTP, so others may have read them.
     Revoke the key. - `idempotency_key_reused`: The Idempotency-Key was used for another request;
     `conflict` names what that one created. - `identity_provider_unavailable`: The identity provider
@@ -156,6 +157,13 @@ class BatchRefusedConflict(Answer):
 
 class CashOutInFileConflict(Answer):
     """`conflict` of `cash_out_in_file`."""
+
+    movement_id: str | None = None
+    """The movement."""
+
+
+class CashOutNotSentConflict(Answer):
+    """`conflict` of `cash_out_not_sent`."""
 
     movement_id: str | None = None
     """The movement."""
@@ -344,10 +352,3 @@ class OtpExpiredConflict(Answer):
 
     user_id: str | None = None
     """The user."""
-
-
-class OtpTooSoonConflict(Answer):
-    """`conflict` of `otp_too_soon`."""
-
-    retry_at: dt.datetime | None = None
-    """When you may request the next one-time password."""

@@ -8,6 +8,13 @@ from decimal import Decimal
 from iocash_client.shapes import Answer
 
 
+class OtpTooSoonConflict(Answer):
+    """`conflict` of `otp_too_soon`."""
+
+    retry_at: dt.datetime | None = None
+    """When you may request the next one-time password."""
+
+
 class OtpTriedOutConflict(Answer):
     """`conflict` of `otp_tried_out`."""
 

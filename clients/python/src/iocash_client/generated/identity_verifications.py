@@ -2,42 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
-from iocash_client.shapes import Answer, Body, Link, OpenEnum
-
-
-class IdentityVerificationStatus(OpenEnum):
-    """PENDING: the user has to visit the provider. APPROVED and REJECTED: the provider has decided.
-    EXPIRED: it ended without a decision, or a later one has taken its place."""
-
-    PENDING = "PENDING"
-    APPROVED = "APPROVED"
-    REJECTED = "REJECTED"
-    EXPIRED = "EXPIRED"
-
-
-class IdentityVerification(Answer):
-    """A verification of a person's identity by a provider."""
-
-    id: str
-    """The id of the verification."""
-    user_id: str
-    """The user."""
-    status: IdentityVerificationStatus
-    """PENDING: the user has to visit the provider. APPROVED and REJECTED: the provider has decided.
-    EXPIRED: it ended without a decision, or a later one has taken its place."""
-    url: str | None
-    """Where to send the user to be verified. Null: the verification has ended."""
-    reason: str | None
-    """The provider's code for a rejection. Null: it gave none."""
-    created_at: dt.datetime
-    """When the verification began."""
-    expires_at: dt.datetime
-    """When it expires if the provider has not decided."""
-    decided_at: dt.datetime | None
-    """When the provider decided. Null: it did not."""
-    links: dict[str, Link]
+from iocash_client.shapes import Body
 
 
 class VerifyIdentityBody(Body):

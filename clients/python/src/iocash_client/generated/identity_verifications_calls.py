@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from iocash_client.calls import Calls, part
-from iocash_client.generated.identity_verifications import IdentityVerification, VerifyIdentityBody
+from iocash_client.generated.identity_verifications import VerifyIdentityBody
+from iocash_client.generated.shared import IdentityVerification
 from iocash_client.shapes import Id
 
 

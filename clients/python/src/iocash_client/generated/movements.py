@@ -7,6 +7,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Literal
 
+from iocash_client.generated.shared import (
+    Counterparty,
+    Direction,
+    Movement,
+    MovementStatus,
+    MovementType,
+)
 from iocash_client.money import Amount
 from iocash_client.shapes import UNSET, Answer, Body, Id, Link, OpenEnum, Unset
 
@@ -41,114 +48,6 @@ class Anchor(Answer):
     has published: the proof is worth nothing otherwise."""
     path: list[Step]
     """The path from the first line, which has the time, to the root."""
-
-
-class MovementType(OpenEnum):
-    """CASH_IN: money from outside. CASH_OUT: money to a bank account. TRANSFER: money between two
-    wallets, also the execution of a hold. REVERSAL: of a cash-in or a transfer, or a cash-out that
-    the bank returned. ADJUSTMENT: a correction by staff."""
-
-    CASH_IN = "CASH_IN"
-    CASH_OUT = "CASH_OUT"
-    TRANSFER = "TRANSFER"
-    REVERSAL = "REVERSAL"
-    ADJUSTMENT = "ADJUSTMENT"
-
-
-class Direction(OpenEnum):
-    """IN: the balance of the wallet grows. OUT: it shrinks."""
-
-    IN = "IN"
-    OUT = "OUT"
-
-
-class MovementStatus(OpenEnum):
-    """PENDING: a cash-out whose amount is held. SUCCESS: settled, the balance has changed. ERROR: a
-    cash-out that staff rejected. CANCELLED: one that you cancelled. Only PENDING can change."""
-
-    PENDING = "PENDING"
-    SUCCESS = "SUCCESS"
-    ERROR = "ERROR"
-    CANCELLED = "CANCELLED"
-
-
-class Counterparty(Answer):
-    """The other wallet of a payment, and its owner."""
-
-    wallet_id: str
-    """The other wallet."""
-    user_id: str
-    """The user who owns the other wallet."""
-    name: str | None
-    """The name of that user: first and last name, or the company's. Null after erasure."""
-
-
-class Movement(Answer):
-    """One change of the balance of one wallet. A transfer creates one in each wallet."""
-
-    id: str
-    """The id of the movement."""
-    wallet_id: str
-    """The wallet whose balance changes."""
-    operation_id: str
-    """The same for all movements of one request: both sides of a transfer, all items of a batch."""
-    type: MovementType
-    """CASH_IN: money from outside. CASH_OUT: money to a bank account. TRANSFER: money between two
-    wallets, also the execution of a hold. REVERSAL: of a cash-in or a transfer, or a cash-out that
-    the bank returned. ADJUSTMENT: a correction by staff."""
-    direction: Direction
-    """IN: the balance of the wallet grows. OUT: it shrinks."""
-    status: MovementStatus
-    """PENDING: a cash-out whose amount is held. SUCCESS: settled, the balance has changed. ERROR: a
-    cash-out that staff rejected. CANCELLED: one that you cancelled. Only PENDING can change."""
-    amount: Decimal
-    """The amount, in units of `currency`; never negative, see `direction`."""
-    reversed_amount: Decimal
-    """The sum of the movement's reversals, in units of `currency`."""
-    currency: str
-    """A currency, by its three letters of ISO 4217.
-
-    Wallets in withdrawn currencies stay usable."""
-    reference: str | None
-    """Your own id for it. Null: none, or erased."""
-    concept: str | None
-    """What it is for. Null: none, or erased."""
-    counterparty_wallet_id: str | None
-    """The other wallet of a transfer or of its reversal. Null: there is none."""
-    counterparty: Counterparty | None
-    """The other wallet and its owner. Null without `expand=counterparty`, and if there is none."""
-    hold_id: str | None
-    """The hold that this movement pays. Null: it pays none."""
-    reversal_of: str | None
-    """The movement of this wallet that this one reverses. Null: it is no reversal."""
-    balance_after: Decimal | None
-    """The settled balance of the wallet after this movement, in units of `currency`. Null: it is
-    not settled."""
-    iban: str | None
-    """The bank account that a cash-out pays. Null for other types, and after erasure."""
-    holder_name: str | None
-    """Who holds the bank account. The bank gets the name with the cash-out. Null: none, or
-    erased."""
-    external_account_id: str | None
-    """The external account that a cash-out pays. Null: none was named."""
-    idempotency_key: str | None
-    """The `Idempotency-Key` that created it. Null: there was none."""
-    reason: str | None
-    """Why staff rejected the cash-out, or adjusted the balance. Null: none."""
-    metadata: dict[str, str] | None
-    """Your own pairs of strings. Null: none."""
-    created_at: dt.datetime
-    """When the movement was created."""
-    updated_at: dt.datetime
-    """When what the `ETag` covers last changed."""
-    sent_at: dt.datetime | None
-    """When staff sent the cash-out to the bank. From then on it can't be cancelled. Null: it was
-    not sent."""
-    settled_at: dt.datetime | None
-    """When the balance changed. Null: it has not."""
-    ended_at: dt.datetime | None
-    """When the movement settled, or was rejected or cancelled. Null: it is pending."""
-    links: dict[str, Link]
 
 
 class Batch(Answer):
@@ -354,3 +253,82 @@ class Operation(Answer):
     links: dict[str, Link]
     movements: list[Movement]
     """The movements."""
+
+
+class OperationTransferBody(Body):
+    """One transfer of an operation, in the currency of both wallets."""
+
+    concept: str | Unset | None = UNSET
+    """What it is for, as the statement shows it. Null: none."""
+    reference: str | Unset | None = UNSET
+    """Your own id for this, like an invoice number; it need not be unique. Executions and reversals
+    inherit it. Null: none."""
+    currency: str | Unset = UNSET
+    """If given, it must be the wallet's currency (409 `currency_mismatch`)."""
+    metadata: Mapping[str, str] | Unset | None = UNSET
+    """Your own pairs of strings. Null: none."""
+    source_wallet_id: Id
+    """The wallet that pays."""
+    target_wallet_id: Id
+    """The wallet that is paid; another one."""
+    amount: Amount
+    """In the currency of the wallets."""
+
+
+class OperationBody(Body):
+    """Up to 100 transfers between any of the client's wallets, all or none, checked in order."""
+
+    transfers: Sequence[OperationTransferBody]
+    """The transfers, in the order in which they are checked and executed."""
+
+
+class OperationDryRun(Answer):
+    """The movements that each transfer would create: the payer's, then the payee's."""
+
+    links: dict[str, Link]
+    movements: list[MovementDryRun]
+    """The movements."""
+
+
+class Proof(Answer):
+    """A proof that an anchor contains a movement. It can be verified offline, by `docs/verify.py`.
+
+    It has no personal data."""
+
+    wallet_id: str
+    """The wallet."""
+    movement_id: str
+    """The movement."""
+    canonical: str
+    """The facts of the movement, separated by `|`: version, id, client, wallet, operation, type,
+    amount in minor units, currency, counterparty, hold, reversed movement, number in the wallet,
+    balance and total received after it, and the times of creation and settlement in microseconds
+    since 1970."""
+    previous_digest: str | None
+    """The digest of the wallet's movement before, in hexadecimal. Null: there is none."""
+    details_digest: str | None
+    """The salted digest of the texts, in hexadecimal. Null: it has none."""
+    digest: str
+    """The SHA-256, in hexadecimal, of `previousDigest`, `canonical` and `detailsDigest`."""
+    path: list[Step]
+    """The path from the line of the movement to the root."""
+    anchor: Anchor
+    """The anchor that contains the movement: a file outside the database."""
+    links: dict[str, Link]
+
+
+class ReversalBody(Body):
+    """The `amount` to reverse; the full remaining amount by default."""
+
+    concept: str | Unset | None = UNSET
+    """What it is for, as the statement shows it. Null: none."""
+    reference: str | Unset | None = UNSET
+    """Your own id for this, like an invoice number; it need not be unique. Executions and reversals
+    inherit it. Null: none."""
+    currency: str | Unset = UNSET
+    """If given, it must be the wallet's currency (409 `currency_mismatch`)."""
+    metadata: Mapping[str, str] | Unset | None = UNSET
+    """Your own pairs of strings. Null: none."""
+    amount: Amount | Unset = UNSET
+    """What to reverse, in units of the wallet's currency; at most what is not yet reversed. Left
+    out: all of it."""

@@ -3,91 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from iocash_client.generated.movements import Anchor, Movement, MovementDryRun, Step
-from iocash_client.money import Amount
-from iocash_client.shapes import UNSET, Answer, Body, Id, Link, OpenEnum, Unset
-
-
-class OperationTransferBody(Body):
-    """One transfer of an operation, in the currency of both wallets."""
-
-    concept: str | Unset | None = UNSET
-    """What it is for, as the statement shows it. Null: none."""
-    reference: str | Unset | None = UNSET
-    """Your own id for this, like an invoice number; it need not be unique. Executions and reversals
-    inherit it. Null: none."""
-    currency: str | Unset = UNSET
-    """If given, it must be the wallet's currency (409 `currency_mismatch`)."""
-    metadata: Mapping[str, str] | Unset | None = UNSET
-    """Your own pairs of strings. Null: none."""
-    source_wallet_id: Id
-    """The wallet that pays."""
-    target_wallet_id: Id
-    """The wallet that is paid; another one."""
-    amount: Amount
-    """In the currency of the wallets."""
-
-
-class OperationBody(Body):
-    """Up to 100 transfers between any of the client's wallets, all or none, checked in order."""
-
-    transfers: Sequence[OperationTransferBody]
-    """The transfers, in the order in which they are checked and executed."""
-
-
-class OperationDryRun(Answer):
-    """The movements that each transfer would create: the payer's, then the payee's."""
-
-    links: dict[str, Link]
-    movements: list[MovementDryRun]
-    """The movements."""
-
-
-class Proof(Answer):
-    """A proof that an anchor contains a movement. It can be verified offline, by `docs/verify.py`.
-
-    It has no personal data."""
-
-    wallet_id: str
-    """The wallet."""
-    movement_id: str
-    """The movement."""
-    canonical: str
-    """The facts of the movement, separated by `|`: version, id, client, wallet, operation, type,
-    amount in minor units, currency, counterparty, hold, reversed movement, number in the wallet,
-    balance and total received after it, and the times of creation and settlement in microseconds
-    since 1970."""
-    previous_digest: str | None
-    """The digest of the wallet's movement before, in hexadecimal. Null: there is none."""
-    details_digest: str | None
-    """The salted digest of the texts, in hexadecimal. Null: it has none."""
-    digest: str
-    """The SHA-256, in hexadecimal, of `previousDigest`, `canonical` and `detailsDigest`."""
-    path: list[Step]
-    """The path from the line of the movement to the root."""
-    anchor: Anchor
-    """The anchor that contains the movement: a file outside the database."""
-    links: dict[str, Link]
-
-
-class ReversalBody(Body):
-    """The `amount` to reverse; the full remaining amount by default."""
-
-    concept: str | Unset | None = UNSET
-    """What it is for, as the statement shows it. Null: none."""
-    reference: str | Unset | None = UNSET
-    """Your own id for this, like an invoice number; it need not be unique. Executions and reversals
-    inherit it. Null: none."""
-    currency: str | Unset = UNSET
-    """If given, it must be the wallet's currency (409 `currency_mismatch`)."""
-    metadata: Mapping[str, str] | Unset | None = UNSET
-    """Your own pairs of strings. Null: none."""
-    amount: Amount | Unset = UNSET
-    """What to reverse, in units of the wallet's currency; at most what is not yet reversed. Left
-    out: all of it."""
+from iocash_client.generated.shared import Movement
+from iocash_client.shapes import Answer, Body, Link, OpenEnum
 
 
 class Statement(Answer):

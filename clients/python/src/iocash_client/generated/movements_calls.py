@@ -10,17 +10,16 @@ from iocash_client.generated.movements import (
     BatchBody,
     BatchDryRun,
     ExecutionBody,
-    Movement,
     MovementBody,
     MovementChange,
     MovementDryRun,
     Operation,
-)
-from iocash_client.generated.movements_2 import (
     OperationBody,
     OperationDryRun,
     Proof,
     ReversalBody,
+)
+from iocash_client.generated.movements_2 import (
     Statement,
     StatementFile,
     StatementFileBody,
@@ -36,6 +35,7 @@ from iocash_client.generated.movements_filters import (
     ListMovementsFilters,
     ListOperationMovementsFilters,
 )
+from iocash_client.generated.shared import Movement
 from iocash_client.pages import Pages
 from iocash_client.shapes import Id
 

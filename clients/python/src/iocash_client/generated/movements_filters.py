@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
-from iocash_client.generated.movements import Direction, Group, MovementStatus, MovementType
+from iocash_client.generated.movements import Group
 from iocash_client.generated.movements_2 import StatementSort
-from iocash_client.generated.shared import Sort
+from iocash_client.generated.shared import Direction, MovementStatus, MovementType, Sort
 from iocash_client.money import Amount
 from iocash_client.shapes import Id
 

@@ -7,6 +7,7 @@ from iocash_client.generated.holds_calls import HoldsCalls
 from iocash_client.generated.identity_verifications_calls import IdentityVerificationsCalls
 from iocash_client.generated.kyc_documents_calls import KycDocumentsCalls
 from iocash_client.generated.movements_calls import MovementsCalls
+from iocash_client.generated.sandbox_calls import SandboxCalls
 from iocash_client.generated.scheduled_operations_calls import ScheduledOperationsCalls
 from iocash_client.generated.server_calls import ServerCalls
 from iocash_client.generated.signatures_of_the_terms_calls import SignaturesOfTheTermsCalls
@@ -23,6 +24,7 @@ class Operations(
     HoldsCalls,
     ClientsCalls,
     MovementsCalls,
+    SandboxCalls,
     UsersCalls,
     KycDocumentsCalls,
     SignaturesOfTheTermsCalls,

@@ -2,7 +2,151 @@
 
 from __future__ import annotations
 
-from iocash_client.shapes import OpenEnum
+import datetime as dt
+from decimal import Decimal
+
+from iocash_client.shapes import Answer, Link, OpenEnum
+
+
+class MovementType(OpenEnum):
+    """CASH_IN: money from outside. CASH_OUT: money to a bank account. TRANSFER: money between two
+    wallets, also the execution of a hold. REVERSAL: of a cash-in or a transfer, or a cash-out that
+    the bank returned. ADJUSTMENT: a correction by staff."""
+
+    CASH_IN = "CASH_IN"
+    CASH_OUT = "CASH_OUT"
+    TRANSFER = "TRANSFER"
+    REVERSAL = "REVERSAL"
+    ADJUSTMENT = "ADJUSTMENT"
+
+
+class Direction(OpenEnum):
+    """IN: the balance of the wallet grows. OUT: it shrinks."""
+
+    IN = "IN"
+    OUT = "OUT"
+
+
+class MovementStatus(OpenEnum):
+    """PENDING: a cash-out whose amount is held. SUCCESS: settled, the balance has changed. ERROR: a
+    cash-out that staff rejected. CANCELLED: one that you cancelled. Only PENDING can change."""
+
+    PENDING = "PENDING"
+    SUCCESS = "SUCCESS"
+    ERROR = "ERROR"
+    CANCELLED = "CANCELLED"
+
+
+class Counterparty(Answer):
+    """The other wallet of a payment, and its owner."""
+
+    wallet_id: str
+    """The other wallet."""
+    user_id: str
+    """The user who owns the other wallet."""
+    name: str | None
+    """The name of that user: first and last name, or the company's. Null after erasure."""
+
+
+class Movement(Answer):
+    """One change of the balance of one wallet. A transfer creates one in each wallet."""
+
+    id: str
+    """The id of the movement."""
+    wallet_id: str
+    """The wallet whose balance changes."""
+    operation_id: str
+    """The same for all movements of one request: both sides of a transfer, all items of a batch."""
+    type: MovementType
+    """CASH_IN: money from outside. CASH_OUT: money to a bank account. TRANSFER: money between two
+    wallets, also the execution of a hold. REVERSAL: of a cash-in or a transfer, or a cash-out that
+    the bank returned. ADJUSTMENT: a correction by staff."""
+    direction: Direction
+    """IN: the balance of the wallet grows. OUT: it shrinks."""
+    status: MovementStatus
+    """PENDING: a cash-out whose amount is held. SUCCESS: settled, the balance has changed. ERROR: a
+    cash-out that staff rejected. CANCELLED: one that you cancelled. Only PENDING can change."""
+    amount: Decimal
+    """The amount, in units of `currency`; never negative, see `direction`."""
+    reversed_amount: Decimal
+    """The sum of the movement's reversals, in units of `currency`."""
+    currency: str
+    """A currency, by its three letters of ISO 4217.
+
+    Wallets in withdrawn currencies stay usable."""
+    reference: str | None
+    """Your own id for it. Null: none, or erased."""
+    concept: str | None
+    """What it is for. Null: none, or erased."""
+    counterparty_wallet_id: str | None
+    """The other wallet of a transfer or of its reversal. Null: there is none."""
+    counterparty: Counterparty | None
+    """The other wallet and its owner. Null without `expand=counterparty`, and if there is none."""
+    hold_id: str | None
+    """The hold that this movement pays. Null: it pays none."""
+    reversal_of: str | None
+    """The movement of this wallet that this one reverses. Null: it is no reversal."""
+    balance_after: Decimal | None
+    """The settled balance of the wallet after this movement, in units of `currency`. Null: it is
+    not settled."""
+    iban: str | None
+    """The bank account that a cash-out pays. Null for other types, and after erasure."""
+    holder_name: str | None
+    """Who holds the bank account. The bank gets the name with the cash-out. Null: none, or
+    erased."""
+    external_account_id: str | None
+    """The external account that a cash-out pays. Null: none was named."""
+    idempotency_key: str | None
+    """The `Idempotency-Key` that created it. Null: there was none."""
+    reason: str | None
+    """Why staff rejected the cash-out, or adjusted the balance. Null: none."""
+    metadata: dict[str, str] | None
+    """Your own pairs of strings. Null: none."""
+    created_at: dt.datetime
+    """When the movement was created."""
+    updated_at: dt.datetime
+    """When what the `ETag` covers last changed."""
+    sent_at: dt.datetime | None
+    """When staff sent the cash-out to the bank. From then on it can't be cancelled. Null: it was
+    not sent."""
+    settled_at: dt.datetime | None
+    """When the balance changed. Null: it has not."""
+    ended_at: dt.datetime | None
+    """When the movement settled, or was rejected or cancelled. Null: it is pending."""
+    links: dict[str, Link]
+
+
+class IdentityVerificationStatus(OpenEnum):
+    """PENDING: the user has to visit the provider. APPROVED and REJECTED: the provider has decided.
+    EXPIRED: it ended without a decision, or a later one has taken its place."""
+
+    PENDING = "PENDING"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+
+class IdentityVerification(Answer):
+    """A verification of a person's identity by a provider."""
+
+    id: str
+    """The id of the verification."""
+    user_id: str
+    """The user."""
+    status: IdentityVerificationStatus
+    """PENDING: the user has to visit the provider. APPROVED and REJECTED: the provider has decided.
+    EXPIRED: it ended without a decision, or a later one has taken its place."""
+    url: str | None
+    """Where to send the user to be verified. Null: the verification has ended."""
+    reason: str | None
+    """The provider's code for a rejection. Null: it gave none."""
+    created_at: dt.datetime
+    """When the verification began."""
+    expires_at: dt.datetime
+    """When it expires if the provider has not decided."""
+    decided_at: dt.datetime | None
+    """When the provider decided. Null: it did not."""
+    links: dict[str, Link]
 
 
 class Sort(OpenEnum):
