@@ -1,0 +1,167 @@
+/** One call: its key, its tries, and what they mean together. */
+import { BY_CODE } from "./generated/errors.js";
+import { ApiError, BY_STATUS, IoCashError, NoAnswer, UnexpectedAnswer } from "./problems.js";
+import type { Problem } from "./problems.js";
+
+/** When to try again, and when to give up. All times are in milliseconds. */
+export interface Retries {
+  /** How long a call lasts at most, with all its tries: 60,000. */
+  deadline: number;
+  /** How long one try lasts at most: 10,000. */
+  timeout: number;
+  /** The delay before the second try: 100. It doubles each time, less up to a half by chance. */
+  firstDelay: number;
+  longestDelay: number;
+  /** How many tries may end with a 500 before it is thrown: 3. */
+  mostBugs: number;
+}
+
+export const RETRIES: Retries = {
+  deadline: 60_000, timeout: 10_000, firstDelay: 100, longestDelay: 5_000, mostBugs: 3,
+};
+
+export interface Response {
+  status: number;
+  headers: { get(name: string): string | null };
+  text(): Promise<string>;
+}
+/** `fetch`, or what replaces it. */
+export type Fetch = (url: string, init: any) => Promise<Response>;
+
+/** What authenticates a client. */
+export interface Credentials {
+  /** The bearer token of the next request. */
+  current(): string | Promise<string>;
+  /** Tell whether another token may work, after this many tries and a 401. */
+  renew(tries: number): boolean;
+}
+
+export interface Request {
+  method: string;
+  target: string;
+  headers: Record<string, string>;
+  body?: string;
+  key?: string;
+  /** The server does it once, however often it is sent. */
+  isRepeatable: boolean;
+}
+
+/** A response with its whole content. */
+export interface Received {
+  status: number;
+  headers: Response["headers"];
+  content: string;
+}
+
+/** A try that failed in a way that another may not. */
+class Failure {
+  constructor(readonly error: IoCashError, readonly isUndone: boolean, readonly delay?: number) {}
+}
+
+const OF_PROXIES = [408, 429, 502, 503, 504];
+/** Causes of `fetch` before anything was sent. */
+const NOT_SENT = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"];
+
+export class Engine {
+  constructor(readonly url: string, readonly fetch: Fetch, readonly credentials: Credentials,
+    readonly retries: Retries) {}
+
+  /** Send a request until there is an answer, an error that no retry resolves, or no time left. */
+  async perform(request: Request): Promise<Received> {
+    const end = performance.now() + this.retries.deadline;
+    let isOutcomeUnknown = false;
+    for (let tries = 1, bugs = 0; ; tries++) {
+      const failure = await this.attempt(request, tries, end);
+      if (!(failure instanceof Failure)) return failure;
+      isOutcomeUnknown ||= !failure.isUndone;
+      const { error } = failure;
+      bugs += Number(error instanceof ApiError && error.status === 500);
+      const isOver = !(failure.isUndone || request.isRepeatable) || bugs >= this.retries.mostBugs;
+      const delay = delayAfter(tries, failure.delay, this.retries);
+      if (isOver || delay === Infinity || performance.now() + delay >= end) {
+        throw Object.assign(error, { key: request.key, tries, isOutcomeUnknown });
+      }
+      await sleep(delay);
+    }
+  }
+
+  /** Send the request once. A `Failure`: it did not succeed. */
+  protected async attempt(request: Request, tries: number, end: number): Promise<Received | Failure> {
+    const { method, body, headers } = request;
+    const token = await this.credentials.current();
+    const own = { ...headers, Authorization: `Bearer ${token}`, ...keyHeader(request.key) };
+    const stop = new AbortController();
+    const left = Math.max(1, Math.min(this.retries.timeout, end - performance.now()));
+    const timer = setTimeout(() => stop.abort(new Error(`no answer in ${left} ms`)), left);
+    try {
+      const init = { method, body, headers: own, redirect: "manual", signal: stop.signal };
+      const response = await this.fetch(this.url + request.target, init);
+      const content = await response.text();
+      const received = { status: response.status, headers: response.headers, content };
+      return [200, 201, 202].includes(response.status) ? received : this.refusal(received, tries);
+    } catch (cause) {
+      const reason = (cause as Error).cause as { code?: string; message?: string } | undefined;
+      const message = reason?.message || reason?.code || String(cause);
+      const isUndone = NOT_SENT.includes(reason?.code ?? "");
+      return new Failure(new NoAnswer(message, { cause }), isUndone);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private refusal(received: Received, tries: number): Failure {
+    const { status, content } = received;
+    const problem = problemOf(content);
+    const retryAfter = secondsOf(received);
+    const delay = retryAfter === undefined ? undefined : retryAfter * 1000;
+    if (!problem) {
+      const message = `status ${status} without a problem document`;
+      const isOfProxy = OF_PROXIES.includes(status);
+      return new Failure(new UnexpectedAnswer(message, status, content), !isOfProxy || status === 429,
+        isOfProxy ? delay : Infinity);
+    }
+    const byStatus = BY_STATUS[status] ?? ApiError;
+    const byCode = BY_CODE[problem.code] ?? byStatus;
+    const isOfStatus = byCode === byStatus || byCode.prototype instanceof byStatus;
+    const error = new (isOfStatus ? byCode : byStatus)(problem, retryAfter);
+    if (status === 503) return new Failure(error, error.code !== "outcome_unknown", delay);
+    if (status === 500) return new Failure(error, false);
+    const isRenewed = status === 401 && this.credentials.renew(tries);
+    return new Failure(error, true, isRenewed ? 0 : Infinity);
+  }
+}
+
+/** How long to wait after so many tries; never less than the server asks for. */
+export function delayAfter(tries: number, asked: number | undefined, retries: Retries): number {
+  const longest = Math.min(retries.longestDelay, retries.firstDelay * 2 ** Math.min(tries - 1, 30));
+  const random = longest * (0.5 + Math.random() / 2);
+  return asked === undefined ? random : asked && asked + random;
+}
+
+export function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+function keyHeader(key: string | undefined): Record<string, string> {
+  if (key === undefined) return {};
+  if (!/^[\x20-\x7e]{1,255}$/.test(key)) {
+    throw new TypeError("an idempotency key has 1 to 255 printable ASCII characters");
+  }
+  return { "Idempotency-Key": `"${key.replace(/["\\]/g, "\\$&")}"` };
+}
+
+function problemOf(content: string): Problem | undefined {
+  const members = ["type", "title", "detail", "instance", "requestId", "status", "code"];
+  try {
+    const problem = JSON.parse(content);
+    return members.every((name) => name in problem) ? problem : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `Retry-After` in seconds; undefined: it is missing, or a date of a proxy. */
+function secondsOf({ headers }: Received): number | undefined {
+  const value = headers.get("Retry-After") ?? "";
+  return /^\d+$/.test(value) ? Number(value) : undefined;
+}
