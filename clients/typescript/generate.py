@@ -113,7 +113,7 @@ class Generator:
         if "cursor" in names_of_filters(operation):
             key, _ = self.types.item_of(operation.answer)
             text = f"The {key} of all pages of `{name}`."
-            made += "\n" + block(text, self.listing(operation, name + key.capitalize()))
+            made += "\n" + block(text, self.listing(operation, f"{name}Pages"))
         return made
 
     def read(self, operation: Operation, name: str) -> str:

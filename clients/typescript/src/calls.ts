@@ -3,9 +3,9 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 
 import { Engine } from "./engine.js";
-import type { Received, Request } from "./engine.js";
+import type { Request, Success } from "./engine.js";
 import { Pages } from "./pages.js";
-import { ApiError, Conflict, UnexpectedAnswer } from "./problems.js";
+import { ApiError, Conflict } from "./problems.js";
 
 export const VERSION = "0.1.0";
 
@@ -57,6 +57,7 @@ export class Base {
   protected async read<T>(path: string, filters: object = {}): Promise<Answer<T>> {
     const query = queryOf(filters as Filters);
     const request = this.request("GET", query ? `${path}?${query}` : path);
+    request.patience = 1000 * Number((filters as Filters)["wait"] ?? 0);
     if (this.writeToken) request.headers["X-Read-After"] = this.writeToken;
     return answerIn<T>(await this.engine.perform(request));
   }
@@ -124,16 +125,7 @@ function unlessRefused(error: unknown): undefined {
   if (!(error instanceof ApiError)) throw error;
 }
 
-function answerIn<T>({ status, headers, content }: Received): Answer<T> {
-  let data: T;
-  try {
-    data = JSON.parse(content);
-  } catch {
-    throw new UnexpectedAnswer("not JSON", status, content);
-  }
-  if (typeof data !== "object" || data === null || Array.isArray(data)) {
-    throw new UnexpectedAnswer("not an object", status, content);
-  }
+function answerIn<T>({ status, headers, data }: Success): Answer<T> {
   const [etag, location, requestId, asOf] = ["ETag", "Location", "X-Request-Id", "X-As-Of"]
     .map((name) => headers.get(name)) as [string | null, string | null, string | null, string | null];
   const isReplayed = headers.get("Idempotent-Replayed") === "true";

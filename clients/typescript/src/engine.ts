@@ -44,31 +44,35 @@ export interface Request {
   key?: string;
   /** The server does it once, however often it is sent. */
   isRepeatable: boolean;
+  /** Milliseconds that the server may wait before it answers, beside the time of a try. */
+  patience?: number;
 }
 
-/** A response with its whole content. */
-export interface Received {
+/** A successful response. */
+export interface Success {
   status: number;
   headers: Response["headers"];
-  content: string;
+  data: object;
 }
 
 /** A try that failed in a way that another may not. */
 class Failure {
-  constructor(readonly error: IoCashError, readonly isUndone: boolean, readonly delay?: number) {}
+  constructor(readonly error: IoCashError, readonly isUndone: boolean,
+    readonly delay?: number | undefined) {}
 }
 
 const OF_PROXIES = [408, 429, 502, 503, 504];
-/** Causes of `fetch` before anything was sent. */
-const NOT_SENT = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"];
+/** Causes of `fetch` before anything was sent; of the latter, no other try makes it better. */
+const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT)$/;
+const NOT_TRUSTED = /CERT|UNABLE_TO_VERIFY/;
 
 export class Engine {
   constructor(readonly url: string, readonly fetch: Fetch, readonly credentials: Credentials,
     readonly retries: Retries) {}
 
   /** Send a request until there is an answer, an error that no retry resolves, or no time left. */
-  async perform(request: Request): Promise<Received> {
-    const end = performance.now() + this.retries.deadline;
+  async perform(request: Request): Promise<Success> {
+    const end = performance.now() + this.retries.deadline + (request.patience ?? 0);
     let isOutcomeUnknown = false;
     for (let tries = 1, bugs = 0; ; tries++) {
       const failure = await this.attempt(request, tries, end);
@@ -86,39 +90,47 @@ export class Engine {
   }
 
   /** Send the request once. A `Failure`: it did not succeed. */
-  protected async attempt(request: Request, tries: number, end: number): Promise<Received | Failure> {
+  protected async attempt(request: Request, tries: number, end: number): Promise<Success | Failure> {
     const { method, body, headers } = request;
     const token = await this.credentials.current();
     const own = { ...headers, Authorization: `Bearer ${token}`, ...keyHeader(request.key) };
+    const longest = this.retries.timeout + (request.patience ?? 0);
+    const left = Math.max(1, Math.min(longest, end - performance.now()));
     const stop = new AbortController();
-    const left = Math.max(1, Math.min(this.retries.timeout, end - performance.now()));
-    const timer = setTimeout(() => stop.abort(new Error(`no answer in ${left} ms`)), left);
+    const timer = setTimeout(() => stop.abort(new Error("timed out")), left);
     try {
       const init = { method, body, headers: own, redirect: "manual", signal: stop.signal };
       const response = await this.fetch(this.url + request.target, init);
-      const content = await response.text();
-      const received = { status: response.status, headers: response.headers, content };
-      return [200, 201, 202].includes(response.status) ? received : this.refusal(received, tries);
+      return this.judge(response, await response.text(), tries);
     } catch (cause) {
-      const reason = (cause as Error).cause as { code?: string; message?: string } | undefined;
-      const message = reason?.message || reason?.code || String(cause);
-      const isUndone = NOT_SENT.includes(reason?.code ?? "");
-      return new Failure(new NoAnswer(message, { cause }), isUndone);
+      const { code = "", message } = ((cause as Error).cause ?? cause) as NodeJS.ErrnoException;
+      const isTrusted = !NOT_TRUSTED.test(code);
+      const isUndone = !isTrusted || NOT_SENT.test(code);
+      const error = new NoAnswer(message || code, { cause });
+      return new Failure(error, isUndone, isTrusted ? undefined : Infinity);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  private refusal(received: Received, tries: number): Failure {
-    const { status, content } = received;
-    const problem = problemOf(content);
-    const retryAfter = secondsOf(received);
+  private judge({ status, headers }: Response, content: string, tries: number): Success | Failure {
+    const data = objectIn(content);
+    if (![200, 201, 202].includes(status)) {
+      return this.refusal(status, content, isProblem(data) ? data : undefined, secondsIn(headers), tries);
+    }
+    if (data) return { status, headers, data };
+    return new Failure(new UnexpectedAnswer("the answer is not JSON", status, content), false);
+  }
+
+  private refusal(status: number, content: string, problem: Problem | undefined,
+    retryAfter: number | undefined, tries: number): Failure {
     const delay = retryAfter === undefined ? undefined : retryAfter * 1000;
     if (!problem) {
       const message = `status ${status} without a problem document`;
       const isOfProxy = OF_PROXIES.includes(status);
-      return new Failure(new UnexpectedAnswer(message, status, content), !isOfProxy || status === 429,
-        isOfProxy ? delay : Infinity);
+      const isUndone = !isOfProxy || status === 429;
+      const error = new UnexpectedAnswer(message, status, content);
+      return new Failure(error, isUndone, isOfProxy ? delay : Infinity);
     }
     const byStatus = BY_STATUS[status] ?? ApiError;
     const byCode = BY_CODE[problem.code] ?? byStatus;
@@ -150,18 +162,22 @@ function keyHeader(key: string | undefined): Record<string, string> {
   return { "Idempotency-Key": `"${key.replace(/["\\]/g, "\\$&")}"` };
 }
 
-function problemOf(content: string): Problem | undefined {
-  const members = ["type", "title", "detail", "instance", "requestId", "status", "code"];
+function objectIn(content: string): object | undefined {
   try {
-    const problem = JSON.parse(content);
-    return members.every((name) => name in problem) ? problem : undefined;
+    const data: unknown = JSON.parse(content);
+    return typeof data === "object" && data && !Array.isArray(data) ? data : undefined;
   } catch {
     return undefined;
   }
 }
 
+function isProblem(data: object | undefined): data is Problem {
+  const members = ["type", "title", "detail", "instance", "requestId", "status", "code"];
+  return data !== undefined && members.every((name) => name in data);
+}
+
 /** `Retry-After` in seconds; undefined: it is missing, or a date of a proxy. */
-function secondsOf({ headers }: Received): number | undefined {
+function secondsIn(headers: Response["headers"]): number | undefined {
   const value = headers.get("Retry-After") ?? "";
   return /^\d+$/.test(value) ? Number(value) : undefined;
 }

@@ -155,7 +155,7 @@ export class Calls extends Base {
   }
 
   /** The totals of all pages of `getTotals`. */
-  getTotalsTotals(filters: Filters<"get_totals"> = {}): Pages<S["TotalAnswer"]> {
+  getTotalsPages(filters: Filters<"get_totals"> = {}): Pages<S["TotalAnswer"]> {
     return this.list("/api/v1/totals", "totals", filters);
   }
 
@@ -941,7 +941,7 @@ export class Calls extends Base {
   }
 
   /** The movements of all pages of `getStatement`. */
-  getStatementMovements(walletId: string, filters: Filters<"get_statement"> = {}): Pages<S["MovementAnswer"]> {
+  getStatementPages(walletId: string, filters: Filters<"get_statement"> = {}): Pages<S["MovementAnswer"]> {
     return this.list(`/api/v1/wallets/${part(walletId)}/statement`, "movements", filters);
   }
 
