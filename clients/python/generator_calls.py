@@ -91,7 +91,7 @@ def method_of(operation: Operation, types: Types) -> str:
     elif "cursor" in names_of_filters(operation) and not types.is_page(operation.answer):
         key, schema = types.item_of(operation.answer)
         item = class_name(schema)
-        head = f"def {operation.name}_{snake(key)}({parameters(operation, types)}) -> Pages[{item}]"
+        head = f"def {operation.name}_pages({parameters(operation, types)}) -> Pages[{item}]"
         methods.append(
             block(head, f"The {key} of all pages of `{operation.name}`.", listing(operation, types))
         )

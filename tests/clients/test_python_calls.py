@@ -86,6 +86,18 @@ def test_malformed_idempotency_key_is_refused(key: str):
         quoted(key)
 
 
+def test_empty_key_is_not_replaced_by_a_new_one(nowhere: str):
+    with pytest.raises(ValueError, match="idempotency key"):
+        Client(nowhere, "secret").create_iban("0", key="")
+
+
+def test_malformed_header_is_not_retried():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = Client(f"http://127.0.0.1:{server.getsockname()[1]}", "secret", language="a\nb")
+        with pytest.raises(ValueError, match="Invalid header"):
+            client.get_me()
+
+
 def test_quotes_in_a_key_are_escaped():
     assert quoted('a"b\\') == '"a\\"b\\\\"'
 
@@ -116,6 +128,7 @@ def test_delay_grows_and_varies():
     first, fourth = ([Retries().delay(tries, None) for _ in range(50)] for tries in (1, 4))
     assert max(first) < min(fourth)
     assert len(set(first)) > 10
+    assert Retries().delay(1, 0.0) > 0
 
 
 def test_server_that_is_away_is_tried_until_the_deadline(nowhere: str):
@@ -228,5 +241,4 @@ def test_token_is_valid_for_five_minutes_and_reused(tokens: SignedTokens):
     assert read.header == {"alg": "RS256", "kid": KID}
     assert 0 < read.claims["exp"] - time.time() <= 300
     assert tokens.current() is token
-    assert tokens.renew(tries=1)
-    assert not tokens.renew(tries=2)
+    assert tokens.renew()

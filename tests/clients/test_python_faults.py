@@ -16,9 +16,8 @@ from typing import Any
 
 import pytest
 from iocash_client import Client, NoAnswer, Retries, new_key
-from iocash_client.engine import Engine, Request
+from iocash_client.engine import Engine, Request, Success
 from iocash_client.models import TransferBody
-from iocash_client.transport import Response
 
 from tests.support.embedded_postgres import linux
 from tests.support.faulty_wire import Fault, FaultyWire, Once, Randomly
@@ -34,7 +33,7 @@ CHECKOUT = Path(__file__).parents[2]
 class ForgetfulEngine(Engine):
     """The control: it makes a new key for each try."""
 
-    def attempt(self, request: Request, credentials: Any, end: float) -> Response:
+    def attempt(self, request: Request, credentials: Any, end: float) -> Success:
         request.key = request.key and new_key()
         return super().attempt(request, credentials, end)
 

@@ -6,12 +6,11 @@ Takes 25 s; most of it is one server that all of these tests share.
 from __future__ import annotations
 
 import base64
-import os
 import re
-import subprocess
-import sys
+import ssl
 import time
 import tracemalloc
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -42,70 +41,20 @@ from iocash_client.models import (
 )
 from iocash_client.problems import BadRequest, Forbidden, NotFound, Unauthorized
 
-from dev import ROOT
 from tests.support.embedded_postgres import linux
 from tests.support.faulty_wire import Fault, FaultyWire, Once
+from tests.support.receivers import Authority
 from tests.support.scratch_postgres import Scratch
 from tests.support.server import Served
 
 pytestmark = [pytest.mark.ci, linux]
 
-PACKAGE = ROOT / "clients" / "python"
 HASTY = Retries(deadline=20, timeout=0.5, first_delay=0.02)
 IBAN = "ES9121000418450200051332"
 
 
 def transfer(demo: dict[str, str], amount: Any = "1.00", **more: Any) -> TransferBody:
     return TransferBody(target_wallet_id=demo["bobWalletId"], amount=amount, **more)
-
-
-# --- The README and the examples -----------------------------------------------------------------
-
-TEXTS = re.findall(r"```python\n(.*?)```\n+(?:It prints:\n+)?```text\n(.*?)```",
-                   (PACKAGE / "README.md").read_text(), re.DOTALL)  # fmt: skip
-EXAMPLES = {
-    "pay_with_a_hold.py": "RELEASED 4.00 6.00\n",
-    "read_events.py": "more than one next: True\n",
-}
-
-
-@pytest.fixture
-def environment(server: Served, demo: dict[str, str]) -> dict[str, str]:
-    return os.environ | {
-        "PYTHONPATH": str(PACKAGE / "src"),
-        "IOCASH_URL": server.url,
-        "IOCASH_KEY": demo["apiKey"],
-        "ALICE": demo["aliceWalletId"],
-        "BOB": demo["bobWalletId"],
-    }
-
-
-@pytest.mark.parametrize(("program", "printed"), TEXTS)
-def test_program_of_the_readme_prints_what_it_says(
-    environment: dict[str, str], program: str, printed: str
-):
-    assert outcome([sys.executable, "-c", program], environment) == printed
-
-
-def test_readme_has_its_programs_and_a_short_quick_start():
-    everything = (PACKAGE / "README.md").read_text()
-    assert len(TEXTS) == everything.count("```python") == 3
-    lines = [line for line in TEXTS[0][0].splitlines() if line and "import" not in line]
-    assert len(lines) <= 10
-
-
-@pytest.mark.parametrize("name", [path.name for path in (PACKAGE / "examples").glob("*.py")])
-def test_example_prints_what_it_should(environment: dict[str, str], name: str):
-    program = [sys.executable, str(PACKAGE / "examples" / name)]
-    assert outcome(program, environment) == EXAMPLES[name]
-
-
-def outcome(command: list[str], environment: dict[str, str]) -> str:
-    ran = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
 
 
 # --- The story -----------------------------------------------------------------------------------
@@ -164,7 +113,7 @@ def test_hold_is_executed_and_released(client: Client, demo: dict[str, str]):
     assert renewed.expiration is None
     ended = client.update_hold(hold.wallet_id, hold.id, HoldChange(status="RELEASED"))
     assert ended.status == HoldStatus.RELEASED
-    assert (ended.executed_amount, ended.released_amount) == (1, 2)
+    assert (str(ended.executed_amount), str(ended.released_amount)) == ("1.00", "2.00")
 
 
 def test_dry_run_changes_nothing(client: Client, demo: dict[str, str]):
@@ -314,7 +263,7 @@ def test_pages_have_every_item_once(client: Client, demo: dict[str, str]):
     ]
     second = movements.page(movements.page().next_cursor)
     assert [each.id for each in second.items] == ids[2:4]
-    statement = client.get_statement_movements(demo["aliceWalletId"], size=3)
+    statement = client.get_statement_pages(demo["aliceWalletId"], size=3)
     assert len(list(statement)) >= len(ids)
 
 
@@ -335,10 +284,53 @@ def test_list_is_read(client: Client, name: str):
     assert all(item.id for item in items)
 
 
+def test_client_waits_as_long_as_the_server_for_the_next_event(
+    server: Served, demo: dict[str, str]
+):
+    with (
+        FaultyWire(server.port) as wire,
+        Client(wire.url, demo["apiKey"], retries=HASTY) as caller,
+    ):
+        (*_, last) = caller.list_events(sort="createdAt,asc").pages()
+        assert last.resume_cursor is not None
+        requests, begin = wire.requests, time.monotonic()
+        waiting = caller.list_events(sort="createdAt,asc", wait=2, cursor=last.resume_cursor)
+        assert waiting.page().items == []
+    assert time.monotonic() - begin > 4 * HASTY.timeout - 0.1
+    assert wire.requests == requests + 1
+
+
 def test_requests_stay_on_the_url_of_the_client(server: Served, demo: dict[str, str]):
     with FaultyWire(server.port) as wire, Client(wire.url, demo["apiKey"]) as caller:
         count = len(list(caller.list_events(size=5)))
     assert wire.requests >= count // 5 > 1
+
+
+@pytest.fixture
+def secured(server: Served, tmp_path: Path) -> Iterator[FaultyWire]:
+    """The server behind TLS, with a certificate of a private authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(Authority.ours().write(tmp_path, "127.0.0.1"))
+    with FaultyWire(server.port, context=context) as wire:
+        yield wire
+
+
+def test_certificate_of_a_private_authority_is_trusted_when_it_is_named(
+    secured: FaultyWire, demo: dict[str, str], tmp_path: Path
+):
+    context = ssl.create_default_context(cafile=Authority.ours().bundle(tmp_path))
+    with Client(secured.url, demo["apiKey"], context=context) as caller:
+        assert [caller.get_me().mode for _ in range(3)]
+    assert secured.connections == 1
+
+
+def test_unknown_certificate_is_not_trusted_and_not_tried_again(
+    secured: FaultyWire, demo: dict[str, str]
+):
+    with Client(secured.url, demo["apiKey"]) as caller, pytest.raises(NoAnswer) as raised:
+        caller.get_me()
+    assert "CERTIFICATE_VERIFY_FAILED" in str(raised.value)
+    assert (raised.value.tries, secured.requests) == (1, 0)
 
 
 def test_threads_share_a_few_connections(server: Served, demo: dict[str, str]):

@@ -108,7 +108,7 @@ def test_client_reads_each_error_of_the_document():
             error = problem_of(Response(problem["status"], {}, json.dumps(problem).encode()))
             assert error is not None
             assert type(error) is BY_CODE[problem["code"]]
-            assert (error.problem_code, error.detail) == (problem["code"], problem["detail"])
+            assert (error.code, error.detail) == (problem["code"], problem["detail"])
             assert isinstance(error.conflict, Shape | None)
             count += 1
     assert count > 20

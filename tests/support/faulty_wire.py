@@ -10,6 +10,7 @@ import json
 import random
 import socket
 import socketserver
+import ssl
 import struct
 from collections import Counter
 from collections.abc import Callable
@@ -31,6 +32,7 @@ class Fault(StrEnum):
     REFUSED = "503 without a problem document, and the server never gets the request"
     OVERLOADED = "503 overloaded, and the server never gets the request"
     UNKNOWN = "503 outcome_unknown, and the server did it"
+    GARBLED = "200 of something else, and the server did it"
     BAD_GATEWAY = "502 without a problem document, and the server did it"
 
 
@@ -75,8 +77,10 @@ class FaultyWire(socketserver.ThreadingTCPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, port: int, plan: Plan = lambda _: None) -> None:
-        self.ahead, self.plan = ("127.0.0.1", port), plan
+    def __init__(
+        self, port: int, plan: Plan = lambda _: None, context: ssl.SSLContext | None = None
+    ) -> None:
+        self.ahead, self.plan, self.context = ("127.0.0.1", port), plan, context
         self.counts: Counter[Fault] = Counter()
         self.requests = self.connections = 0
         self.unreachable = 0
@@ -87,7 +91,14 @@ class FaultyWire(socketserver.ThreadingTCPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        scheme = "https" if self.context else "http"
+        return f"{scheme}://127.0.0.1:{self.server_address[1]}"
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        caller, address = super().get_request()
+        if self.context is None:
+            return caller, address
+        return self.context.wrap_socket(caller, server_side=True), address
 
     def __enter__(self) -> Self:
         Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
@@ -199,6 +210,7 @@ def problem(code: str) -> bytes:
 ANSWERS: dict[Fault, bytes] = {
     Fault.REFUSED: written("503 Service Unavailable", b"<html>", "text/html"),
     Fault.BAD_GATEWAY: written("502 Bad Gateway", b"<html>", "text/html"),
+    Fault.GARBLED: written("200 OK", b"<html>", "text/html"),
     Fault.OVERLOADED: problem("overloaded"),
     Fault.UNKNOWN: problem("outcome_unknown"),
 }

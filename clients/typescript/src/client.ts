@@ -90,9 +90,9 @@ export class SignedTokens implements Credentials {
     return this.#token;
   }
 
-  renew(tries: number): boolean {
+  renew(): boolean {
     this.#end = 0;
-    return tries === 1;
+    return true;
   }
 }
 

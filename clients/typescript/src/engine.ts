@@ -32,8 +32,8 @@ export type Fetch = (url: string, init: any) => Promise<Response>;
 export interface Credentials {
   /** The bearer token of the next request. */
   current(): string | Promise<string>;
-  /** Tell whether another token may work, after this many tries and a 401. */
-  renew(tries: number): boolean;
+  /** Make another token after a 401, which is tried once. False: there is none. */
+  renew(): boolean;
 }
 
 export interface Request {
@@ -46,6 +46,8 @@ export interface Request {
   isRepeatable: boolean;
   /** Milliseconds that the server may wait before it answers, beside the time of a try. */
   patience?: number;
+  /** The credentials were renewed after a 401. */
+  isRenewed?: boolean;
 }
 
 /** A successful response. */
@@ -75,7 +77,7 @@ export class Engine {
     const end = performance.now() + this.retries.deadline + (request.patience ?? 0);
     let isOutcomeUnknown = false;
     for (let tries = 1, bugs = 0; ; tries++) {
-      const failure = await this.attempt(request, tries, end);
+      const failure = await this.attempt(request, end);
       if (!(failure instanceof Failure)) return failure;
       isOutcomeUnknown ||= !failure.isUndone;
       const { error } = failure;
@@ -90,7 +92,7 @@ export class Engine {
   }
 
   /** Send the request once. A `Failure`: it did not succeed. */
-  protected async attempt(request: Request, tries: number, end: number): Promise<Success | Failure> {
+  protected async attempt(request: Request, end: number): Promise<Success | Failure> {
     const { method, body, headers } = request;
     const token = await this.credentials.current();
     const own = { ...headers, Authorization: `Bearer ${token}`, ...keyHeader(request.key) };
@@ -101,7 +103,7 @@ export class Engine {
     try {
       const init = { method, body, headers: own, redirect: "manual", signal: stop.signal };
       const response = await this.fetch(this.url + request.target, init);
-      return this.judge(response, await response.text(), tries);
+      return this.judge(request, response, await response.text());
     } catch (cause) {
       const { code = "", message } = ((cause as Error).cause ?? cause) as NodeJS.ErrnoException;
       const isTrusted = !NOT_TRUSTED.test(code);
@@ -113,41 +115,36 @@ export class Engine {
     }
   }
 
-  private judge({ status, headers }: Response, content: string, tries: number): Success | Failure {
+  private judge(request: Request, { status, headers }: Response, content: string): Success | Failure {
     const data = objectIn(content);
-    if (![200, 201, 202].includes(status)) {
-      return this.refusal(status, content, isProblem(data) ? data : undefined, secondsIn(headers), tries);
-    }
-    if (data) return { status, headers, data };
-    return new Failure(new UnexpectedAnswer("the answer is not JSON", status, content), false);
+    const isSuccess = [200, 201, 202].includes(status);
+    if (isSuccess && data) return { status, headers, data };
+    const retryAfter = secondsIn(headers);
+    if (!isSuccess && isProblem(data)) return this.refusal(request, status, data, retryAfter);
+    const message = `status ${status} without ${isSuccess ? "JSON" : "a problem document"}`;
+    const isTemporary = isSuccess || OF_PROXIES.includes(status);
+    const isUndone = !isTemporary || status === 429;
+    const error = new UnexpectedAnswer(message, status, content);
+    return new Failure(error, isUndone, isTemporary ? retryAfter : Infinity);
   }
 
-  private refusal(status: number, content: string, problem: Problem | undefined,
-    retryAfter: number | undefined, tries: number): Failure {
-    const delay = retryAfter === undefined ? undefined : retryAfter * 1000;
-    if (!problem) {
-      const message = `status ${status} without a problem document`;
-      const isOfProxy = OF_PROXIES.includes(status);
-      const isUndone = !isOfProxy || status === 429;
-      const error = new UnexpectedAnswer(message, status, content);
-      return new Failure(error, isUndone, isOfProxy ? delay : Infinity);
-    }
+  private refusal(request: Request, status: number, problem: Problem, retryAfter?: number): Failure {
     const byStatus = BY_STATUS[status] ?? ApiError;
     const byCode = BY_CODE[problem.code] ?? byStatus;
     const isOfStatus = byCode === byStatus || byCode.prototype instanceof byStatus;
     const error = new (isOfStatus ? byCode : byStatus)(problem, retryAfter);
-    if (status === 503) return new Failure(error, error.code !== "outcome_unknown", delay);
+    if (status === 503) return new Failure(error, error.code !== "outcome_unknown", retryAfter);
     if (status === 500) return new Failure(error, false);
-    const isRenewed = status === 401 && this.credentials.renew(tries);
+    const isRenewed = status === 401 && !request.isRenewed && this.credentials.renew();
+    request.isRenewed ||= isRenewed;
     return new Failure(error, true, isRenewed ? 0 : Infinity);
   }
 }
 
-/** How long to wait after so many tries; never less than the server asks for. */
-export function delayAfter(tries: number, asked: number | undefined, retries: Retries): number {
+/** How long to wait after so many tries; never less than the server asks for, in seconds. */
+export function delayAfter(tries: number, retryAfter: number | undefined, retries: Retries): number {
   const longest = Math.min(retries.longestDelay, retries.firstDelay * 2 ** Math.min(tries - 1, 30));
-  const random = longest * (0.5 + Math.random() / 2);
-  return asked === undefined ? random : asked && asked + random;
+  return 1000 * (retryAfter ?? 0) + longest * (0.5 + Math.random() / 2);
 }
 
 export function sleep(milliseconds: number): Promise<void> {

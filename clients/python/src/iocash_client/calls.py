@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from iocash_client.credentials import Credentials
-from iocash_client.engine import Engine, Request, meta_of, new_key, parsed
+from iocash_client.engine import Engine, Request, new_key
 from iocash_client.pages import Pages
-from iocash_client.problems import ApiError, Conflict, UnexpectedAnswer
+from iocash_client.problems import ApiError, Conflict
 from iocash_client.shapes import (
     Answer,
     Body,
@@ -24,7 +24,6 @@ from iocash_client.shapes import (
     json_name,
     text,
 )
-from iocash_client.transport import Response
 
 A = TypeVar("A", bound=Answer)
 
@@ -85,7 +84,8 @@ class Calls:
     ) -> A:
         """POST. The key is made before the first try, and is the same in all tries."""
         request = self._request("POST", path, body)
-        request.key = (key or new_key()) if is_keyed else None
+        if is_keyed:
+            request.key = new_key() if key is None else key
         request.is_repeatable = is_keyed
         return self._answer(request, answer)
 
@@ -136,14 +136,20 @@ class Calls:
         request = self._request("GET", f"{path}?{query}" if query else path)
         if token := self._tokens.current():
             request.headers["X-Read-After"] = token
-        response = self._engine.perform(request, self._credentials)
-        return object_in(response), meta_of(response)
+        wait = filters.get("wait")
+        request.patience = float(wait) if isinstance(wait, int) else 0.0
+        success = self._engine.perform(request, self._credentials)
+        return success.data, success.meta
 
     def _answer(self, request: Request, answer: type[A]) -> A:
-        response = self._engine.perform(request, self._credentials)
-        if token := response.headers.get("x-write-token"):
-            self._tokens.store(token)
-        return decode(answer, object_in(response), meta_of(response))
+        success = self._engine.perform(request, self._credentials)
+        if success.write_token:
+            self._tokens.store(success.write_token)
+        try:
+            return decode(answer, success.data, success.meta)
+        except WrongShape as error:
+            error.key = request.key  # it was executed
+            raise
 
     def _request(self, method: str, target: str, body: Body | None = None) -> Request:
         request = Request(method, target, headers=dict(self._headers))
@@ -156,16 +162,6 @@ class Calls:
 def named(filters: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters by their names in the API."""
     return {json_name(name): value for name, value in filters.items()}
-
-
-def object_in(response: Response) -> dict[str, Any]:
-    try:
-        data = parsed(response.content)
-    except ValueError as error:
-        raise UnexpectedAnswer(f"not JSON: {error}", response.status, response.content) from error
-    if not isinstance(data, dict):
-        raise WrongShape("not an object")
-    return data
 
 
 def etag_of(version: Version) -> str:

@@ -21,8 +21,8 @@ class Credentials(Protocol):
     def current(self) -> str:
         """The bearer token of the next request."""
 
-    def renew(self, tries: int) -> bool:
-        """Tell whether another token may work, after this many tries and a 401."""
+    def renew(self) -> bool:
+        """Make another token after a 401, which is tried once. False: there is none."""
 
 
 class ApiKey:
@@ -43,7 +43,7 @@ class ApiKey:
     def current(self) -> str:
         return self._secret
 
-    def renew(self, tries: int) -> bool:
+    def renew(self) -> bool:
         return False
 
 
@@ -89,11 +89,11 @@ class SignedTokens:
                 self._token = self._signed(int(self._end))
             return self._token
 
-    def renew(self, tries: int) -> bool:
-        """Make a new token, once in a call: the clock may have been set meanwhile."""
+    def renew(self) -> bool:
+        """Sign a new token: the clock may have been set since the last one."""
         with self._lock:
             self._end = 0.0
-        return tries == 1
+        return True
 
     def _signed(self, end: int) -> str:
         from cryptography.hazmat.primitives.asymmetric.padding import (  # noqa: PLC0415 (optional)

@@ -23,7 +23,7 @@ from iocash_client.problems import (
     UnexpectedAnswer,
 )
 from iocash_client.shapes import Meta, WrongShape, decode
-from iocash_client.transport import Broken, NotSent, Response, Transport
+from iocash_client.transport import Broken, NotSent, NotTrusted, Response, Transport
 
 SUCCESS: Final = frozenset({200, 201, 202})
 OF_PROXIES: Final = frozenset({408, 429, 502, 503, 504})
@@ -50,9 +50,7 @@ class Retries:
         """How long to wait after so many tries; never less than the server asks for."""
         longest: float = min(self.longest_delay, self.first_delay * 2.0 ** min(tries - 1, 30))
         chance = random.uniform(0.5, 1.0)  # noqa: S311 (it spreads callers; it is no secret)
-        if retry_after is None:
-            return longest * chance
-        return retry_after + (longest * chance if retry_after else 0.0)
+        return (retry_after or 0.0) + longest * chance
 
 
 @dataclass(slots=True)
@@ -66,14 +64,27 @@ class Request:
     key: str | None = None
     is_repeatable: bool = True
     """The server does it once, however often it is sent."""
+    patience: float = 0.0
+    """Seconds that the server may wait before it answers, beside the time of a try."""
     tries: int = 0
     bugs: int = 0
     is_outcome_unknown: bool = False
+    is_renewed: bool = False
+    """The credentials were renewed after a 401."""
 
     def marked(self, error: IoCashError) -> IoCashError:
         error.key, error.tries = self.key, self.tries
         error.is_outcome_unknown = self.is_outcome_unknown
         return error
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """The JSON of a successful response, and its headers."""
+
+    data: dict[str, Any]
+    meta: Meta
+    write_token: str | None
 
 
 def new_key() -> str:
@@ -109,15 +120,15 @@ class Engine:
     def close(self) -> None:
         self.transport.close()
 
-    def perform(self, request: Request, credentials: Credentials) -> Response:
-        """Return the successful response.
+    def perform(self, request: Request, credentials: Credentials) -> Success:
+        """Send the request until there is a successful response.
 
         Raises:
             ApiError: the server refused the request.
             NoAnswer: there was no answer before the deadline.
             UnexpectedAnswer: something else than the API answered.
         """
-        end = time.monotonic() + self.retries.deadline
+        end = time.monotonic() + self.retries.deadline + request.patience
         while True:
             try:
                 return self.attempt(request, credentials, end)
@@ -127,15 +138,17 @@ class Engine:
                     raise request.marked(failure.error) from failure.__cause__
                 time.sleep(delay)
 
-    def attempt(self, request: Request, credentials: Credentials, end: float) -> Response:
+    def attempt(self, request: Request, credentials: Credentials, end: float) -> Success:
         """Send the request once.
 
         Raises:
             Failure: another try may succeed.
             ApiError: none can.
+            NoAnswer: the certificate of the server is not trusted.
         """
         request.tries += 1
-        timeout = max(0.001, min(self.retries.timeout, end - time.monotonic()))
+        longest = self.retries.timeout + request.patience
+        timeout = max(0.001, min(longest, end - time.monotonic()))
         headers = {**request.headers, "Authorization": f"Bearer {credentials.current()}"}
         if request.key is not None:
             headers["Idempotency-Key"] = quoted(request.key)
@@ -148,12 +161,14 @@ class Engine:
                 timeout=timeout,
                 is_fresh=not request.is_repeatable,
             )
+        except NotTrusted as error:
+            raise request.marked(NoAnswer(str(error))) from error
         except NotSent as error:
             raise Failure(NoAnswer(str(error)), is_undone=True) from error
         except Broken as error:
             raise Failure(NoAnswer(str(error)), is_undone=False) from error
         if response.status in SUCCESS:
-            return response
+            return success_of(response)
         raise self.refusal(response, request, credentials)
 
     def refusal(self, response: Response, request: Request, credentials: Credentials) -> Exception:
@@ -170,11 +185,12 @@ class Engine:
             is_undone = response.status in UNDONE
             return Failure(unexpected, is_undone=is_undone, delay=seconds(response))
         if error.status == 503:
-            is_undone = error.problem_code != "outcome_unknown"
+            is_undone = error.code != "outcome_unknown"
             return Failure(error, is_undone=is_undone, delay=error.retry_after)
         if error.status == 500:
             return Failure(error, is_undone=False, is_bug=True)
-        if error.status == 401 and credentials.renew(request.tries):
+        if error.status == 401 and not request.is_renewed and credentials.renew():
+            request.is_renewed = True
             return Failure(error, is_undone=True, delay=0.0)
         return request.marked(error)
 
@@ -205,6 +221,22 @@ def quoted(key: str) -> str:
 def parsed(content: bytes) -> Any:
     """JSON without floats."""
     return json.loads(content, parse_float=Decimal)
+
+
+def success_of(response: Response) -> Success:
+    """Read a successful response.
+
+    Raises:
+        Failure: it is no JSON, so something else than the API has answered.
+    """
+    try:
+        data = parsed(response.content)
+    except ValueError:
+        data = None
+    if not isinstance(data, dict):
+        error = UnexpectedAnswer("the answer is not JSON", response.status, response.content)
+        raise Failure(error, is_undone=False)
+    return Success(data, meta_of(response), response.headers.get("x-write-token"))
 
 
 def problem_of(response: Response) -> ApiError | None:

@@ -54,8 +54,8 @@ class WrongField(Shape):
 class ApiError(IoCashError):
     """The server refused the request: the problem document of RFC 9457, with a stable `code`."""
 
-    code: ClassVar[str] = ""
-    """The code of all errors of the class; empty in the classes of a status."""
+    code: str = ""
+    """The code that the server sent: that of the class, unless the server is newer."""
     facts: ClassVar[type[Answer] | None] = None
 
     def __init__(self, problem: dict[str, Any], conflict: Any = None) -> None:
@@ -69,8 +69,7 @@ class ApiError(IoCashError):
         self.instance = str(problem["instance"])
         self.request_id = str(problem["requestId"])
         self.status = int(problem["status"])
-        self.problem_code = str(problem["code"])
-        """The code that the server sent; the class has the same, unless the server is newer."""
+        self.code = str(problem["code"])
         self.errors = [
             WrongField(**{name: str(each[name]) for name in ("field", "code", "detail")})
             for each in problem.get("errors", ())

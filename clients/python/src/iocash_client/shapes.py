@@ -64,6 +64,9 @@ class OpenEnum(StrEnum):
 class WrongShape(ValueError):
     """JSON of the server is not what the OpenAPI document says."""
 
+    key: str | None = None
+    """The `Idempotency-Key` of the call, which was executed."""
+
 
 Decoder = Callable[[Any], Any]
 

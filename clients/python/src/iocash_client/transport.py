@@ -27,6 +27,10 @@ class NotSent(Exception):
     """There was no connection: the server has not seen the request."""
 
 
+class NotTrusted(NotSent):
+    """The certificate of the server is not trusted, or is one of another host."""
+
+
 class Broken(Exception):
     """The connection ended before the whole answer was there: the outcome is unknown."""
 
@@ -93,7 +97,7 @@ class Transport:
         try:
             connection.request(method, self.prefix + target, body, dict(headers))
             response, is_reusable = received(connection, end)
-        except (OSError, HTTPException, ValueError) as error:
+        except (OSError, HTTPException) as error:
             raise Broken(f"{type(error).__name__}: {error}") from error
         finally:
             if is_reusable:
@@ -144,6 +148,9 @@ class Transport:
             connection = HTTPConnection(self.host, self.port, timeout=timeout)
         try:
             connection.connect()
+        except ssl.SSLCertVerificationError as error:
+            connection.close()
+            raise NotTrusted(str(error)) from error
         except (OSError, HTTPException) as error:
             connection.close()
             raise NotSent(f"{type(error).__name__}: {error}") from error
@@ -164,12 +171,15 @@ def received(connection: HTTPConnection, end: float) -> tuple[Response, bool]:
         HTTPException: the response is not HTTP, or incomplete.
     """
     wait_at_most(connection.sock, end)
-    answer = connection.getresponse()
     pieces = []
-    while piece := answer.read1(PIECE):
-        pieces.append(piece)
-        if not answer.isclosed():
-            wait_at_most(connection.sock, end)
+    try:
+        answer = connection.getresponse()
+        while piece := answer.read1(PIECE):
+            pieces.append(piece)
+            if not answer.isclosed():
+                wait_at_most(connection.sock, end)
+    except ValueError as error:
+        raise HTTPException(f"not HTTP: {error}") from error
     if answer.length:
         raise HTTPException(f"{answer.length} bytes are missing")
     headers = {name.lower(): value for name, value in answer.getheaders()}

@@ -1,4 +1,4 @@
-/** Methods. Written by generate.py: do not edit. */
+/** Methods. Written by write_calls.py: do not edit. */
 import { Base, part } from "../calls.js";
 import type { Answer, Conditions, Keyed } from "../calls.js";
 import type { Pages } from "../pages.js";

@@ -1,4 +1,4 @@
-/** A class for each code. Written by generate.py: do not edit. */
+/** A class for each code. Written by write_calls.py: do not edit. */
 import { BadRequest, Conflict, Forbidden, InternalServerError, NotFound, ServiceUnavailable, Unauthorized } from "../problems.js";
 import type { ErrorClass } from "../problems.js";
 import type { components } from "./schema.js";

@@ -1,4 +1,4 @@
-/** Types. Written by generate.py: do not edit. */
+/** Types. Written by write_calls.py: do not edit. */
 import type { components } from "./schema.js";
 
 type S = components["schemas"];

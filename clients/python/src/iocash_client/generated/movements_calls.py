@@ -103,7 +103,7 @@ class MovementsCalls(Calls):
         """
         return self._read("/api/v1/totals", Totals, filters)
 
-    def get_totals_totals(self, **filters: Unpack[GetTotalsFilters]) -> Pages[Total]:
+    def get_totals_pages(self, **filters: Unpack[GetTotalsFilters]) -> Pages[Total]:
         """The totals of all pages of `get_totals`."""
         return self._list("/api/v1/totals", "totals", Total, filters)
 
@@ -280,7 +280,7 @@ class MovementsCalls(Calls):
         """
         return self._read(f"/api/v1/wallets/{part(wallet_id)}/statement", Statement, filters)
 
-    def get_statement_movements(
+    def get_statement_pages(
         self, wallet_id: Id, **filters: Unpack[GetStatementFilters]
     ) -> Pages[Movement]:
         """The movements of all pages of `get_statement`."""

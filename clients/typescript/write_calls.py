@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write `src/generated` from the OpenAPI document.
 
-    python clients/typescript/generate.py [--check]
+    python clients/typescript/write_calls.py [--check]
 
 `calls.ts`, `errors.ts` and `models.ts` are written by this file, and `schema.ts` by
 openapi-typescript (`npm install` brings it). With `--check` nothing is written; the exit code is 1 if
@@ -85,7 +85,7 @@ class Generator:
 
     def run(self) -> dict[str, str]:
         texts = {"calls.ts": self.calls(), "errors.ts": self.errors(), "models.ts": self.models()}
-        head = "{} Written by generate.py: do not edit. */\n"
+        head = "{} Written by write_calls.py: do not edit. */\n"
         titles = {"calls.ts": "Methods.", "errors.ts": "A class for each code.", "models.ts": "Types."}
         return {name: head.format("/** " + titles[name]) + text for name, text in texts.items()}
 
