@@ -4,8 +4,8 @@
     python clients/typescript/write_calls.py [--check]
 
 `calls.ts`, `errors.ts` and `models.ts` are written by this file, and `schema.ts` by
-openapi-typescript (`npm install` brings it). With `--check` nothing is written; the exit code is 1 if
-one of the first three is not current.
+openapi-typescript (`npm install` brings it). With `--check` nothing is written; the exit code is 1
+if one of the first three is not current.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ BASES: Final = {
     "500": "InternalServerError",
     "503": "ServiceUnavailable",
 }
-SCHEMAS: Final = 'import type { components } from "./schema.js";\n\ntype S = components["schemas"];\n'
+SCHEMAS: Final = (
+    'import type { components } from "./schema.js";\n\ntype S = components["schemas"];\n'
+)
 CALLS: Final = """\
 import { Base, part } from "../calls.js";
 import type { Answer, Conditions, Keyed } from "../calls.js";
@@ -85,9 +87,8 @@ class Generator:
 
     def run(self) -> dict[str, str]:
         texts = {"calls.ts": self.calls(), "errors.ts": self.errors(), "models.ts": self.models()}
-        head = "{} Written by write_calls.py: do not edit. */\n"
-        titles = {"calls.ts": "Methods.", "errors.ts": "A class for each code.", "models.ts": "Types."}
-        return {name: head.format("/** " + titles[name]) + text for name, text in texts.items()}
+        head = "/** {} Written by write_calls.py: do not edit. */\n"
+        return {name: head.format(TITLES[name]) + text for name, text in texts.items()}
 
     def calls(self) -> str:
         methods = [
@@ -162,7 +163,7 @@ class Generator:
                 line = f"export class {names[code]} extends {base} {{}}"
                 classes.append(f"{commented(meaning)}\n{line}")
         used = ", ".join(sorted({*BASES.values()}))
-        table = "\n".join(f"  {code}: {name}," for code, name in names.items())
+        table = "".join(f"  {code}: {name},\n" for code, name in names.items())
         return "\n".join(
             [
                 f'import {{ {used} }} from "../problems.js";',
@@ -170,7 +171,8 @@ class Generator:
                 SCHEMAS,
                 'export * from "../problems.js";\n',
                 *classes,
-                f"\nexport const BY_CODE: Record<string, ErrorClass | undefined> = {{\n{table}\n}};\n",
+                "\nexport const BY_CODE: Record<string, ErrorClass | undefined> = {",
+                f"{table}}};\n",
             ]
         )
 
@@ -178,11 +180,16 @@ class Generator:
         """The names of the Python client for the schemas."""
         lines = [
             f'export type {class_name(name)} = S["{name}"];'
-            for name, schema in self.schemas.items()
-            if self.types.is_enumeration(name) or "discriminator" in schema or "properties" in schema
-            if not name.startswith("Embedded") and not name.endswith("Page") and name not in INNER
+            for name in self.schemas
+            if self.is_model(name)
         ]
         return "\n".join([SCHEMAS, *sorted(lines), ""])
+
+    def is_model(self, name: str) -> bool:
+        schema = self.schemas[name]
+        is_object = "discriminator" in schema or "properties" in schema
+        is_list = name.startswith("Embedded") or name.endswith("Page") or name in INNER
+        return (is_object or self.types.is_enumeration(name)) and not is_list
 
 
 def given(operation: Operation, more: str = "") -> str:
