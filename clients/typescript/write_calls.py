@@ -28,6 +28,8 @@ DOCUMENT: Final = ROOT.parents[1] / "docs" / "openapi.json"
 CODES: Final = ROOT.parents[1] / "docs" / "errors.md"
 GENERATED: Final = ROOT / "src" / "generated"
 TOOL: Final = ROOT / "node_modules" / ".bin" / "openapi-typescript"
+OPTIONS: Final = ("--default-non-nullable", "false")
+"""Fields with a default can be left out."""
 LEFT_OUT: Final = {"get_schema", "get_published_schema"}
 """Operations that return the document itself."""
 INNER: Final = {"Movements", "Totals", "DryRunMovements"}
@@ -44,6 +46,11 @@ BASES: Final = {
 SCHEMAS: Final = (
     'import type { components } from "./schema.js";\n\ntype S = components["schemas"];\n'
 )
+TITLES: Final = {
+    "calls.ts": "Methods.",
+    "errors.ts": "A class for each code.",
+    "models.ts": "Types.",
+}
 CALLS: Final = """\
 import { Base, part } from "../calls.js";
 import type { Answer, Conditions, Keyed } from "../calls.js";
@@ -235,7 +242,8 @@ def main() -> int:
         return int(bool(old))
     for name in old:
         (GENERATED / name).write_text(texts[name])
-    subprocess.run([str(TOOL), str(DOCUMENT), "--output", str(GENERATED / "schema.ts")], check=True)
+    schema = [str(DOCUMENT), "--output", str(GENERATED / "schema.ts")]
+    subprocess.run([str(TOOL), *schema, *OPTIONS], check=True)
     return 0
 
 

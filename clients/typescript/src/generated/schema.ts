@@ -2219,7 +2219,7 @@ export interface components {
              * @default false
              * @example true
              */
-            keepOpen: boolean;
+            keepOpen?: boolean;
         };
         /**
          * @description If given, it must be the wallet's currency (409 `currency_mismatch`).
@@ -4836,7 +4836,7 @@ export interface components {
              * @default EUR
              * @example EUR
              */
-            currency: string;
+            currency?: string;
             /**
              * @description An address on a distributed ledger. It is stored and shown; the server does not use it.
              * @example 0x52908400098527886E0F7030069857D2E4169EE7
