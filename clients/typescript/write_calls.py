@@ -127,7 +127,7 @@ class Generator:
     def read(self, operation: Operation, name: str) -> str:
         filters = ", filters" if operation.filters else ""
         answer = f'S["{operation.answer}"]'
-        head = f"{name}({given(operation)}): Promise<Answer<{answer}>>"
+        head = f"async {name}({given(operation)}): Promise<Answer<{answer}>>"
         return f"{head} {{\n    return this.read<{answer}>({address(operation)}{filters});"
 
     def listing(self, operation: Operation, name: str) -> str:
@@ -146,12 +146,12 @@ class Generator:
         else:
             call, more = f"createWithoutKey<{answer}>(", ""
         tail = ", options" if more else ""
-        head = f"{name}({given(operation, more)}): Promise<Answer<{answer}>>"
+        head = f"async {name}({given(operation, more)}): Promise<Answer<{answer}>>"
         return f"{head} {{\n    return this.{call}{address(operation)}, {body}{tail});"
 
     def dry_run(self, operation: Operation, name: str) -> str:
         answer = f'S["{operation.dry_run}"]'
-        head = f"{name}DryRun({given(operation)}): Promise<Answer<{answer}>>"
+        head = f"async {name}DryRun({given(operation)}): Promise<Answer<{answer}>>"
         return f"{head} {{\n    return this.dryRun<{answer}>({address(operation)}, body);"
 
     def errors(self) -> str:

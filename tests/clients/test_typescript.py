@@ -63,7 +63,7 @@ def test_methods_errors_and_names_are_current():
 def test_client_has_a_method_for_each_operation():
     document = json.loads(DOCUMENT.read_text())
     code = (PACKAGE / "src" / "generated" / "calls.ts").read_text()
-    methods = set(re.findall(r"^  (\w+)\(", code, re.MULTILINE))
+    methods = set(re.findall(r"^  (?:async )?(\w+)\(", code, re.MULTILINE))
     names = {
         re.sub("_([a-z])", lambda match: match[1].upper(), facts["operationId"])
         for verbs in document["paths"].values()

@@ -15,7 +15,7 @@ export class Calls extends Base {
    *
    * The entry point of the API. Use it to check credentials: any valid ones are accepted.
    */
-  getRoot(): Promise<Answer<S["RootAnswer"]>> {
+  async getRoot(): Promise<Answer<S["RootAnswer"]>> {
     return this.read<S["RootAnswer"]>("/api/v1");
   }
 
@@ -39,7 +39,7 @@ export class Calls extends Base {
    *
    * Scope: `events:read`.
    */
-  getEvent(eventId: string): Promise<Answer<S["EventAnswer"]>> {
+  async getEvent(eventId: string): Promise<Answer<S["EventAnswer"]>> {
     return this.read<S["EventAnswer"]>(`/api/v1/events/${part(eventId)}`);
   }
 
@@ -75,7 +75,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:read`.
    */
-  findHold(holdId: string): Promise<Answer<S["HoldAnswer"]>> {
+  async findHold(holdId: string): Promise<Answer<S["HoldAnswer"]>> {
     return this.read<S["HoldAnswer"]>(`/api/v1/holds/${part(holdId)}`);
   }
 
@@ -85,7 +85,7 @@ export class Calls extends Base {
    * The client, the key, its scopes, the limits that apply, the currencies of wallets, and whether
    * the server is a sandbox. Any valid credentials are accepted.
    */
-  getMe(): Promise<Answer<S["MeAnswer"]>> {
+  async getMe(): Promise<Answer<S["MeAnswer"]>> {
     return this.read<S["MeAnswer"]>("/api/v1/me");
   }
 
@@ -108,7 +108,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:read`.
    */
-  findMovement(movementId: string, filters: Filters<"find_movement"> = {}): Promise<Answer<S["MovementAnswer"]>> {
+  async findMovement(movementId: string, filters: Filters<"find_movement"> = {}): Promise<Answer<S["MovementAnswer"]>> {
     return this.read<S["MovementAnswer"]>(`/api/v1/movements/${part(movementId)}`, filters);
   }
 
@@ -121,12 +121,12 @@ export class Calls extends Base {
    *
    * Scope: `movements:write`.
    */
-  createOperation(body: S["OperationBody"], options?: Keyed): Promise<Answer<S["OperationAnswer"]>> {
+  async createOperation(body: S["OperationBody"], options?: Keyed): Promise<Answer<S["OperationAnswer"]>> {
     return this.create<S["OperationAnswer"]>("/api/v1/operations", body, options);
   }
 
   /** Check whether the call would succeed, and return what it would create. Nothing is changed. */
-  createOperationDryRun(body: S["OperationBody"]): Promise<Answer<S["OperationDryRun"]>> {
+  async createOperationDryRun(body: S["OperationBody"]): Promise<Answer<S["OperationDryRun"]>> {
     return this.dryRun<S["OperationDryRun"]>("/api/v1/operations", body);
   }
 
@@ -150,7 +150,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:read`.
    */
-  getTotals(filters: Filters<"get_totals"> = {}): Promise<Answer<S["TotalsAnswer"]>> {
+  async getTotals(filters: Filters<"get_totals"> = {}): Promise<Answer<S["TotalsAnswer"]>> {
     return this.read<S["TotalsAnswer"]>("/api/v1/totals", filters);
   }
 
@@ -179,7 +179,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  createUser(body: S["UserBody"], options?: Keyed): Promise<Answer<S["UserAnswer"]>> {
+  async createUser(body: S["UserBody"], options?: Keyed): Promise<Answer<S["UserAnswer"]>> {
     return this.create<S["UserAnswer"]>("/api/v1/users", body, options);
   }
 
@@ -191,7 +191,7 @@ export class Calls extends Base {
    *
    * Scope: `users:read`.
    */
-  getUser(userId: string): Promise<Answer<S["UserAnswer"]>> {
+  async getUser(userId: string): Promise<Answer<S["UserAnswer"]>> {
     return this.read<S["UserAnswer"]>(`/api/v1/users/${part(userId)}`);
   }
 
@@ -203,7 +203,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  putUser(userId: string, body: S["UserBody"], options?: Conditions): Promise<Answer<S["UserAnswer"]>> {
+  async putUser(userId: string, body: S["UserBody"], options?: Conditions): Promise<Answer<S["UserAnswer"]>> {
     return this.change<S["UserAnswer"]>("PUT", `/api/v1/users/${part(userId)}`, body, options);
   }
 
@@ -216,7 +216,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  updateUser(userId: string, body: S["UserChangeOrEnd"], options?: Pick<Conditions, "ifMatch">): Promise<Answer<S["UserAnswer"]>> {
+  async updateUser(userId: string, body: S["UserChangeOrEnd"], options?: Pick<Conditions, "ifMatch">): Promise<Answer<S["UserAnswer"]>> {
     return this.change<S["UserAnswer"]>("PATCH", `/api/v1/users/${part(userId)}`, body, options);
   }
 
@@ -228,7 +228,7 @@ export class Calls extends Base {
    *
    * Scope: `users:read`.
    */
-  getCompliance(userId: string): Promise<Answer<S["ComplianceAnswer"]>> {
+  async getCompliance(userId: string): Promise<Answer<S["ComplianceAnswer"]>> {
     return this.read<S["ComplianceAnswer"]>(`/api/v1/users/${part(userId)}/compliance`);
   }
 
@@ -250,7 +250,7 @@ export class Calls extends Base {
    *
    * Scope: `users:read`.
    */
-  getDocument(userId: string, kind: string): Promise<Answer<S["DocumentContent"]>> {
+  async getDocument(userId: string, kind: string): Promise<Answer<S["DocumentContent"]>> {
     return this.read<S["DocumentContent"]>(`/api/v1/users/${part(userId)}/documents/${part(kind)}`);
   }
 
@@ -263,7 +263,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  createDocument(userId: string, kind: string, body: S["DocumentBody"], options?: Keyed): Promise<Answer<S["DocumentAnswer"]>> {
+  async createDocument(userId: string, kind: string, body: S["DocumentBody"], options?: Keyed): Promise<Answer<S["DocumentAnswer"]>> {
     return this.create<S["DocumentAnswer"]>(`/api/v1/users/${part(userId)}/documents/${part(kind)}`, body, options);
   }
 
@@ -275,7 +275,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  putDocument(userId: string, kind: string, body: S["DocumentBody"], options?: Conditions): Promise<Answer<S["DocumentAnswer"]>> {
+  async putDocument(userId: string, kind: string, body: S["DocumentBody"], options?: Conditions): Promise<Answer<S["DocumentAnswer"]>> {
     return this.change<S["DocumentAnswer"]>("PUT", `/api/v1/users/${part(userId)}/documents/${part(kind)}`, body, options);
   }
 
@@ -286,7 +286,7 @@ export class Calls extends Base {
    *
    * Scope: `users:read`.
    */
-  getExternalIban(userId: string): Promise<Answer<S["ExternalIbanAnswer"]>> {
+  async getExternalIban(userId: string): Promise<Answer<S["ExternalIbanAnswer"]>> {
     return this.read<S["ExternalIbanAnswer"]>(`/api/v1/users/${part(userId)}/external-iban`);
   }
 
@@ -299,7 +299,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  createExternalIban(userId: string, body: S["ExternalIbanBody"], options?: Keyed): Promise<Answer<S["ExternalIbanAnswer"]>> {
+  async createExternalIban(userId: string, body: S["ExternalIbanBody"], options?: Keyed): Promise<Answer<S["ExternalIbanAnswer"]>> {
     return this.create<S["ExternalIbanAnswer"]>(`/api/v1/users/${part(userId)}/external-iban`, body, options);
   }
 
@@ -311,7 +311,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  putExternalIban(userId: string, body: S["ExternalIbanBody"], options?: Conditions): Promise<Answer<S["ExternalIbanAnswer"]>> {
+  async putExternalIban(userId: string, body: S["ExternalIbanBody"], options?: Conditions): Promise<Answer<S["ExternalIbanAnswer"]>> {
     return this.change<S["ExternalIbanAnswer"]>("PUT", `/api/v1/users/${part(userId)}/external-iban`, body, options);
   }
 
@@ -322,7 +322,7 @@ export class Calls extends Base {
    *
    * Scope: `users:read`.
    */
-  getFinancialInformation(userId: string): Promise<Answer<S["FinancialInformationAnswer"]>> {
+  async getFinancialInformation(userId: string): Promise<Answer<S["FinancialInformationAnswer"]>> {
     return this.read<S["FinancialInformationAnswer"]>(`/api/v1/users/${part(userId)}/financial-information`);
   }
 
@@ -334,7 +334,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  createFinancialInformation(userId: string, body: S["FinancialInformationBody"], options?: Keyed): Promise<Answer<S["FinancialInformationAnswer"]>> {
+  async createFinancialInformation(userId: string, body: S["FinancialInformationBody"], options?: Keyed): Promise<Answer<S["FinancialInformationAnswer"]>> {
     return this.create<S["FinancialInformationAnswer"]>(`/api/v1/users/${part(userId)}/financial-information`, body, options);
   }
 
@@ -346,7 +346,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  putFinancialInformation(userId: string, body: S["FinancialInformationBody"], options?: Conditions): Promise<Answer<S["FinancialInformationAnswer"]>> {
+  async putFinancialInformation(userId: string, body: S["FinancialInformationBody"], options?: Conditions): Promise<Answer<S["FinancialInformationAnswer"]>> {
     return this.change<S["FinancialInformationAnswer"]>("PUT", `/api/v1/users/${part(userId)}/financial-information`, body, options);
   }
 
@@ -357,7 +357,7 @@ export class Calls extends Base {
    *
    * Scope: `users:read`.
    */
-  getHomeAddress(userId: string): Promise<Answer<S["HomeAddressAnswer"]>> {
+  async getHomeAddress(userId: string): Promise<Answer<S["HomeAddressAnswer"]>> {
     return this.read<S["HomeAddressAnswer"]>(`/api/v1/users/${part(userId)}/home-address`);
   }
 
@@ -369,7 +369,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  createHomeAddress(userId: string, body: S["HomeAddressBody"], options?: Keyed): Promise<Answer<S["HomeAddressAnswer"]>> {
+  async createHomeAddress(userId: string, body: S["HomeAddressBody"], options?: Keyed): Promise<Answer<S["HomeAddressAnswer"]>> {
     return this.create<S["HomeAddressAnswer"]>(`/api/v1/users/${part(userId)}/home-address`, body, options);
   }
 
@@ -381,7 +381,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  putHomeAddress(userId: string, body: S["HomeAddressBody"], options?: Conditions): Promise<Answer<S["HomeAddressAnswer"]>> {
+  async putHomeAddress(userId: string, body: S["HomeAddressBody"], options?: Conditions): Promise<Answer<S["HomeAddressAnswer"]>> {
     return this.change<S["HomeAddressAnswer"]>("PUT", `/api/v1/users/${part(userId)}/home-address`, body, options);
   }
 
@@ -392,7 +392,7 @@ export class Calls extends Base {
    *
    * Scope: `users:read`.
    */
-  getIdentity(userId: string): Promise<Answer<S["IdentityAnswer"]>> {
+  async getIdentity(userId: string): Promise<Answer<S["IdentityAnswer"]>> {
     return this.read<S["IdentityAnswer"]>(`/api/v1/users/${part(userId)}/identity`);
   }
 
@@ -405,7 +405,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  createIdentity(userId: string, body: S["IdentityBody"], options?: Keyed): Promise<Answer<S["IdentityAnswer"]>> {
+  async createIdentity(userId: string, body: S["IdentityBody"], options?: Keyed): Promise<Answer<S["IdentityAnswer"]>> {
     return this.create<S["IdentityAnswer"]>(`/api/v1/users/${part(userId)}/identity`, body, options);
   }
 
@@ -417,7 +417,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  putIdentity(userId: string, body: S["IdentityBody"], options?: Conditions): Promise<Answer<S["IdentityAnswer"]>> {
+  async putIdentity(userId: string, body: S["IdentityBody"], options?: Conditions): Promise<Answer<S["IdentityAnswer"]>> {
     return this.change<S["IdentityAnswer"]>("PUT", `/api/v1/users/${part(userId)}/identity`, body, options);
   }
 
@@ -429,7 +429,7 @@ export class Calls extends Base {
    *
    * Scope: `users:read`.
    */
-  getKycTerms(userId: string): Promise<Answer<S["TermsContent"]>> {
+  async getKycTerms(userId: string): Promise<Answer<S["TermsContent"]>> {
     return this.read<S["TermsContent"]>(`/api/v1/users/${part(userId)}/kyc-terms`);
   }
 
@@ -440,7 +440,7 @@ export class Calls extends Base {
    *
    * Scope: `users:read`.
    */
-  getOccupation(userId: string): Promise<Answer<S["OccupationAnswer"]>> {
+  async getOccupation(userId: string): Promise<Answer<S["OccupationAnswer"]>> {
     return this.read<S["OccupationAnswer"]>(`/api/v1/users/${part(userId)}/occupation`);
   }
 
@@ -452,7 +452,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  createOccupation(userId: string, body: S["OccupationBody"], options?: Keyed): Promise<Answer<S["OccupationAnswer"]>> {
+  async createOccupation(userId: string, body: S["OccupationBody"], options?: Keyed): Promise<Answer<S["OccupationAnswer"]>> {
     return this.create<S["OccupationAnswer"]>(`/api/v1/users/${part(userId)}/occupation`, body, options);
   }
 
@@ -464,7 +464,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  putOccupation(userId: string, body: S["OccupationBody"], options?: Conditions): Promise<Answer<S["OccupationAnswer"]>> {
+  async putOccupation(userId: string, body: S["OccupationBody"], options?: Conditions): Promise<Answer<S["OccupationAnswer"]>> {
     return this.change<S["OccupationAnswer"]>("PUT", `/api/v1/users/${part(userId)}/occupation`, body, options);
   }
 
@@ -477,7 +477,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  requestKycTermsSignature(userId: string): Promise<Answer<S["TermsAnswer"]>> {
+  async requestKycTermsSignature(userId: string): Promise<Answer<S["TermsAnswer"]>> {
     return this.createWithoutKey<S["TermsAnswer"]>(`/api/v1/users/${part(userId)}/request-kyc-terms-signature`, {});
   }
 
@@ -489,7 +489,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  requestOtp(userId: string): Promise<Answer<S["UserAnswer"]>> {
+  async requestOtp(userId: string): Promise<Answer<S["UserAnswer"]>> {
     return this.createWithoutKey<S["UserAnswer"]>(`/api/v1/users/${part(userId)}/request-otp`, {});
   }
 
@@ -503,7 +503,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  signKycTerms(userId: string, body: S["SignTermsBody"], options?: Keyed): Promise<Answer<S["TermsAnswer"]>> {
+  async signKycTerms(userId: string, body: S["SignTermsBody"], options?: Keyed): Promise<Answer<S["TermsAnswer"]>> {
     return this.create<S["TermsAnswer"]>(`/api/v1/users/${part(userId)}/sign-kyc-terms`, body, options);
   }
 
@@ -515,7 +515,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  validateOtp(userId: string, body: S["OtpBody"]): Promise<Answer<S["UserAnswer"]>> {
+  async validateOtp(userId: string, body: S["OtpBody"]): Promise<Answer<S["UserAnswer"]>> {
     return this.createWithoutKey<S["UserAnswer"]>(`/api/v1/users/${part(userId)}/validate-otp`, body);
   }
 
@@ -526,7 +526,7 @@ export class Calls extends Base {
    *
    * Scope: `users:read`.
    */
-  getIdentityVerification(userId: string): Promise<Answer<S["IdentityVerificationAnswer"]>> {
+  async getIdentityVerification(userId: string): Promise<Answer<S["IdentityVerificationAnswer"]>> {
     return this.read<S["IdentityVerificationAnswer"]>(`/api/v1/users/${part(userId)}/verify-identity`);
   }
 
@@ -540,7 +540,7 @@ export class Calls extends Base {
    *
    * Scope: `users:write`.
    */
-  verifyIdentity(userId: string, body: S["VerifyIdentityBody"], options?: Keyed): Promise<Answer<S["IdentityVerificationAnswer"]>> {
+  async verifyIdentity(userId: string, body: S["VerifyIdentityBody"], options?: Keyed): Promise<Answer<S["IdentityVerificationAnswer"]>> {
     return this.create<S["IdentityVerificationAnswer"]>(`/api/v1/users/${part(userId)}/verify-identity`, body, options);
   }
 
@@ -574,7 +574,7 @@ export class Calls extends Base {
    *
    * Scope: `wallets:write`.
    */
-  createWallet(body: S["WalletBody"], options?: Keyed): Promise<Answer<S["WalletAnswer"]>> {
+  async createWallet(body: S["WalletBody"], options?: Keyed): Promise<Answer<S["WalletAnswer"]>> {
     return this.create<S["WalletAnswer"]>("/api/v1/wallets", body, options);
   }
 
@@ -586,7 +586,7 @@ export class Calls extends Base {
    *
    * Scope: `wallets:read`.
    */
-  getWallet(walletId: string): Promise<Answer<S["WalletAnswer"]>> {
+  async getWallet(walletId: string): Promise<Answer<S["WalletAnswer"]>> {
     return this.read<S["WalletAnswer"]>(`/api/v1/wallets/${part(walletId)}`);
   }
 
@@ -598,7 +598,7 @@ export class Calls extends Base {
    *
    * Scope: `wallets:write`.
    */
-  putWallet(walletId: string, body: S["WalletBody"], options?: Conditions): Promise<Answer<S["WalletAnswer"]>> {
+  async putWallet(walletId: string, body: S["WalletBody"], options?: Conditions): Promise<Answer<S["WalletAnswer"]>> {
     return this.change<S["WalletAnswer"]>("PUT", `/api/v1/wallets/${part(walletId)}`, body, options);
   }
 
@@ -610,7 +610,7 @@ export class Calls extends Base {
    *
    * Scope: `wallets:write`.
    */
-  updateWallet(walletId: string, body: S["WalletChange"], options?: Pick<Conditions, "ifMatch">): Promise<Answer<S["WalletAnswer"]>> {
+  async updateWallet(walletId: string, body: S["WalletChange"], options?: Pick<Conditions, "ifMatch">): Promise<Answer<S["WalletAnswer"]>> {
     return this.change<S["WalletAnswer"]>("PATCH", `/api/v1/wallets/${part(walletId)}`, body, options);
   }
 
@@ -622,7 +622,7 @@ export class Calls extends Base {
    *
    * Scope: `wallets:read`.
    */
-  getBalance(walletId: string, filters: Filters<"get_balance"> = {}): Promise<Answer<S["BalanceAnswer"]>> {
+  async getBalance(walletId: string, filters: Filters<"get_balance"> = {}): Promise<Answer<S["BalanceAnswer"]>> {
     return this.read<S["BalanceAnswer"]>(`/api/v1/wallets/${part(walletId)}/balance`, filters);
   }
 
@@ -634,7 +634,7 @@ export class Calls extends Base {
    *
    * Scope: `wallets:write`.
    */
-  createIban(walletId: string, options?: Keyed): Promise<Answer<S["WalletAnswer"]>> {
+  async createIban(walletId: string, options?: Keyed): Promise<Answer<S["WalletAnswer"]>> {
     return this.create<S["WalletAnswer"]>(`/api/v1/wallets/${part(walletId)}/create-iban`, {}, options);
   }
 
@@ -656,7 +656,7 @@ export class Calls extends Base {
    *
    * Scope: `wallets:write`.
    */
-  createExternalAccount(walletId: string, body: S["ExternalAccountBody"], options?: Keyed): Promise<Answer<S["ExternalAccountAnswer"]>> {
+  async createExternalAccount(walletId: string, body: S["ExternalAccountBody"], options?: Keyed): Promise<Answer<S["ExternalAccountAnswer"]>> {
     return this.create<S["ExternalAccountAnswer"]>(`/api/v1/wallets/${part(walletId)}/external-accounts`, body, options);
   }
 
@@ -667,7 +667,7 @@ export class Calls extends Base {
    *
    * Scope: `wallets:read`.
    */
-  getExternalAccount(walletId: string, accountId: string): Promise<Answer<S["ExternalAccountAnswer"]>> {
+  async getExternalAccount(walletId: string, accountId: string): Promise<Answer<S["ExternalAccountAnswer"]>> {
     return this.read<S["ExternalAccountAnswer"]>(`/api/v1/wallets/${part(walletId)}/external-accounts/${part(accountId)}`);
   }
 
@@ -679,7 +679,7 @@ export class Calls extends Base {
    *
    * Scope: `wallets:write`.
    */
-  updateExternalAccount(walletId: string, accountId: string, body: S["ExternalAccountChange"], options?: Pick<Conditions, "ifMatch">): Promise<Answer<S["ExternalAccountAnswer"]>> {
+  async updateExternalAccount(walletId: string, accountId: string, body: S["ExternalAccountChange"], options?: Pick<Conditions, "ifMatch">): Promise<Answer<S["ExternalAccountAnswer"]>> {
     return this.change<S["ExternalAccountAnswer"]>("PATCH", `/api/v1/wallets/${part(walletId)}/external-accounts/${part(accountId)}`, body, options);
   }
 
@@ -703,12 +703,12 @@ export class Calls extends Base {
    *
    * Scope: `movements:write`.
    */
-  createHold(walletId: string, body: S["HoldBody"], options?: Keyed): Promise<Answer<S["HoldAnswer"]>> {
+  async createHold(walletId: string, body: S["HoldBody"], options?: Keyed): Promise<Answer<S["HoldAnswer"]>> {
     return this.create<S["HoldAnswer"]>(`/api/v1/wallets/${part(walletId)}/holds`, body, options);
   }
 
   /** Check whether the call would succeed, and return what it would create. Nothing is changed. */
-  createHoldDryRun(walletId: string, body: S["HoldBody"]): Promise<Answer<S["HoldDryRun"]>> {
+  async createHoldDryRun(walletId: string, body: S["HoldBody"]): Promise<Answer<S["HoldDryRun"]>> {
     return this.dryRun<S["HoldDryRun"]>(`/api/v1/wallets/${part(walletId)}/holds`, body);
   }
 
@@ -720,7 +720,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:read`.
    */
-  getHold(walletId: string, holdId: string): Promise<Answer<S["HoldAnswer"]>> {
+  async getHold(walletId: string, holdId: string): Promise<Answer<S["HoldAnswer"]>> {
     return this.read<S["HoldAnswer"]>(`/api/v1/wallets/${part(walletId)}/holds/${part(holdId)}`);
   }
 
@@ -732,7 +732,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:write`.
    */
-  updateHold(walletId: string, holdId: string, body: S["HoldChange"], options?: Pick<Conditions, "ifMatch">): Promise<Answer<S["HoldAnswer"]>> {
+  async updateHold(walletId: string, holdId: string, body: S["HoldChange"], options?: Pick<Conditions, "ifMatch">): Promise<Answer<S["HoldAnswer"]>> {
     return this.change<S["HoldAnswer"]>("PATCH", `/api/v1/wallets/${part(walletId)}/holds/${part(holdId)}`, body, options);
   }
 
@@ -744,12 +744,12 @@ export class Calls extends Base {
    *
    * Scope: `movements:write`.
    */
-  executeHold(walletId: string, holdId: string, body: S["ExecutionBody"], options?: Keyed): Promise<Answer<S["MovementAnswer"]>> {
+  async executeHold(walletId: string, holdId: string, body: S["ExecutionBody"], options?: Keyed): Promise<Answer<S["MovementAnswer"]>> {
     return this.create<S["MovementAnswer"]>(`/api/v1/wallets/${part(walletId)}/holds/${part(holdId)}/executions`, body, options);
   }
 
   /** Check whether the call would succeed, and return what it would create. Nothing is changed. */
-  executeHoldDryRun(walletId: string, holdId: string, body: S["ExecutionBody"]): Promise<Answer<S["MovementDryRun"]>> {
+  async executeHoldDryRun(walletId: string, holdId: string, body: S["ExecutionBody"]): Promise<Answer<S["MovementDryRun"]>> {
     return this.dryRun<S["MovementDryRun"]>(`/api/v1/wallets/${part(walletId)}/holds/${part(holdId)}/executions`, body);
   }
 
@@ -774,12 +774,12 @@ export class Calls extends Base {
    *
    * Scope: `movements:write`.
    */
-  createMovement(walletId: string, body: S["MovementBody"], options?: Keyed): Promise<Answer<S["MovementAnswer"]>> {
+  async createMovement(walletId: string, body: S["MovementBody"], options?: Keyed): Promise<Answer<S["MovementAnswer"]>> {
     return this.create<S["MovementAnswer"]>(`/api/v1/wallets/${part(walletId)}/movements`, body, options);
   }
 
   /** Check whether the call would succeed, and return what it would create. Nothing is changed. */
-  createMovementDryRun(walletId: string, body: S["MovementBody"]): Promise<Answer<S["MovementDryRun"]>> {
+  async createMovementDryRun(walletId: string, body: S["MovementBody"]): Promise<Answer<S["MovementDryRun"]>> {
     return this.dryRun<S["MovementDryRun"]>(`/api/v1/wallets/${part(walletId)}/movements`, body);
   }
 
@@ -790,7 +790,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:read`.
    */
-  getMovement(walletId: string, movementId: string, filters: Filters<"get_movement"> = {}): Promise<Answer<S["MovementAnswer"]>> {
+  async getMovement(walletId: string, movementId: string, filters: Filters<"get_movement"> = {}): Promise<Answer<S["MovementAnswer"]>> {
     return this.read<S["MovementAnswer"]>(`/api/v1/wallets/${part(walletId)}/movements/${part(movementId)}`, filters);
   }
 
@@ -802,7 +802,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:write`.
    */
-  updateMovement(walletId: string, movementId: string, body: S["MovementChange"], options?: Pick<Conditions, "ifMatch">): Promise<Answer<S["MovementAnswer"]>> {
+  async updateMovement(walletId: string, movementId: string, body: S["MovementChange"], options?: Pick<Conditions, "ifMatch">): Promise<Answer<S["MovementAnswer"]>> {
     return this.change<S["MovementAnswer"]>("PATCH", `/api/v1/wallets/${part(walletId)}/movements/${part(movementId)}`, body, options);
   }
 
@@ -816,7 +816,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:read`.
    */
-  getProof(walletId: string, movementId: string): Promise<Answer<S["ProofAnswer"]>> {
+  async getProof(walletId: string, movementId: string): Promise<Answer<S["ProofAnswer"]>> {
     return this.read<S["ProofAnswer"]>(`/api/v1/wallets/${part(walletId)}/movements/${part(movementId)}/proof`);
   }
 
@@ -829,12 +829,12 @@ export class Calls extends Base {
    *
    * Scope: `movements:write`.
    */
-  reverseMovement(walletId: string, movementId: string, body: S["ReversalBody"], options?: Keyed): Promise<Answer<S["MovementAnswer"]>> {
+  async reverseMovement(walletId: string, movementId: string, body: S["ReversalBody"], options?: Keyed): Promise<Answer<S["MovementAnswer"]>> {
     return this.create<S["MovementAnswer"]>(`/api/v1/wallets/${part(walletId)}/movements/${part(movementId)}/reversal`, body, options);
   }
 
   /** Check whether the call would succeed, and return what it would create. Nothing is changed. */
-  reverseMovementDryRun(walletId: string, movementId: string, body: S["ReversalBody"]): Promise<Answer<S["MovementDryRun"]>> {
+  async reverseMovementDryRun(walletId: string, movementId: string, body: S["ReversalBody"]): Promise<Answer<S["MovementDryRun"]>> {
     return this.dryRun<S["MovementDryRun"]>(`/api/v1/wallets/${part(walletId)}/movements/${part(movementId)}/reversal`, body);
   }
 
@@ -847,12 +847,12 @@ export class Calls extends Base {
    *
    * Scope: `movements:write`.
    */
-  createBatch(walletId: string, body: S["BatchBody"], options?: Keyed): Promise<Answer<S["BatchAnswer"]>> {
+  async createBatch(walletId: string, body: S["BatchBody"], options?: Keyed): Promise<Answer<S["BatchAnswer"]>> {
     return this.create<S["BatchAnswer"]>(`/api/v1/wallets/${part(walletId)}/movements/batch`, body, options);
   }
 
   /** Check whether the call would succeed, and return what it would create. Nothing is changed. */
-  createBatchDryRun(walletId: string, body: S["BatchBody"]): Promise<Answer<S["BatchDryRun"]>> {
+  async createBatchDryRun(walletId: string, body: S["BatchBody"]): Promise<Answer<S["BatchDryRun"]>> {
     return this.dryRun<S["BatchDryRun"]>(`/api/v1/wallets/${part(walletId)}/movements/batch`, body);
   }
 
@@ -877,7 +877,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:write`.
    */
-  createScheduledOperation(walletId: string, body: S["ScheduledOperationBody"], options?: Keyed): Promise<Answer<S["ScheduledOperationAnswer"]>> {
+  async createScheduledOperation(walletId: string, body: S["ScheduledOperationBody"], options?: Keyed): Promise<Answer<S["ScheduledOperationAnswer"]>> {
     return this.create<S["ScheduledOperationAnswer"]>(`/api/v1/wallets/${part(walletId)}/scheduled-operations`, body, options);
   }
 
@@ -888,7 +888,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:read`.
    */
-  getScheduledOperation(walletId: string, scheduleId: string): Promise<Answer<S["ScheduledOperationAnswer"]>> {
+  async getScheduledOperation(walletId: string, scheduleId: string): Promise<Answer<S["ScheduledOperationAnswer"]>> {
     return this.read<S["ScheduledOperationAnswer"]>(`/api/v1/wallets/${part(walletId)}/scheduled-operations/${part(scheduleId)}`);
   }
 
@@ -901,7 +901,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:write`.
    */
-  updateScheduledOperation(walletId: string, scheduleId: string, body: S["ScheduledOperationChange"], options?: Pick<Conditions, "ifMatch">): Promise<Answer<S["ScheduledOperationAnswer"]>> {
+  async updateScheduledOperation(walletId: string, scheduleId: string, body: S["ScheduledOperationChange"], options?: Pick<Conditions, "ifMatch">): Promise<Answer<S["ScheduledOperationAnswer"]>> {
     return this.change<S["ScheduledOperationAnswer"]>("PATCH", `/api/v1/wallets/${part(walletId)}/scheduled-operations/${part(scheduleId)}`, body, options);
   }
 
@@ -924,7 +924,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:read`.
    */
-  getScheduledExecution(walletId: string, scheduleId: string, executionId: string): Promise<Answer<S["ScheduledExecutionAnswer"]>> {
+  async getScheduledExecution(walletId: string, scheduleId: string, executionId: string): Promise<Answer<S["ScheduledExecutionAnswer"]>> {
     return this.read<S["ScheduledExecutionAnswer"]>(`/api/v1/wallets/${part(walletId)}/scheduled-operations/${part(scheduleId)}/executions/${part(executionId)}`);
   }
 
@@ -936,7 +936,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:read`.
    */
-  getStatement(walletId: string, filters: Filters<"get_statement"> = {}): Promise<Answer<S["StatementAnswer"]>> {
+  async getStatement(walletId: string, filters: Filters<"get_statement"> = {}): Promise<Answer<S["StatementAnswer"]>> {
     return this.read<S["StatementAnswer"]>(`/api/v1/wallets/${part(walletId)}/statement`, filters);
   }
 
@@ -956,7 +956,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:read`.
    */
-  createStatementFile(walletId: string, body: S["StatementFileBody"], options?: Keyed): Promise<Answer<S["StatementFileAnswer"]>> {
+  async createStatementFile(walletId: string, body: S["StatementFileBody"], options?: Keyed): Promise<Answer<S["StatementFileAnswer"]>> {
     return this.create<S["StatementFileAnswer"]>(`/api/v1/wallets/${part(walletId)}/statement-files`, body, options);
   }
 
@@ -968,7 +968,7 @@ export class Calls extends Base {
    *
    * Scope: `movements:read`.
    */
-  getStatementFile(walletId: string, fileId: string): Promise<Answer<S["StatementFileAnswer"]>> {
+  async getStatementFile(walletId: string, fileId: string): Promise<Answer<S["StatementFileAnswer"]>> {
     return this.read<S["StatementFileAnswer"]>(`/api/v1/wallets/${part(walletId)}/statement-files/${part(fileId)}`);
   }
 
@@ -992,7 +992,7 @@ export class Calls extends Base {
    *
    * Scope: `events:write`.
    */
-  createWebhookEndpoint(body: S["WebhookEndpointBody"], options?: Keyed): Promise<Answer<S["WebhookEndpointSecretAnswer"]>> {
+  async createWebhookEndpoint(body: S["WebhookEndpointBody"], options?: Keyed): Promise<Answer<S["WebhookEndpointSecretAnswer"]>> {
     return this.create<S["WebhookEndpointSecretAnswer"]>("/api/v1/webhook-endpoints", body, options);
   }
 
@@ -1003,7 +1003,7 @@ export class Calls extends Base {
    *
    * Scope: `events:read`.
    */
-  getWebhookEndpoint(endpointId: string): Promise<Answer<S["WebhookEndpointAnswer"]>> {
+  async getWebhookEndpoint(endpointId: string): Promise<Answer<S["WebhookEndpointAnswer"]>> {
     return this.read<S["WebhookEndpointAnswer"]>(`/api/v1/webhook-endpoints/${part(endpointId)}`);
   }
 
@@ -1015,7 +1015,7 @@ export class Calls extends Base {
    *
    * Scope: `events:write`.
    */
-  updateWebhookEndpoint(endpointId: string, body: S["WebhookEndpointChange"], options?: Pick<Conditions, "ifMatch">): Promise<Answer<S["WebhookEndpointAnswer"]>> {
+  async updateWebhookEndpoint(endpointId: string, body: S["WebhookEndpointChange"], options?: Pick<Conditions, "ifMatch">): Promise<Answer<S["WebhookEndpointAnswer"]>> {
     return this.change<S["WebhookEndpointAnswer"]>("PATCH", `/api/v1/webhook-endpoints/${part(endpointId)}`, body, options);
   }
 
@@ -1039,7 +1039,7 @@ export class Calls extends Base {
    *
    * Scope: `events:write`.
    */
-  requestWebhookPing(endpointId: string, options?: Keyed): Promise<Answer<S["WebhookEndpointAnswer"]>> {
+  async requestWebhookPing(endpointId: string, options?: Keyed): Promise<Answer<S["WebhookEndpointAnswer"]>> {
     return this.create<S["WebhookEndpointAnswer"]>(`/api/v1/webhook-endpoints/${part(endpointId)}/ping`, {}, options);
   }
 
@@ -1052,7 +1052,7 @@ export class Calls extends Base {
    *
    * Scope: `events:write`.
    */
-  requestWebhookReplay(endpointId: string, body: S["ReplayBody"], options?: Keyed): Promise<Answer<S["WebhookEndpointAnswer"]>> {
+  async requestWebhookReplay(endpointId: string, body: S["ReplayBody"], options?: Keyed): Promise<Answer<S["WebhookEndpointAnswer"]>> {
     return this.create<S["WebhookEndpointAnswer"]>(`/api/v1/webhook-endpoints/${part(endpointId)}/replay`, body, options);
   }
 
@@ -1064,7 +1064,7 @@ export class Calls extends Base {
    *
    * Scope: `events:write`.
    */
-  requestWebhookResend(endpointId: string, body: S["ResendBody"], options?: Keyed): Promise<Answer<S["WebhookEndpointAnswer"]>> {
+  async requestWebhookResend(endpointId: string, body: S["ResendBody"], options?: Keyed): Promise<Answer<S["WebhookEndpointAnswer"]>> {
     return this.create<S["WebhookEndpointAnswer"]>(`/api/v1/webhook-endpoints/${part(endpointId)}/resend`, body, options);
   }
 
@@ -1077,7 +1077,7 @@ export class Calls extends Base {
    *
    * Scope: `events:write`.
    */
-  createWebhookSecret(endpointId: string, options?: Keyed): Promise<Answer<S["WebhookEndpointSecretAnswer"]>> {
+  async createWebhookSecret(endpointId: string, options?: Keyed): Promise<Answer<S["WebhookEndpointSecretAnswer"]>> {
     return this.create<S["WebhookEndpointSecretAnswer"]>(`/api/v1/webhook-endpoints/${part(endpointId)}/rotate-secret`, {}, options);
   }
 
@@ -1087,7 +1087,7 @@ export class Calls extends Base {
    * Needs no credentials and does not check the database: use it to decide whether to restart the
    * process.
    */
-  getLiveness(): Promise<Answer<S["HealthReport"]>> {
+  async getLiveness(): Promise<Answer<S["HealthReport"]>> {
     return this.read<S["HealthReport"]>("/livez");
   }
 
@@ -1097,7 +1097,7 @@ export class Calls extends Base {
    * Needs no credentials. The database has all migrations and accepts durable changes: use it to
    * decide whether to send requests here.
    */
-  getReadiness(): Promise<Answer<S["HealthReport"]>> {
+  async getReadiness(): Promise<Answer<S["HealthReport"]>> {
     return this.read<S["HealthReport"]>("/readyz");
   }
 }
