@@ -24,18 +24,13 @@ from tests.support.server import Served
 from tests.support.tools import TYPESCRIPT
 from tests.support.typescript_client import (
     PACKAGE,
-    PROGRAMS,
+    README,
     STRICT,
-    build,
-    compile_programs,
+    TEXTS,
     run,
 )
 from users import signatures
 
-README = (PACKAGE / "README.md").read_text()
-TEXTS = re.findall(
-    r"```typescript\n(.*?)```\n+(?:It prints:\n+)?```text\n(.*?)```", README, re.DOTALL
-)
 DOCUMENT = ROOT / "docs" / "openapi.json"
 MOST_LINES = 400
 BY_HAND = sorted((PACKAGE / "src").glob("*.ts"))
@@ -117,19 +112,6 @@ def test_types_are_current(tmp_path: Path):
 # --- The package ---------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("package"))
-
-
-@pytest.fixture(scope="module")
-def programs(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The compiled programs of these tests, and of the README."""
-    texts = {path.name: path.read_text() for path in PROGRAMS.glob("*.ts")}
-    texts |= {f"readme{number}.ts": program for number, (program, _) in enumerate(TEXTS)}
-    return compile_programs(texts, package, tmp_path_factory.mktemp("programs"))
-
-
 @pytest.mark.ci
 def test_tarball_installs_into_an_empty_folder(package: Path, tmp_path: Path):
     """Without a network, and used without the types of Node. Takes 10 s."""
@@ -160,19 +142,6 @@ def test_tarball_installs_into_an_empty_folder(package: Path, tmp_path: Path):
 # --- Programs ------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def environment(server: Served, demo: dict[str, str]) -> dict[str, str]:
-    return {
-        "IOCASH_URL": server.url,
-        "IOCASH_KEY": demo["apiKey"],
-        "API_KEY": demo["apiKey"],
-        "ALICE": demo["aliceWalletId"],
-        "ALICE_USER": demo["aliceUserId"],
-        "BOB": demo["bobWalletId"],
-        "BOB_USER": demo["bobUserId"],
-    }
-
-
 @pytest.mark.ci
 def test_client_sends_what_it_should(programs: Path):
     """Also verifies a webhook that the server's own code signs. Takes 10 s."""
@@ -184,25 +153,25 @@ def test_client_sends_what_it_should(programs: Path):
 
 @pytest.mark.ci
 @linux
-def test_story_plays(programs: Path, environment: dict[str, str]):
+def test_story_plays(programs: Path, environment_of_programs: dict[str, str]):
     """Takes 5 s."""
-    run(["node", "--test", "story.test.js"], programs, **environment)
+    run(["node", "--test", "story.test.js"], programs, **environment_of_programs)
 
 
 @pytest.mark.ci
 @linux
 @pytest.mark.parametrize("number", range(3))
 def test_program_of_the_readme_prints_the_text_below_it(
-    programs: Path, environment: dict[str, str], number: int
+    programs: Path, environment_of_programs: dict[str, str], number: int
 ):
-    assert run(["node", f"readme{number}.js"], programs, **environment) == TEXTS[number][1]
+    assert run(["node", f"readme{number}.js"], programs, **environment_of_programs) == TEXTS[number][1]
 
 
 # --- Faults --------------------------------------------------------------------------------------
 
 
-def changed(programs: Path, wire: FaultyWire, environment: dict[str, str], **facts: str) -> Any:
-    said = run(["node", "change.js"], programs, URL_OF_WIRE=wire.url, **environment, **facts)
+def changed(programs: Path, wire: FaultyWire, environment_of_programs: dict[str, str], **facts: str) -> Any:
+    said = run(["node", "change.js"], programs, URL_OF_WIRE=wire.url, **environment_of_programs, **facts)
     return json.loads(said) if said.startswith("{") else said.strip()
 
 
@@ -210,21 +179,21 @@ def changed(programs: Path, wire: FaultyWire, environment: dict[str, str], **fac
 @linux
 @pytest.mark.parametrize("fault", [Fault.CUT_AFTER, Fault.STALLED, Fault.UNKNOWN])
 def test_own_change_is_no_conflict_when_its_answer_was_lost(
-    programs: Path, server: Served, client: Client, environment: dict[str, str], fault: Fault
+    programs: Path, server: Served, client: Client, environment_of_programs: dict[str, str], fault: Fault
 ):
-    etag = client.get_wallet(environment["ALICE"]).meta.etag or ""
+    etag = client.get_wallet(environment_of_programs["ALICE"]).meta.etag or ""
     with FaultyWire(server.port, Once(fault)) as wire:
-        assert changed(programs, wire, environment, STALE=etag) == "changed"
+        assert changed(programs, wire, environment_of_programs, STALE=etag) == "changed"
     assert wire.counts == {fault: 1}
 
 
 @pytest.mark.ci
 @linux
 def test_change_of_another_is_a_conflict_after_a_broken_try(
-    programs: Path, server: Served, environment: dict[str, str]
+    programs: Path, server: Served, environment_of_programs: dict[str, str]
 ):
     with FaultyWire(server.port, Once(Fault.CUT_BEFORE)) as wire:
-        said = changed(programs, wire, environment, STALE='"other"')
+        said = changed(programs, wire, environment_of_programs, STALE='"other"')
     expected = {"name": "VersionConflict", "tries": 2, "isOutcomeUnknown": True}
     assert said == expected | {"isOurs": True, "hasKey": False}
 
@@ -236,24 +205,24 @@ def test_change_of_another_is_a_conflict_after_a_broken_try(
     [(Fault.CUT_AFTER, 1), (Fault.CUT_BEFORE, 1), (Fault.UNKNOWN, 1), (Fault.OVERLOADED, 2)],
 )
 def test_call_without_a_key_is_repeated_only_if_it_was_not_executed(
-    programs: Path, server: Served, environment: dict[str, str], fault: Fault, tries: int
+    programs: Path, server: Served, environment_of_programs: dict[str, str], fault: Fault, tries: int
 ):
     with FaultyWire(server.port, Once(fault)) as wire:
-        said = changed(programs, wire, environment, WHAT="otp")
+        said = changed(programs, wire, environment_of_programs, WHAT="otp")
     assert wire.requests == said["tries"] == tries
     assert (said["isOutcomeUnknown"], said["hasKey"]) == (tries == 1, False)
 
 
 @pytest.mark.ci
 @linux
-def test_try_ends_at_its_timeout(programs: Path, server: Served, environment: dict[str, str]):
+def test_try_ends_at_its_timeout(programs: Path, server: Served, environment_of_programs: dict[str, str]):
     with FaultyWire(server.port, Once(Fault.STALLED, times=1000)) as wire:
         begin = time.monotonic()
         said = json.loads(
             run(
                 ["node", "pay.js"],
                 programs,
-                **environment | {"URL_OF_WIRE": wire.url, "TIMEOUT": "200", "DEADLINE": "900"},
+                **environment_of_programs | {"URL_OF_WIRE": wire.url, "TIMEOUT": "200", "DEADLINE": "900"},
             )
         )
     assert time.monotonic() - begin < 15

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from shutil import copytree, ignore_patterns
@@ -13,6 +14,11 @@ from tests.support.tools import TYPESCRIPT
 
 PACKAGE = ROOT / "clients" / "typescript"
 PROGRAMS = ROOT / "tests" / "clients" / "typescript"
+README = (PACKAGE / "README.md").read_text()
+TEXTS = re.findall(
+    r"```typescript\n(.*?)```\n+(?:It prints:\n+)?```text\n(.*?)```", README, re.DOTALL
+)
+"""The programs of the README, and what each prints."""
 PATIENCE = 300.0
 STRICT = {
     "strict": True,
