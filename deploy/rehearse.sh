@@ -1,6 +1,7 @@
 #!/bin/bash
-# Rehearses docs/operations/install.md and backup.md on this machine: installs ioCash from a checkout,
-# adds staff, a client and a key, pays through nginx, upgrades without a failed request, backs up,
+# Rehearses docs/operations/install.md, upgrades.md and backup.md on this machine: installs ioCash from a
+# checkout, adds staff, a client and a key, pays through nginx, upgrades and goes back without a failed
+# request, backs up,
 # destroys both stores and restores them. It runs the commands of the pages themselves, with other
 # folders and ports: nothing of the machine's own services is touched. All that it starts ends.
 #
@@ -283,7 +284,7 @@ upgrade() {
   pay_on &
   payer=$!
   PIDS+=("$payer")
-  block install upgrade
+  for name in before migrate restart look back forward restart; do block upgrades "$name"; done
   rm "$R/paying"
   wait "$payer"
   PAID=$(grep -c '^201$' "$R/statuses")
@@ -359,7 +360,7 @@ say "backed up"
 
 for name in look disk-full pooler worker locks replica clock leaked-key lost-factor audit; do block incidents "$name"; done
 for name in connections disk; do block sizing "$name"; done
-for name in due; do block retention "$name"; done
+for name in archive due; do block retention "$name"; done
 block backup stop
 block backup instant
 verify_balance "$BOB" $((1350 + PAID)) "restored to the instant: the later payment is not there"

@@ -190,7 +190,7 @@ def test_paused_replica_is_stale_without_the_token_and_right_with_it(caller, sta
     eventually(lambda: caller.shows(movement))
 
 
-def test_python_client_reads_what_it_has_written(caller, server, facts, standby):
+def test_python_client_reads_its_own_writes(caller, server, facts, standby):
     with paused(standby), Client(server.url, facts["apiKey"]) as client:
         body = TransferBody(target_wallet_id=facts["bobWalletId"], amount="0.01")
         paid = client.create_movement(facts["aliceWalletId"], body)

@@ -59,7 +59,7 @@ def nowhere() -> Iterator[str]:
         "https://iocash.example/?a=b",
     ],
 )
-def test_url_that_could_show_the_key_is_refused(url: str):
+def test_unencrypted_or_malformed_url_is_refused(url: str):
     with pytest.raises(ValueError, match=r"URL|others can read"):
         Client(url, "secret")
 
@@ -108,7 +108,7 @@ def test_id_stays_one_part_of_the_path(value: str, path: str):
 
 
 @pytest.mark.parametrize("value", ["", ".", ".."])
-def test_id_that_would_change_the_path_is_refused(value: str):
+def test_empty_or_dotted_id_is_refused(value: str):
     with pytest.raises(ValueError, match="not an id"):
         part(value)
 
@@ -131,7 +131,7 @@ def test_delay_grows_and_varies():
     assert Retries().delay(1, 0.0) > 0
 
 
-def test_server_that_is_away_is_tried_until_the_deadline(nowhere: str):
+def test_unreachable_server_is_tried_until_the_deadline(nowhere: str):
     client = Client(nowhere, "secret", retries=Retries(deadline=0.2, first_delay=0.01))
     begin = time.monotonic()
     with pytest.raises(NoAnswer) as raised:
@@ -143,7 +143,7 @@ def test_server_that_is_away_is_tried_until_the_deadline(nowhere: str):
     assert isinstance(raised.value.__cause__, NotSent)
 
 
-def test_connection_that_the_server_closed_is_not_used_again():
+def test_connection_is_not_used_again_when_the_server_closed_it():
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         transport = Transport(url, context=None, allow_http=False)
@@ -165,7 +165,7 @@ def test_connection_that_the_server_closed_is_not_used_again():
 # --- Webhooks ------------------------------------------------------------------------------------
 
 
-def test_webhook_that_the_server_signs_is_verified():
+def test_signed_webhook_is_verified():
     old, new = signatures.new_secret(), signatures.new_secret()
     headers = signatures.signed_headers(old, new, id_=EVENT["id"], body=BODY)  # type: ignore[arg-type]
     event = Webhook(new).verify(BODY, {name.title(): value for name, value in headers.items()})

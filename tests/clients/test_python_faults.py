@@ -1,6 +1,6 @@
 """Payments of the Python client, while wires are cut and the server is killed: each exactly once.
 
-The small versions take 40 s in all; the long one takes several minutes. All need Linux.
+Takes a minute; the test marked `long` takes two to five minutes. Needs Linux.
 """
 
 from __future__ import annotations

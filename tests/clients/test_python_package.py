@@ -53,7 +53,7 @@ def test_client_imports_the_standard_library_alone():
     assert project()["dependencies"] == []
 
 
-def test_version_and_licence_are_those_of_the_files():
+def test_version_and_licence_are_current():
     assert project()["version"] == __version__
     assert f"## {__version__}\n" in (PACKAGE / "CHANGELOG.md").read_text()
     assert (PACKAGE / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()

@@ -39,7 +39,7 @@ def environment(server: Served, demo: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("program", "printed"), TEXTS, ids=["quick start", "crash", "webhook"])
-def test_program_of_the_readme_prints_what_it_says(
+def test_program_of_the_readme_prints_its_output(
     environment: dict[str, str], program: str, printed: str
 ):
     assert outcome([sys.executable, "-c", program], environment) == printed
@@ -53,7 +53,7 @@ def test_readme_has_its_programs_and_a_short_quick_start():
 
 
 @pytest.mark.parametrize("name", [path.name for path in (PACKAGE / "examples").glob("*.py")])
-def test_example_prints_what_it_should(environment: dict[str, str], name: str):
+def test_example_prints_its_output(environment: dict[str, str], name: str):
     program = [sys.executable, str(PACKAGE / "examples" / name)]
     assert outcome(program, environment) == EXAMPLES[name]
 

@@ -39,7 +39,6 @@ from iocash_client.models import (
     WalletBody,
     WalletChange,
 )
-from iocash_client.problems import BadRequest, Forbidden, NotFound, Unauthorized
 
 from tests.support.embedded_postgres import linux
 from tests.support.faulty_wire import Fault, FaultyWire, Once
@@ -136,19 +135,19 @@ def test_me_names_the_scopes_and_the_mode(client: Client):
 def test_each_status_raises_its_class(
     client: Client, server: Served, postgres: Scratch, demo: dict[str, str]
 ):
-    with pytest.raises(NotFound) as missing:
+    with pytest.raises(errors.NotFound) as missing:
         client.get_wallet(demo["aliceUserId"])
     assert missing.value.request_id
-    with pytest.raises(BadRequest) as wrong:
+    with pytest.raises(errors.BadRequest) as wrong:
         client.create_movement(demo["aliceWalletId"], transfer(demo, "0.001"))
     assert [each.field for each in wrong.value.errors] == ["amount"]
     with pytest.raises(errors.InvalidCredentials), Client(server.url, "iocash_unknown") as other:
         other.get_me()
-    assert issubclass(errors.InvalidCredentials, Unauthorized)
+    assert issubclass(errors.InvalidCredentials, errors.Unauthorized)
     reader = postgres.manage("issue_key", "demo reader", "--scope", "wallets:read").strip()
     with Client(server.url, reader) as other, pytest.raises(errors.InsufficientScope):
         other.create_wallet(WalletBody(user_id=demo["aliceUserId"]))
-    assert issubclass(errors.InsufficientScope, Forbidden)
+    assert issubclass(errors.InsufficientScope, errors.Forbidden)
 
 
 def test_conflict_has_typed_facts(client: Client, demo: dict[str, str]):

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
-from iocash_client import UNSET, Client, Money, models
+from iocash_client import UNSET, Client, Money, errors, models
 from iocash_client.engine import problem_of
 from iocash_client.generated.errors import BY_CODE
 from iocash_client.models import HoldChange, MovementStatus, TransferBody
@@ -96,6 +96,11 @@ def test_each_code_has_an_exception_of_its_status():
             if base in KINDS
         }
         assert response["description"].startswith(KINDS[status])
+
+
+def test_exceptions_are_in_one_module():
+    classes = {*BY_CODE.values(), *BY_STATUS.values()}
+    assert [each for each in classes if getattr(errors, each.__name__, None) is not each] == []
 
 
 KINDS = {class_: HTTPStatus(status).phrase for status, class_ in BY_STATUS.items()}
