@@ -164,14 +164,20 @@ def test_story_plays(programs: Path, environment_of_programs: dict[str, str]):
 def test_program_of_the_readme_prints_the_text_below_it(
     programs: Path, environment_of_programs: dict[str, str], number: int
 ):
-    assert run(["node", f"readme{number}.js"], programs, **environment_of_programs) == TEXTS[number][1]
+    assert (
+        run(["node", f"readme{number}.js"], programs, **environment_of_programs) == TEXTS[number][1]
+    )
 
 
 # --- Faults --------------------------------------------------------------------------------------
 
 
-def changed(programs: Path, wire: FaultyWire, environment_of_programs: dict[str, str], **facts: str) -> Any:
-    said = run(["node", "change.js"], programs, URL_OF_WIRE=wire.url, **environment_of_programs, **facts)
+def changed(
+    programs: Path, wire: FaultyWire, environment_of_programs: dict[str, str], **facts: str
+) -> Any:
+    said = run(
+        ["node", "change.js"], programs, URL_OF_WIRE=wire.url, **environment_of_programs, **facts
+    )
     return json.loads(said) if said.startswith("{") else said.strip()
 
 
@@ -179,7 +185,11 @@ def changed(programs: Path, wire: FaultyWire, environment_of_programs: dict[str,
 @linux
 @pytest.mark.parametrize("fault", [Fault.CUT_AFTER, Fault.STALLED, Fault.UNKNOWN])
 def test_own_change_is_no_conflict_when_its_answer_was_lost(
-    programs: Path, server: Served, client: Client, environment_of_programs: dict[str, str], fault: Fault
+    programs: Path,
+    server: Served,
+    client: Client,
+    environment_of_programs: dict[str, str],
+    fault: Fault,
 ):
     etag = client.get_wallet(environment_of_programs["ALICE"]).meta.etag or ""
     with FaultyWire(server.port, Once(fault)) as wire:
@@ -205,7 +215,11 @@ def test_change_of_another_is_a_conflict_after_a_broken_try(
     [(Fault.CUT_AFTER, 1), (Fault.CUT_BEFORE, 1), (Fault.UNKNOWN, 1), (Fault.OVERLOADED, 2)],
 )
 def test_call_without_a_key_is_repeated_only_if_it_was_not_executed(
-    programs: Path, server: Served, environment_of_programs: dict[str, str], fault: Fault, tries: int
+    programs: Path,
+    server: Served,
+    environment_of_programs: dict[str, str],
+    fault: Fault,
+    tries: int,
 ):
     with FaultyWire(server.port, Once(fault)) as wire:
         said = changed(programs, wire, environment_of_programs, WHAT="otp")
@@ -215,14 +229,17 @@ def test_call_without_a_key_is_repeated_only_if_it_was_not_executed(
 
 @pytest.mark.ci
 @linux
-def test_try_ends_at_its_timeout(programs: Path, server: Served, environment_of_programs: dict[str, str]):
+def test_try_ends_at_its_timeout(
+    programs: Path, server: Served, environment_of_programs: dict[str, str]
+):
     with FaultyWire(server.port, Once(Fault.STALLED, times=1000)) as wire:
         begin = time.monotonic()
         said = json.loads(
             run(
                 ["node", "pay.js"],
                 programs,
-                **environment_of_programs | {"URL_OF_WIRE": wire.url, "TIMEOUT": "200", "DEADLINE": "900"},
+                **environment_of_programs
+                | {"URL_OF_WIRE": wire.url, "TIMEOUT": "200", "DEADLINE": "900"},
             )
         )
     assert time.monotonic() - begin < 15

@@ -26,6 +26,9 @@ export class Calls extends Base {
    * link `resume` of the last page, and follow it to read what comes afterwards; with `wait` the
    * response comes as soon as there is an event.
    *
+   * An operator can archive events after years: the list begins behind them, and a cursor or
+   * `startDate` before is refused with the code `archived`.
+   *
    * Scope: `events:read`.
    */
   listEvents(filters: Filters<"list_events"> = {}): Pages<S["EventAnswer"]> {

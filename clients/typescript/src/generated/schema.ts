@@ -74,6 +74,8 @@ export interface paths {
         /**
          * List the events of the client
          * @description From old to new by default: complete, and for each wallet in the order of its changes. Keep the link `resume` of the last page, and follow it to read what comes afterwards; with `wait` the response comes as soon as there is an event.
+         *
+         *     An operator can archive events after years: the list begins behind them, and a cursor or `startDate` before is refused with the code `archived`.
          */
         get: operations["list_events"];
         put?: never;
