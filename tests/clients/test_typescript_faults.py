@@ -51,11 +51,18 @@ class Payments:
 
 
 def survive(
-    programs: Path, facts: Facts, server: Served, client: Client, *, count: int, pause: float
+    programs: Path,
+    facts: Facts,
+    server: Served,
+    client: Client,
+    *,
+    count: int,
+    share: float,
+    pause: float,
 ) -> tuple[Counter[Fault], int]:
     """Pay through faults; every payment must be there once. Return the faults and the kills."""
     prefix = f"{new_key()[:8]}-"
-    with FaultyWire(server.port, Randomly(0.15)) as wire:
+    with FaultyWire(server.port, Randomly(share)) as wire:
         made = Payments(programs, facts, wire, PREFIX=prefix, COUNT=str(count))
         kills = kill_until(made.wait, server, pause)
         assert made.outcome()["raised"] == []
@@ -71,7 +78,7 @@ def test_each_payment_is_made_once_when_wires_are_cut(
 ):
     """Takes 15 s."""
     facts = environment_of_programs
-    counts, kills = survive(programs, facts, server, client, count=300, pause=3.0)
+    counts, kills = survive(programs, facts, server, client, count=400, share=0.2, pause=3.0)
     assert set(counts) == set(Fault)
     assert kills >= 1
 
@@ -82,7 +89,7 @@ def test_each_of_two_thousand_payments_is_made_once(
 ):
     """Takes two minutes."""
     facts = environment_of_programs
-    counts, kills = survive(programs, facts, server, client, count=2_000, pause=8.0)
+    counts, kills = survive(programs, facts, server, client, count=2_000, share=0.15, pause=8.0)
     assert min(counts[fault] for fault in Fault) >= 20
     assert kills >= 3
 
