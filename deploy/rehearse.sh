@@ -11,6 +11,7 @@
 # PostgreSQL's programs), KEEP=1 (keep the folder). As root, PostgreSQL and PgBouncer run as `postgres`.
 set -Eeuo pipefail
 
+PATH=$PATH:/usr/sbin  # of nginx and PgBouncer; users other than root lack it
 CHECKOUT=$(cd "$(dirname "$0")/.." && pwd)
 PAGES=$CHECKOUT/docs/operations
 R=$(mktemp -d /tmp/rehearsal-XXXXXX)
@@ -74,7 +75,7 @@ block() {  # PAGE NAME: run a block of a page
 
 apt-get() {
   for program in git curl openssl nginx pgbouncer; do
-    command -v "$program" >/dev/null || PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || fail "$program is not installed."
+    command -v "$program" >/dev/null || fail "$program is not installed."
   done
 }
 
@@ -98,7 +99,7 @@ runuser() {  # -u ACCOUNT -- COMMAND
   if is_root && [ "$account" = postgres ]; then command runuser -u postgres -- env "PATH=$PATH" "$@"; else "$@"; fi
 }
 curl() { command curl --cacert "$R/etc/iocash/tls/certificate.pem" --resolve "pay.example:$P_PROXY:127.0.0.1" "$@"; }
-nginx() { PATH=$PATH:/usr/sbin command nginx -p "$R/nginx" -c "$R/etc/nginx/nginx.conf" -g "pid $R/nginx/pid; $NGINX_USER" "$@" 2>"$R/log/nginx-test.log"; }
+nginx() { command nginx -p "$R/nginx" -c "$R/etc/nginx/nginx.conf" -g "pid $R/nginx/pid; $NGINX_USER" "$@" 2>"$R/log/nginx-test.log"; }
 
 systemctl() {
   local verb=$1 unit
@@ -147,7 +148,7 @@ start_unit() {
 
 run_pooler() {  # PgBouncer refuses to be root
   local command
-  command="$(PATH=$PATH:/usr/sbin command -v pgbouncer) -q $R/etc/pgbouncer/here.ini"
+  command="pgbouncer -q $R/etc/pgbouncer/here.ini"
   # shellcheck disable=SC2086
   if is_root; then exec setpriv --reuid postgres --regid postgres --clear-groups $command; fi
   # shellcheck disable=SC2086
@@ -155,7 +156,7 @@ run_pooler() {  # PgBouncer refuses to be root
 }
 
 run_nginx() {
-  exec "$(PATH=$PATH:/usr/sbin command -v nginx)" -p "$R/nginx" -c "$R/etc/nginx/nginx.conf" \
+  exec nginx -p "$R/nginx" -c "$R/etc/nginx/nginx.conf" \
     -g "pid $R/nginx/pid; daemon off; $NGINX_USER"
 }
 

@@ -47,7 +47,7 @@ def exporting() -> SynchronousMultiSpanProcessor:
     Raises:
         ImproperlyConfigured: the package of an exporter is missing.
     """
-    made = SynchronousMultiSpanProcessor()
+    made = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]
     for name in os.environ.get("OTEL_TRACES_EXPORTER", "otlp").split(","):
         if name in {"", "none"}:
             continue
@@ -88,7 +88,7 @@ def begin_span(parent: SpanContext | None, name: str) -> SpanContext:
     else:
         above = set_span_in_context(NonRecordingSpan(parent), NOWHERE) if parent else NOWHERE
         found = PROVIDER.sampler.should_sample(above, trace_id, name)
-        flags = RECORDED if found.decision.is_sampled() and not IS_DISABLED else NOT_RECORDED
+        flags = RECORDED if found.decision.is_sampled() and not IS_DISABLED else NOT_RECORDED  # type: ignore[no-untyped-call]
     return SpanContext(trace_id, random.getrandbits(64), is_remote=False, trace_flags=flags)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -248,3 +249,13 @@ def test_age_of_the_newest_anchor_is_that_of_its_file(tmp_path, settings):
     settings.ANCHORS_DIR = str(tmp_path)
     (tmp_path / "iocash-anchor-2026-01-02.txt").touch()
     assert 0 <= read("iocash_anchor_age_seconds") < 60
+
+
+@pytest.mark.django_db
+def test_room_of_each_folder_is_shown(tmp_path, settings):
+    settings.DOCUMENTS_DIR, settings.ANCHORS_DIR = str(tmp_path), str(tmp_path / "missing")
+    free, size = (
+        read(f"iocash_folder_{name}_bytes", 'folder="DOCUMENTS_DIR"') for name in ("free", "disk")
+    )
+    assert 0 <= free < size == shutil.disk_usage(tmp_path).total
+    assert b'folder="ANCHORS_DIR"' not in Browser().get(AT).content

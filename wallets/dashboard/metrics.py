@@ -56,6 +56,7 @@ def every_sample() -> Iterator[Sample]:
         if sample.name == CLOCK:
             yield Sample(DIFFERENCE, (), (sample.values[0] - time.time(),))
     yield from figures.anchor_age()
+    yield from figures.room_of_folders()
     yield from metrics.counted_samples()
 
 

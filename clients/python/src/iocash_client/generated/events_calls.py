@@ -21,6 +21,9 @@ class EventsCalls(Calls):
         the link `resume` of the last page, and follow it to read what comes afterwards; with `wait`
         the response comes as soon as there is an event.
 
+        An operator can archive events after years: the list begins behind them, and a cursor or
+        `startDate` before is refused with the code `archived`.
+
         Scope: `events:read`.
         """
         return self._list("/api/v1/events", "events", Event, filters)
