@@ -21,28 +21,16 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT.parent / "python"))
 
+from generate import BASES, CODES, DOCUMENT, LEFT_OUT, exception_name  # noqa: E402
 from generator_calls import Operation, about, names_of_filters  # noqa: E402
 from generator_types import Json, Types, class_name  # noqa: E402
 
-DOCUMENT: Final = ROOT.parents[1] / "docs" / "openapi.json"
-CODES: Final = ROOT.parents[1] / "docs" / "errors.md"
 GENERATED: Final = ROOT / "src" / "generated"
 TOOL: Final = ROOT / "node_modules" / ".bin" / "openapi-typescript"
 OPTIONS: Final = ("--default-non-nullable", "false")
 """Fields with a default can be left out."""
-LEFT_OUT: Final = {"get_schema", "get_published_schema"}
-"""Operations that return the document itself."""
 INNER: Final = {"Movements", "Totals", "DryRunMovements"}
 """Schemas of what stands in `_embedded`."""
-BASES: Final = {
-    "400": "BadRequest",
-    "401": "Unauthorized",
-    "403": "Forbidden",
-    "404": "NotFound",
-    "409": "Conflict",
-    "500": "InternalServerError",
-    "503": "ServiceUnavailable",
-}
 SCHEMAS: Final = (
     'import type { components } from "./schema.js";\n\ntype S = components["schemas"];\n'
 )
@@ -161,7 +149,7 @@ class Generator:
         missing = known - {code for code, _, _ in rows}
         assert not missing, missing
         chosen = [row for row in rows if row[0] in known]
-        names = {code: camel(f"_{code}") for code, _, _ in chosen}
+        names = {code: exception_name(code) for code, _, _ in chosen}
         classes = []
         for code, status, meaning in chosen:
             facts = self.types.conflicts.get(code)

@@ -143,7 +143,7 @@ def test_tarball_installs_into_an_empty_folder(package: Path, tmp_path: Path):
 
 
 @pytest.mark.ci
-def test_client_sends_what_it_should(programs: Path):
+def test_requests_of_the_client_are_right(programs: Path):
     """Also verifies a webhook that the server's own code signs. Takes 10 s."""
     secret, body = signatures.new_secret(), json.dumps({"id": "1", "kind": "webhook.ping"})
     headers = signatures.signed_headers(secret, id_="1", body=body.encode())
