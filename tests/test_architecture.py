@@ -35,6 +35,7 @@ from wallets.models import (
     BankPayment,
     BankReport,
     BankStatementFile,
+    ClientMove,
     ClosingPayment,
     DormancyNotice,
     Hold,
@@ -260,6 +261,7 @@ def test_every_model_is_in_the_back_office_except_sixteen():
         UnexplainedMovement,
         WebhookStream,
         AuditProgress,
+        ClientMove,
     }
     assert missing == hidden | shown_with_another
 

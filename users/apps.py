@@ -15,10 +15,14 @@ class Users(AppConfig):
 
         Refuse to start if the settings of the provider are wrong.
         """
+        from iocash.db.content_types import (  # noqa: PLC0415 (imports models)
+            keep_content_types_by_group,
+        )
         from users import checks  # noqa: F401, PLC0415 (registers them)
         from users.kyc import providers  # noqa: PLC0415 (imports models)
 
         translate_names(self)
+        keep_content_types_by_group()
         autodiscover_modules("serializers.event_bodies", "serializers.event_kinds")
         if wrong := list(providers.wrong_identity_settings()):
             raise ImproperlyConfigured(" ".join(wrong))

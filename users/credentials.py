@@ -14,9 +14,10 @@ from typing import Any, Self
 from uuid import UUID
 
 from iocash import errors
-from iocash.db import replica
+from iocash.db import groups, replica
 from iocash.db.prepared import Question, Row
 from iocash.db.transactions import Statement, fetch, fetch_each
+from users import searched_groups
 from users.models import ApiKey, Client
 from users.models.clients import Credential
 
@@ -25,7 +26,8 @@ READ = """
            coalesce(key.revoked_at <= clock_timestamp(), false),
            coalesce(key.expires_at <= clock_timestamp(), false),
            client.status
-    FROM users_apikey AS key JOIN users_client AS client ON client.id = key.client_id
+    FROM users_apikey AS key
+    JOIN users_client AS client ON client.id = key.client_id AND client.status <> 'MOVED'
 """
 READ_BY_DIGEST = f"{READ} WHERE key.digest = %s"
 READ_BY_ID = f"{READ} WHERE key.id = %s"
@@ -51,28 +53,46 @@ class Credentials:
     is_revoked: bool
     is_expired: bool
     client_status: str
+    group: str
+    """The group of clients in which they were read."""
 
     @classmethod
-    def of_secret(cls, secret: str) -> Self:
-        """Read the credentials of an API key.
+    def of_secret(cls, secret: str) -> Credentials:
+        """Read the credentials of an API key, and enter the group of its client.
 
         Raises:
             InvalidCredentials: the key does not exist.
+            DatabaseUnavailable: the client is being moved, or a group can't be asked.
         """
         digest = ApiKey.digest_of(secret)
-        found = fetch(READ_BY_DIGEST, [digest])
-        if not found:
+        known = MEMORY.get(digest)
+
+        def look() -> Credentials | None:
+            found = fetch(READ_BY_DIGEST, [digest])
+            return cls.of_row(found[0]) if found else None
+
+        shown = searched_groups.find_group(look, cls.is_of_moving, known.group if known else None)
+        if shown is None:
             raise errors.InvalidCredentials()
         if len(MEMORY) >= MOST_REMEMBERED:
             MEMORY.clear()
-        MEMORY[digest] = shown = cls.of_row(found[0])
+        MEMORY[digest] = shown
         return shown
 
     @classmethod
     def of_row(cls, row: tuple[Any, ...]) -> Self:
         """Build credentials from a row of `READ`."""
-        key_id, client_id, name, scopes, *others = row
-        return cls(key_id, client_id, name, frozenset(scopes), *others)
+        key_id, client_id, name, scopes, is_revoked, is_expired, status = row
+        return cls(
+            id=key_id,
+            client_id=client_id,
+            client_name=name,
+            scopes=frozenset(scopes),
+            is_revoked=is_revoked,
+            is_expired=is_expired,
+            client_status=status,
+            group=groups.current(),
+        )
 
     @classmethod
     def of(cls, key: Credential, scopes: frozenset[str]) -> Self:
@@ -85,7 +105,12 @@ class Credentials:
             is_revoked=key.is_revoked,
             is_expired=key.is_expired,
             client_status=key.client.status,
+            group=groups.current(),
         )
+
+    def is_of_moving(self) -> bool:
+        """Whether the client is being moved to another group, or from there."""
+        return self.client_status == Client.Status.MOVING
 
     @property
     def refusal(self) -> errors.Refused | None:
@@ -138,7 +163,7 @@ class Proof:
         Raises:
             StaleKey: the key has changed.
         """
-        source = replica.CURRENT.get()
+        source = replica.current_source()
         if self.remembered is None:
             return source.fetch(*questions) if source else fetch_each(*questions)
         proof = READ_BY_ID, [self.remembered.id]

@@ -22,6 +22,7 @@ from django.db import connection
 
 from iocash import errors
 from users.models import Otp, User
+from users.models.clients import NOT_AWAY
 from users.sealing import Seal
 
 logger = logging.getLogger(__name__)
@@ -31,17 +32,18 @@ WAITING: Final = 1_000
 FIRST_PAUSE, LONGEST_PAUSE = 15.0, 120.0
 """Seconds before a code is delivered again. It is valid for ten minutes."""
 
-TAKE: Final = """
+TAKE: Final = f"""
     UPDATE users_otp AS otp SET attempts = attempts + 1,
         next_try_at = iocash_clock()
             + interval '1 second' * least(%s * 2 ^ least(attempts, 10), %s)
     FROM (
         SELECT id FROM users_otp WHERE sealed IS NOT NULL AND next_try_at <= iocash_now()
+          AND {NOT_AWAY}
         ORDER BY next_try_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
     ) AS due
     WHERE otp.id = due.id
     RETURNING otp.id
-"""
+"""  # noqa: S608 (a constant)
 
 
 class Backend(Protocol):

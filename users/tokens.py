@@ -20,8 +20,9 @@ from joserfc.jwk import RSAKey
 from joserfc.util import urlsafe_b64decode
 
 from iocash import errors
-from users import public_keys
-from users.models import SigningKey
+from iocash.db import groups
+from users import public_keys, searched_groups
+from users.models import Client, SigningKey
 
 ALGORITHM: Final = "RS256"
 AUDIENCE: Final = "iocash"
@@ -40,6 +41,10 @@ EXTENSIONS: Final = frozenset({"crit", "b64"})
 
 CLAIMS = jwt.JWTClaimsRegistry(leeway=LEEWAY, exp={"essential": True})
 HEADERS = jws.JWSRegistry(algorithms=[ALGORITHM], strict_check_header=False)
+
+MOST_REMEMBERED: Final = 10_000
+GROUPS: Final[dict[str, str]] = {}
+"""The groups of the clients whose keys have signed verified tokens, by the ids of the keys."""
 
 
 def looks_signed(secret: str) -> bool:
@@ -71,19 +76,33 @@ def verify(token: str, *, audiences: Set[str] = frozenset()) -> tuple[SigningKey
     require_short(claims)
     require_addressed(claims, audiences)
     require_issued(claims, key)
+    remember_group(key.kid)
     return key, narrowed(key, claims)
 
 
 def key_of(token: str) -> SigningKey:
-    """The key that the header names. The token is not verified yet."""
+    """The key that the header names, whose group is entered. The token is not verified yet."""
     header = header_of(token)
     kid = header.get("kid")
     if not isinstance(kid, str) or not KID.fullmatch(kid):
         raise errors.InvalidCredentials("The token's kid is unknown.")
-    key = SigningKey.objects.called(kid).first()
+    known = SigningKey.objects.called(kid).exclude(client__status=Client.Status.MOVED)
+    key = searched_groups.find_group(lambda: known.all().first(), is_of_moving, GROUPS.get(kid))
     if key is None:
         raise errors.InvalidCredentials("The token's kid is unknown.")
     return key
+
+
+def is_of_moving(key: SigningKey) -> bool:
+    return key.client.status == Client.Status.MOVING
+
+
+def remember_group(kid: str) -> None:
+    """Look in this group first when the key signs another token."""
+    if groups.are_several():
+        if len(GROUPS) >= MOST_REMEMBERED:
+            GROUPS.clear()
+        GROUPS[kid] = groups.current()
 
 
 def header_of(token: str) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from users.models import (
     events,
 )
 from users.models.approvals import ApprovalKind
+from users.models.clients import IS_AWAY
 from users.models.events import By, EventKind
 from users.models.kyc_documents import file_storage
 from users.users import UNSUBSCRIBED, locked_user
@@ -73,7 +74,8 @@ PERSONAL: Final = (
 def due(now: datetime) -> QuerySet[User]:
     """The closed users whose retention period has ended, by the index `user_to_erase`."""
     ended = User.objects.filter(status=UNSUBSCRIBED, erased_at=None)
-    return ended.filter(unsubscribed_at__lte=now - retention()).order_by("unsubscribed_at", "id")
+    over = ended.filter(unsubscribed_at__lte=now - retention()).exclude(IS_AWAY)
+    return over.order_by("unsubscribed_at", "id")
 
 
 def in_no_open_case(users: QuerySet[User]) -> QuerySet[User]:
@@ -136,7 +138,7 @@ def approved_and_due() -> QuerySet[Approval]:
     approved = Approval.objects.filter(
         kind=ApprovalKind.ERASE_USER, state=Approval.State.APPROVED, user__erased_at=None
     )
-    return approved.order_by("id")
+    return approved.exclude(IS_AWAY).order_by("id")
 
 
 def is_over(user: User) -> bool:

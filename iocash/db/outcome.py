@@ -26,6 +26,7 @@ from typing import Any, Final, NamedTuple
 import psycopg
 from django.db import Error as DatabaseError
 
+from iocash.db import groups
 from iocash.db.pipeline import Connection, Pipeline, Row
 
 log = logging.getLogger(__name__)
@@ -56,8 +57,8 @@ READ_STATUS: Final = "SELECT pg_xact_status(%s::xid8)"
 WRITE_A_LITTLE: Final = "SELECT pg_logical_emit_message(true, 'iocash', '')"
 """A commit that returns when the synchronous standbys have all earlier commits."""
 
-SYSTEMS: dict[datetime, int] = {}
-"""The cluster of each server, by the server's start time."""
+SYSTEMS: dict[tuple[str, datetime], int] = {}
+"""The cluster of each server, by the group of clients and the server's start time."""
 
 
 class Witness(NamedTuple):
@@ -84,11 +85,12 @@ class Mark:
 
         The pipeline is empty, and its transaction is open.
         """
-        if started not in SYSTEMS:
+        server = groups.current(), started
+        if server not in SYSTEMS:
             asked = pipeline.ask(READ_SYSTEM)
             pipeline.send()
-            (SYSTEMS[started],) = asked.rows[0]
-        return cls(xid, timeline, SYSTEMS[started], started)
+            (SYSTEMS[server],) = asked.rows[0]
+        return cls(xid, timeline, SYSTEMS[server], started)
 
 
 class CommitOutcome(Enum):

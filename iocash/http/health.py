@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Final
 
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from rest_framework.request import Request
 
 from iocash import errors
+from iocash.db import groups
 from iocash.db.backend import safety
 from iocash.http import fields
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.http.views import PublicView
+
+GROUPS_AWAY: Final = "X-Groups-Away"
 
 
 class HealthReport(fields.Serializer):
@@ -58,7 +62,27 @@ class ReadyzView(PublicView):
         """
         if reason := next(unready(), None):
             raise errors.DatabaseUnavailable(reason)
-        return Response({"status": "ok"})
+        away = ", ".join(unready_groups())
+        return Response({"status": "ok"}, headers={GROUPS_AWAY: away} if away else {})
+
+
+def unready_groups() -> Iterator[str]:
+    """Name the other groups of clients whose databases don't answer, or are not ready.
+
+    The server is ready all the same: the clients of the rest are served.
+    """
+    for name in groups.names():
+        if name == groups.own():
+            continue
+        try:
+            groups.require_reachable(name)
+            with groups.entered(name):
+                groups.try_connection()
+                is_ready = next(unready(), None) is None
+        except (errors.DatabaseUnavailable, DatabaseError, InterfaceError):
+            is_ready = False
+        if not is_ready:
+            yield name
 
 
 def unready() -> Iterator[str]:
@@ -69,7 +93,8 @@ def unready() -> Iterator[str]:
     found = safety.read_session()
     yield from safety.not_writable(found)
     yield from safety.unsafe(found)
-    yield from safety.wrong_rows()
+    if groups.current() == groups.own():
+        yield from safety.wrong_rows()
 
 
 @cache

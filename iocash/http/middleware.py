@@ -20,6 +20,7 @@ from django.utils.encoding import escape_uri_path
 from django_otp.middleware import OTPMiddleware
 
 from iocash import errors, metrics, traces
+from iocash.db import groups
 from iocash.http import problems
 from iocash.http.parsing import content_length
 from iocash.http.rendering import JSON
@@ -47,6 +48,11 @@ class RequestMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer; a group of clients that is entered meanwhile is left, however it ends."""
+        with groups.entered(groups.own()):
+            return self.answer(request)
+
+    def answer(self, request: HttpRequest) -> HttpResponseBase:
         metrics.begin_request()
         if not request.path_info.startswith("/"):  # OPTIONS *: no pattern would see it
             request.path_info = f"/{request.path_info}"

@@ -34,6 +34,7 @@ from rest_framework import exceptions as drf
 from rest_framework import serializers
 
 from iocash import errors, logs, metrics
+from iocash.db import groups
 from iocash.http.languages import VARY, language_headers, preferred_language, translator
 from iocash.http.rendering import JSON, Response, camel, dump, prefers_html
 from iocash.http.serializers import Reason
@@ -271,6 +272,8 @@ def database_trouble(exc: Exception) -> errors.Refused | None:
         return errors.StatementTimeout()
     broken = state.startswith(LOST) if state else _is_operational(exc)
     if broken:
+        if not state:
+            groups.note_away()
         _close_connections()
     if broken or state.startswith(BUSY):
         return errors.DatabaseUnavailable()

@@ -20,6 +20,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from iocash.settings.fixed import *  # noqa: F403 (all of them)
+from iocash.settings.groups import HOME, databases_of_groups, group_urls, own_group
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 STATE = BASE_DIR / ".iocash"  # private: the demo's log-in, the embedded database; mode 0700
@@ -56,6 +57,9 @@ DATABASE_URL = os.environ.get("DATABASE_URL", "")
 DATABASE_REPLICA_URL = os.environ.get("DATABASE_REPLICA_URL", "")  # lists are read from it
 DATABASE_REPLICA_LAG = number("DATABASE_REPLICA_LAG", "5", float)  # seconds; later ones are not
 DATABASE_OWNER_URL = os.environ.get("DATABASE_OWNER_URL", "")  # for migrate, and audit --as-owner
+DATABASE_GROUPS = group_urls(os.environ.get("DATABASE_GROUPS", ""))  # databases of more clients
+DATABASE_OWNER_GROUPS = group_urls(os.environ.get("DATABASE_OWNER_GROUPS", ""))
+GROUP = os.environ.get("GROUP", HOME)  # whose database is the default one of this process
 PREPARED_STATEMENTS = os.environ.get("PREPARED_STATEMENTS", "auto")  # auto: unless a pooler answers
 TRUSTED_PROXIES = number("TRUSTED_PROXIES", "0")  # in front; each adds whom it serves
 REQUIRE_SECOND_FACTOR = flag("REQUIRE_SECOND_FACTOR")  # of staff, in the back office
@@ -145,7 +149,7 @@ def database(url: str) -> dict[str, Any]:
         parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     except ProgrammingError:  # its text quotes the URL, which contains a password
         form = "must be like postgresql://role@host/name"
-        names = "DATABASE_URL, DATABASE_OWNER_URL and DATABASE_REPLICA_URL"
+        names = "DATABASE_URL and the URLs of owner, replica and groups"
         raise ImproperlyConfigured(f"{names} {form}.") from None
     return {
         "ENGINE": "iocash.db.backend",
@@ -158,8 +162,14 @@ def database(url: str) -> dict[str, Any]:
     }
 
 
-def embedded(role: str) -> dict[str, Any]:
-    return {"ENGINE": "iocash.postgres", "NAME": "iocash", "USER": role, "OPTIONS": {}}
+def embedded(role: str, name: str = "iocash") -> dict[str, Any]:
+    return {"ENGINE": "iocash.postgres", "NAME": name, "USER": role, "OPTIONS": {}}
+
+
+def of_group(url: str, role: str) -> dict[str, Any]:
+    """Parse the URL of a group; `embedded:NAME` is a database of the embedded server."""
+    scheme, _, name = url.partition(":")
+    return embedded(role, name) if scheme == "embedded" and DEBUG else database(url)
 
 
 DATABASES: dict[str, dict[str, Any]] = {
@@ -168,6 +178,11 @@ DATABASES: dict[str, dict[str, Any]] = {
         database(DATABASE_OWNER_URL or DATABASE_URL) if DATABASE_URL else embedded("iocash_owner")
     ),
 }
+GROUPS = databases_of_groups(DATABASES, DATABASE_GROUPS, DATABASE_OWNER_GROUPS, of_group)
+"""The databases of each group of clients; the first one is `home`."""
+if GROUP != HOME:
+    DATABASE_REPLICA_URL = ""  # it is a standby of home
+DATABASES = {**own_group(GROUPS, GROUP)}
 
 REPLICA_OPTIONS = {
     "connect_timeout": 2,
@@ -194,7 +209,7 @@ TCP_LIMITS = {
     "keepalives_count": 2,
 }
 """A connection to a silent server is closed within half a minute."""
-for alias in DATABASES.values():
+for alias in [*DATABASES.values(), *(each for own in GROUPS.values() for each in own.values())]:
     alias["CONN_MAX_AGE"] = None
     alias["CONN_HEALTH_CHECKS"] = True
     alias["DISABLE_SERVER_SIDE_CURSORS"] = PREPARED_STATEMENTS == "off"

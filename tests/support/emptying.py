@@ -28,8 +28,9 @@ REFERENCES: Final = """
 """
 GUARDED: Final = (
     "SELECT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal AND tgtype & 8 > 0"
+    " AND tgname <> 'row_is_of_this_group'"
 )
-"""The tables with a trigger on `DELETE`."""
+"""The tables with a trigger on `DELETE`, but for those that only keep clients that are away."""
 
 kept: list[Any] = []
 """The rows of the tables of `KEPT`, as they must be."""
@@ -53,6 +54,7 @@ def empty() -> None:
         return
     guarded, others = tables()
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL iocash.move = 'emptying'")
         cursor.execute(f"LOCK TABLE {', '.join(guarded + others)} IN ACCESS EXCLUSIVE MODE")
         if filled := [each for each in guarded if ask(f"SELECT FROM {each} LIMIT 1")]:
             cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")

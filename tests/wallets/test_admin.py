@@ -19,6 +19,7 @@ from wallets.models import (
     BankPayment,
     BankReport,
     BankStatementFile,
+    ClientMove,
     ClosingPayment,
     DormancyNotice,
     Hold,
@@ -48,6 +49,7 @@ def test_every_model_has_its_pages():
     models = {*apps.get_app_config("wallets").get_models()}
     assert models - {*admin.site._registry} == {
         AuditProgress,
+        ClientMove,
         BankOutcome,
         BankPayment,
         BankReport,

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.utils.translation import gettext
 
 from iocash import errors
-from iocash.db import clock
+from iocash.db import clock, groups
 from iocash.db.transactions import single_transaction
 from users.approvals.actions import Approvable, action_of_approval, facts_to_keep
 from users.models import Approval, Key
@@ -25,14 +25,17 @@ def approval_refusal(text: str) -> errors.InvalidFields:
 
 
 def member_now(pk: int) -> Any:
-    """The member of staff as the database has it now, with the permissions of now.
+    """The member of staff as the database of home has it now, with the permissions of now.
 
     Raises:
         PermissionDenied: it is no active member of staff.
     """
-    member = get_user_model().objects.filter(pk=pk, is_staff=True, is_active=True).first()
-    if member is None:
-        raise errors.PermissionDenied("Only active members of staff can do this.")
+    with groups.beside(groups.HOME):
+        member = get_user_model().objects.filter(pk=pk, is_staff=True, is_active=True).first()
+        if member is None:
+            raise errors.PermissionDenied("Only active members of staff can do this.")
+        if groups.are_several():
+            member.get_all_permissions()  # kept with the object; the group has a copy of its roles
     return member
 
 

@@ -23,6 +23,7 @@ from users.approvals.asking import approval_refusal, member_now
 from users.approvals.influence import ABOUT_STAFF, are_independent, influences_for
 from users.approvals.second import DEPENDENT
 from users.models import Approval
+from users.models.clients import IS_AWAY
 from users.models.events import By
 
 log = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ def withdraw_request(approval_id: UUID, *, by: Any) -> Approval:
 
 def expire_requests() -> int:
     """End what nobody decided in time; return how many."""
-    overdue = Approval.objects.overdue().order_by("expires_at", "id")
+    overdue = Approval.objects.overdue().exclude(IS_AWAY).order_by("expires_at", "id")
     with single_transaction():
         found = list(overdue.select_for_update(skip_locked=True, no_key=True)[:100])
         for asked in found:

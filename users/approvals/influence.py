@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.db import connection
 
+from iocash.db import groups
 from users.models.approvals import ApprovalKind
 
 INFLUENCE: Final = timedelta(days=7)
@@ -55,14 +56,14 @@ Influences = dict[int, set[int]]
 
 
 def recent_influences() -> Influences:
-    """All influences of the last 7 days; one statement."""
+    """All influences of the last 7 days; one statement, at home, where staff are managed."""
     found: Influences = defaultdict(set)
     values: dict[str, Any] = {
         "words": [f"{words}%" for words in INFLUENTIAL],
         "kinds": [kind.value for kind in ABOUT_STAFF],
         "time": INFLUENCE,
     }
-    with connection.cursor() as cursor:
+    with groups.beside(groups.HOME), connection.cursor() as cursor:
         cursor.execute(READ_INFLUENCES, values)
         for member, other in cursor.fetchall():
             found[member].add(other)

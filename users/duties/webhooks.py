@@ -19,6 +19,7 @@ from iocash.times import moment
 from iocash.worker import Duty
 from users.duties.periods import PeriodicDuty
 from users.models import Event, WebhookAttempt, WebhookEndpoint
+from users.models.clients import IS_AWAY
 from users.serializers.event_bodies import messages
 from users.webhooks.attempts import Outgoing
 from users.webhooks.dispatch import Dispatcher
@@ -93,7 +94,9 @@ class MailAboutWebhooks(PeriodicDuty):
             OSError, SMTPException: the mail server did not take a mail.
             ValueError: a contact is no address.
         """
-        due = WebhookEndpoint.objects.filter(mail_due=True).select_related("client")
+        due = (
+            WebhookEndpoint.objects.filter(mail_due=True).exclude(IS_AWAY).select_related("client")
+        )
         done, failures = 0, []
         for endpoint in due.order_by("updated_at")[:MAILS_AT_ONCE]:
             self.require_time()

@@ -23,6 +23,7 @@ from iocash.db.transactions import single_transaction
 from users import locking, names
 from users.kyc.looks import record_access
 from users.models import Access, KycDocument, User, events
+from users.models.clients import IS_AWAY
 from users.models.events import By, EventKind
 from users.models.fingerprints import Asked, canonical
 from users.models.idempotency import claim
@@ -121,7 +122,7 @@ def next_level(user: User, day: date) -> int | None:
 # --- Sending -----------------------------------------------------------------------------------
 
 
-def current(user: User) -> dict[Kind, KycDocument]:
+def current_documents(user: User) -> dict[Kind, KycDocument]:
     """The last that was sent of each kind, by kind."""
     return last_of_each_kind(KycDocument.objects.of(user).current())
 
@@ -164,7 +165,7 @@ def send(
             found = KycDocument.objects.get(client=client_id, id=used)
             return Sent(found, created=False, replayed=True)
         user = locked_user(user_id, client_id)
-        last = current(user).get(kind)
+        last = current_documents(user).get(kind)
         if last is None and not creates:
             raise errors.NotFound()
         if last and not replaces:
@@ -369,7 +370,9 @@ def end_lapsed_levels(most: int, by: By) -> int:
     Reads compare the last day themselves, so nothing waits for this. Locked users are left out.
     """
     with single_transaction():
-        lapsed = User.objects.lapsed().select_for_update(no_key=True, skip_locked=True)
+        lapsed = (
+            User.objects.lapsed().exclude(IS_AWAY).select_for_update(no_key=True, skip_locked=True)
+        )
         found = [*lapsed.order_by("kyc_until", "id")[:most]]
         for user in found:
             set_level(user, by)

@@ -31,6 +31,7 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 
 from iocash import errors
+from iocash.db.groups import ByGroup
 from users.models.events import Event, TransactionId
 
 log = logging.getLogger(__name__)
@@ -195,7 +196,7 @@ class Alarm:
         )
 
 
-ALARM: Final = Alarm()
+ALARM: Final = ByGroup(Alarm)
 
 
 def advance() -> bool:
@@ -211,7 +212,7 @@ def advance() -> bool:
         return False
     state = State.read()
     if state.is_stuck:
-        ALARM.warn(state.held_back_for)
+        ALARM.here.warn(state.held_back_for)
     if state.is_fresh or state.is_stuck or state.is_read_only:
         return False
     if state.is_foreign or state.was_set_back:

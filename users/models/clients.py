@@ -44,8 +44,12 @@ class Client(models.Model):
     """A company that calls the API. Each resource has one client; others can't access it."""
 
     class Status(models.TextChoices):
+        """MOVING: its requests get 503. MOVED: another group has it, and this one nothing of it."""
+
         ACTIVE = "ACTIVE"
         SUSPENDED = "SUSPENDED"
+        MOVING = "MOVING"
+        MOVED = "MOVED"
 
     class CashIns(models.TextChoices):
         """Where cash-ins come from. There is one source, so that no money is booked twice."""
@@ -80,7 +84,7 @@ class Client(models.Model):
             ),
             models.CheckConstraint(
                 name="client_status_is_known",
-                condition=models.Q(status__in=["ACTIVE", "SUSPENDED"]),
+                condition=models.Q(status__in=["ACTIVE", "SUSPENDED", "MOVING", "MOVED"]),
             ),
         ]
 
@@ -92,6 +96,12 @@ class Client(models.Model):
         """Whether its keys are refused, its scheduled runs skipped and its webhooks held back."""
         return self.status == self.Status.SUSPENDED
 
+
+IS_AWAY = Q(client__in=Client.objects.filter(status__in=["MOVING", "MOVED"]))
+"""Whether the client of a row is being moved to another group, or has moved there. What time does
+to the row is done there."""
+NOT_AWAY = "client_id NOT IN (SELECT id FROM users_client WHERE status IN ('MOVING', 'MOVED'))"
+"""The opposite, in SQL."""
 
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
 

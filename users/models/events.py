@@ -199,6 +199,8 @@ class Event(models.Model):
 
     `position` is taken under the lock of the changed object, so it gives the order of changes.
     Events up to `Barrier.released_position` are complete: no event appears among them any more.
+    In the database the primary key is (client_id, position): a client that was moved here keeps its
+    positions, which another client of this group can have too.
     """
 
     position = models.BigAutoField(primary_key=True)
@@ -219,7 +221,7 @@ class Event(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["subject_id", "position"], name="event_of_subject"),
-            models.Index(fields=["client", "position"], name="event_of_client"),
+            models.Index(fields=["position"], name="event_by_position"),
             models.Index(fields=["id"], name="event_by_id"),
             models.Index(
                 fields=["actor", "created_at"],

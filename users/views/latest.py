@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from iocash.db.groups import ByGroup
 from iocash.http.waiting import MOST, PAUSE, close_connection
 from users.models.barrier import State
 
@@ -75,4 +76,4 @@ class Latest:
             close_connection()
 
 
-LATEST: Final = Latest()
+LATEST: Final = ByGroup(Latest)

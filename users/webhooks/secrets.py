@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from iocash.db.transactions import single_transaction
 from users.models import WebhookEndpoint
+from users.models.clients import IS_AWAY
 from users.sealing import Seal
 
 SEAL: Final = Seal("users.webhooks")
@@ -30,7 +31,7 @@ def reseal_secrets() -> int:
 
     Return how many endpoints were changed. Afterwards a former secret can be removed.
     """
-    stored = WebhookEndpoint.objects.values_list("id", "secrets")
+    stored = WebhookEndpoint.objects.exclude(IS_AWAY).values_list("id", "secrets")
     old = [id_ for id_, secrets in stored if not all(map(SEAL.is_current, secrets))]
     for endpoint_id in old:
         with single_transaction():

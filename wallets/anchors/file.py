@@ -75,6 +75,10 @@ class AnchorLine(NamedTuple):
     kind: str
     words: tuple[str, ...]
 
+    @property
+    def wallet(self) -> str:
+        return self.words[1 if self.kind in {"cash-out", "hold"} else 0]
+
 
 # --- Writing -------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from wallets.anchors import EQUATION
+from wallets.anchors import EQUATION, purged_wallets
 from wallets.anchors.file import CHUNK, AnchorLine, Reading, time_of
 from wallets.audit.canonical import CASH_OUT, HOLD, digest_sql
 from wallets.audit.equations import Finding
@@ -75,11 +75,12 @@ def read_missing(anchor: Path) -> Lag:
         OSError: the file can't be read.
         BadAnchor: it is not an anchor, or was damaged.
     """
-    found = Lag(at=time_of(anchor))
+    found, gone = Lag(at=time_of(anchor)), purged_wallets()
     with anchor.open() as lines:
         for kind, some in groupby(Reading(lines).lines(), key=lambda line: line.kind):
             while chunk := list(islice(some, CHUNK)):
-                CHECKS[kind](found, chunk)
+                if left := [line for line in chunk if line.wallet not in gone]:
+                    CHECKS[kind](found, left)
     return found
 
 

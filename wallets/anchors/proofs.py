@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from iocash import errors
-from iocash.db import clock
+from iocash.db import clock, groups
 from users.models import DutyState
 from wallets.anchors.blocks import Index, Leaf, index_of, leaf_at, place_of_movement
 from wallets.anchors.file import BadAnchor
@@ -81,7 +81,7 @@ def find_leaf(movement: Movement) -> tuple[Path, Index, int] | None:
         return None
     since = movement.settled_at - MILLISECOND
     try:
-        for anchor in anchors_since(Path(settings.ANCHORS_DIR), since):
+        for anchor in anchors_since(groups.folder(settings.ANCHORS_DIR), since):
             index = index_of(anchor)
             place = place_of_movement(anchor, index, str(movement.wallet_id), movement.seq)
             if place is not None:

@@ -96,9 +96,11 @@ ALONE: Final = """
     SET LOCAL statement_timeout = 0;
     SET LOCAL max_parallel_workers_per_gather = 0;
     SET LOCAL work_mem = '64MB';
-    SET LOCAL jit = off
+    SET LOCAL jit = off;
+    SET LOCAL search_path = iocash_present, public
 """
-"""A step uses one processor and sorts in memory."""
+"""A step uses one processor and sorts in memory. While rows of a client are not complete here,
+since it is being moved, a schema has views without them (`wallets.moves`)."""
 IN_ORDER: Final = "SET LOCAL enable_sort = off"
 """Cuts are looked up in an index: before there are statistics, all ids would be sorted."""
 

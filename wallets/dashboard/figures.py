@@ -10,13 +10,13 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from iocash import logs
+from iocash.db import groups
 from iocash.db.backend.base import impatient
 from iocash.db.transactions import fetch
 from iocash.metrics.text import Sample
@@ -247,7 +247,7 @@ def anchor_age() -> Iterator[Sample]:
     if not settings.ANCHORS_DIR:
         return
     with suppress(OSError):
-        if newest := newest_anchor(Path(settings.ANCHORS_DIR)):
+        if newest := newest_anchor(groups.folder(settings.ANCHORS_DIR)):
             yield Sample(ANCHOR.name, (), (max(0.0, time.time() - newest.stat().st_mtime),))
 
 

@@ -14,7 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from iocash import errors, metrics
-from iocash.metrics.text import CONTENT_TYPE, Sample, exposition
+from iocash.db import groups
+from iocash.metrics.text import CONTENT_TYPE, Family, Sample, exposition
 from users.unauthenticated import count_refusal, ip_address_of, require_few_refusals
 from wallets.dashboard import families, figures
 
@@ -26,6 +27,7 @@ NEAR: Final = [
 ]
 """Without METRICS_TOKEN, only callers on these networks read the metrics."""
 CLOCK: Final = "iocash_database_clock_seconds"
+GROUP: Final = "group"
 DIFFERENCE: Final = "iocash_clock_difference_seconds"
 
 
@@ -45,19 +47,36 @@ def show_metrics(request: HttpRequest) -> HttpResponse:
     if request.method != "GET":
         raise errors.MethodNotAllowed(method=request.method, allow="GET")
     require_access(request)
-    every = (*families.FAMILIES, *metrics.FAMILIES)
+    every = (*families_of_groups(), *metrics.FAMILIES)
     text = exposition(every, every_sample())
     return HttpResponse(text, content_type=CONTENT_TYPE)
 
 
+def families_of_groups() -> tuple[Family, ...]:
+    """What databases say; the first label is the group, where there are several."""
+    if not groups.are_several():
+        return families.FAMILIES
+    return tuple(each._replace(labels=(GROUP, *each.labels)) for each in families.FAMILIES)
+
+
 def every_sample() -> Iterator[Sample]:
+    if not groups.are_several():
+        yield from samples_of_database()
+    else:
+        for name in groups.names():
+            with groups.entered(name):
+                found = [*samples_of_database()]
+            yield from (each._replace(labels=(name, *each.labels)) for each in found)
+    yield from metrics.counted_samples()
+
+
+def samples_of_database() -> Iterator[Sample]:
     for sample in figures.read_figures():
         yield sample
         if sample.name == CLOCK:
             yield Sample(DIFFERENCE, (), (sample.values[0] - time.time(),))
     yield from figures.anchor_age()
     yield from figures.room_of_folders()
-    yield from metrics.counted_samples()
 
 
 def require_access(request: HttpRequest) -> None:

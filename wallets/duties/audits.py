@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from iocash.db import clock
+from iocash.db import clock, groups
 from iocash.worker import Duty
 from users.duties.periods import NightlyDuty, PeriodicDuty
 from wallets import anchors, audit
@@ -94,7 +94,7 @@ class WriteAnchor(PeriodicDuty):
         """
         if not settings.ANCHORS_DIR:
             return 0
-        place = Path(settings.ANCHORS_DIR)
+        place = groups.folder(settings.ANCHORS_DIR)
         with audit.snapshot():
             now = clock.now()
             if not is_full_due(place, now):
@@ -135,7 +135,7 @@ def compare_new_anchors(progress: Progress) -> None:
     Raises:
         BadAnchor, OSError: one was damaged, or can't be read.
     """
-    place = Path(settings.ANCHORS_DIR) if settings.ANCHORS_DIR else None
+    place = groups.folder(settings.ANCHORS_DIR) if settings.ANCHORS_DIR else None
     full = folder.newest_full_anchor(place) if place else None
     if place is None or full is None:
         return

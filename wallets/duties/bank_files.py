@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from django.conf import settings
 
+from iocash.db import groups
 from iocash.worker import Duty
 from wallets.bank.folder import place_next_file
 
@@ -22,4 +21,8 @@ class PlaceBankFiles(Duty):
         Raises:
             OSError: the folder can't be written to.
         """
-        return place_next_file(Path(settings.BANK_FILES_DIR)) if settings.BANK_FILES_DIR else 0
+        return (
+            place_next_file(groups.folder(settings.BANK_FILES_DIR))
+            if settings.BANK_FILES_DIR
+            else 0
+        )

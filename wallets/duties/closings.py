@@ -7,6 +7,7 @@ from typing import Final
 from django.db.models import Exists, OuterRef, QuerySet
 
 from iocash.worker import Duty
+from users.models.clients import IS_AWAY
 from users.models.events import CLOCK
 from wallets.admin.closing import finish_paid
 from wallets.duties.draws import draw_due
@@ -21,7 +22,11 @@ def paid_closings() -> QuerySet[Closing]:
     pending = Movement.objects.filter(
         wallet__user=OuterRef("user"), client=OuterRef("client"), status=Movement.Status.PENDING
     )
-    empty = Closing.objects.under_way().filter(~Exists(own.exclude(balance=0)), ~Exists(pending))
+    empty = (
+        Closing.objects.under_way()
+        .exclude(IS_AWAY)
+        .filter(~Exists(own.exclude(balance=0)), ~Exists(pending))
+    )
     return empty.order_by("id")
 
 

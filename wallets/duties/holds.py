@@ -10,6 +10,7 @@ from django.db import transaction
 
 from iocash import errors
 from iocash.worker import Duty
+from users.models.clients import IS_AWAY
 from users.models.events import CLOCK
 from wallets import posting
 from wallets.duties.draws import draw_due
@@ -37,7 +38,7 @@ class ExpireOverdueHolds(Duty):
         Raises:
             Refused: no wallet could be posted.
         """
-        overdue = Hold.objects.overdue().order_by("expires_at")
+        overdue = Hold.objects.overdue().exclude(IS_AWAY).order_by("expires_at")
         chosen = draw_due(overdue.values_list("id", "wallet", "client"), BATCH)
         if not chosen:
             return 0

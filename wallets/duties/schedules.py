@@ -10,6 +10,7 @@ from django.db import connection
 
 from iocash import errors
 from iocash.worker import Duty
+from users.models.clients import NOT_AWAY
 from wallets import posting
 from wallets.orders.runs import SCHEDULER, RunSchedule
 
@@ -35,12 +36,13 @@ TAKE: Final = """
               schedule.target_id, schedule.account_id, schedule.iban, schedule.watched_id
 """
 DATED: Final = TAKE.format(
-    due="""
+    due=f"""
     SELECT due.client_id, due.id FROM wallets_scheduledoperation AS due
     WHERE due.status IN ('ACTIVE', 'PAUSED') AND due.trigger = '' AND due.next_at <= iocash_now()
       AND (due.taken_until IS NULL OR due.taken_until < clock_timestamp())
+      AND due.{NOT_AWAY}
     ORDER BY due.next_at
-"""
+"""  # noqa: S608 (a constant)
 )
 TRIGGERED: Final = TAKE.format(
     due="""

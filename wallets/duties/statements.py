@@ -11,6 +11,7 @@ from iocash import errors
 from iocash.db import clock
 from iocash.worker import Duty
 from users.documents import processes
+from users.models.clients import IS_AWAY, NOT_AWAY
 from wallets.models import StatementFile
 from wallets.models.statement_files import LEASE, MOST_ATTEMPTS
 from wallets.statements import files
@@ -21,11 +22,12 @@ log = logging.getLogger(__name__)
 
 DROPPED_AT_ONCE: Final = 100
 
-TAKE: Final = """
+TAKE: Final = f"""
     WITH due AS MATERIALIZED (
         SELECT client_id, id FROM wallets_statementfile
         WHERE status = 'PENDING'
           AND (leased_until IS NULL OR leased_until < clock_timestamp())
+          AND {NOT_AWAY}
         ORDER BY created_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE wallets_statementfile AS file
@@ -34,7 +36,7 @@ TAKE: Final = """
     FROM due
     WHERE file.client_id = due.client_id AND file.id = due.id
     RETURNING file.client_id, file.id
-"""
+"""  # noqa: S608 (a constant)
 
 
 class WriteStatementFiles(Duty):
@@ -64,7 +66,7 @@ class DropStatementFiles(Duty):
 
     def perform(self) -> int:
         """Drop some, the oldest first; return of how many."""
-        old = StatementFile.objects.out_of_date(clock.now()).order_by("created_at")
+        old = StatementFile.objects.out_of_date(clock.now()).exclude(IS_AWAY).order_by("created_at")
         ids = [*old.values_list("id", flat=True)[:DROPPED_AT_ONCE]]
         late = StatementFile.objects.filter(id__in=ids).exclude(status=Status.EXPIRED)
         return late.update(

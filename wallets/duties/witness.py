@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 
 from django.conf import settings
 
+from iocash.db import groups
 from users import signatures
 from users.duties.periods import PeriodicDuty
 from users.webhooks.sending import Sender, SendingFailed
@@ -44,7 +45,7 @@ class SendAnchors(PeriodicDuty):
             return 0
         sender, sent = Sender(settings.ANCHORS_URL, patience=PATIENCE), 0
         try:
-            for anchor in folder.unsent_anchors(Path(settings.ANCHORS_DIR)):
+            for anchor in folder.unsent_anchors(groups.folder(settings.ANCHORS_DIR)):
                 self.require_time()
                 send_anchor(sender, anchor)
                 folder.mark_sent(anchor)

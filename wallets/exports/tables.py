@@ -86,6 +86,7 @@ KEPT: Final[frozenset[str]] = frozenset(
         "users.Sandbox",
         "wallets.Audit",
         "wallets.AuditProgress",
+        "wallets.ClientMove",
         "wallets.SafeguardingReport",
         "wallets.SafeguardingSignature",
         "admin.LogEntry",

@@ -71,6 +71,7 @@ from wallets.models.closings import Closing, ClosingPayment
 from wallets.models.holds import Hold, HoldQuerySet
 from wallets.models.movement_querysets import MovementQuerySet
 from wallets.models.movements import Movement
+from wallets.models.moves import ClientMove
 from wallets.models.notices import DormancyNotice
 from wallets.models.safeguarding import (
     SafeguardingReport,
@@ -94,6 +95,7 @@ __all__ = [
     "BankStatement",
     "BankStatementFile",
     "BankUpload",
+    "ClientMove",
     "Closing",
     "ClosingPayment",
     "DormancyNotice",

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 import psycopg
 from django.conf import settings
@@ -18,6 +19,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from iocash import errors, traces
 from iocash.db import replica
+from iocash.db.groups import ByGroup
 from iocash.db.pipeline import Silent
 from wallets.orders.base import Order, Outcome, Result
 from wallets.posting import group
@@ -59,7 +61,8 @@ def submit(order: Order) -> Outcome:
         DatabaseError: nothing was changed (the HTTP layer answers 503).
     """
     shared = settings.GROUP_COMMIT and order.is_shared and not connection.in_atomic_block
-    return outcome_of(order, GROUPS.submit(order) if shared else post_with_retries(order))
+    post = QUEUES.here.submit if shared else post_with_retries
+    return outcome_of(order, post(order))
 
 
 def submit_each(orders: Sequence[Order]) -> list[Result]:
@@ -215,8 +218,12 @@ def post_with_retries(order: Order, kind: type[group.Posting] = group.Posting) -
     raise AssertionError("the last try returns or raises")
 
 
-GROUPS = GroupCommit(post_group, post_with_retries, room=1_000, patience=4.0, most=200)
-"""The queue of this process."""
+def new_queue() -> GroupCommit:
+    return GroupCommit(post_group, post_with_retries, room=1_000, patience=4.0, most=200)
+
+
+QUEUES: Final = ByGroup(new_queue)
+"""The queues of this process. Orders of two groups of clients never share a transaction."""
 
 
 def pauses() -> list[float]:

@@ -67,9 +67,9 @@ class EventListView(EventView):
         client_id, reached = self.caller.client_id, pages.reached
         if seconds <= 0:
             return False
-        with LATEST.of(client_id) as may_wait:
+        with LATEST.here.of(client_id) as may_wait:
             return may_wait and waiting.wait_for(
-                lambda: LATEST.position(client_id) > reached, seconds
+                lambda: LATEST.here.position(client_id) > reached, seconds
             )
 
     def paginate_queryset(self, queryset: Any) -> Any:

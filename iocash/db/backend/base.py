@@ -15,7 +15,7 @@ from psycopg import errors
 from psycopg.abc import PQGen
 
 KEPT = local()
-"""The connections of each thread."""
+"""The connections of each thread, by their aliases and groups."""
 
 
 T = TypeVar("T")
@@ -69,6 +69,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     patience: ClassVar[float | None] = None
     """The time limit of a statement in seconds; set by the web server only, not by commands."""
 
+    group = ""
+    """The group of clients whose database it is; blank: the group of the process."""
+
     haste: float | None = None
     """A lower limit, while `impatient` is used."""
 
@@ -78,7 +81,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         connection = super().get_new_connection(conn_params)
         connection.__class__ = Patient
         connection.patience = self.patience if self.haste is None else self.haste
-        vars(KEPT)[self.alias] = Kept(self, connection)
+        vars(KEPT)[f"{self.alias} {self.group}"] = Kept(self, connection)
         prepares = conn_params.get("prepare_threshold") is not None
         if settings.PREPARED_STATEMENTS == "auto" and prepares and is_pooled(connection):
             self.keep_no_state(connection)

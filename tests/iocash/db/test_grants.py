@@ -57,6 +57,7 @@ ENDPOINT_COLUMNS = (
 PRIVILEGES: dict[str, tuple[str, str]] = {
     **{table_of(resource): (KEPT, resource.updates) for resource in RESOURCES},
     "wallets_audit": (KEPT, ""),
+    "wallets_clientmove": (READ, ""),
     "wallets_auditprogress": ("DELETE, INSERT, SELECT", "state"),
     "users_key": (KEPT, ""),
     "users_event": (KEPT, ""),

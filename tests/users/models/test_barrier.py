@@ -18,6 +18,7 @@ from django.db import connection, transaction
 
 from iocash import errors
 from iocash.db import clock
+from iocash.db.groups import ByGroup
 from iocash.postgres import CHECKOUT
 from tests.support import people, sandbox
 from tests.support.cash_outs import a_cash_out
@@ -209,7 +210,7 @@ def test_positions_that_begin_again_are_adopted(alice):
 
 @pytest.mark.parametrize(("age", "warnings"), [(59, 0), (61, 1)])
 def test_long_writer_is_logged_once_a_minute(client_demo, monkeypatch, caplog, age, warnings):
-    monkeypatch.setattr(barrier, "ALARM", barrier.Alarm())
+    monkeypatch.setattr(barrier, "ALARM", ByGroup(barrier.Alarm))
     with writing(lambda: a_newcomer(client_demo, "a")):
         for _ in range(2):
             barrier.advance()

@@ -134,7 +134,7 @@ def test_dry_run_never_enters_a_group(alices, bobs, monkeypatch):
     def refuse(order: Order) -> None:
         raise AssertionError(order)
 
-    monkeypatch.setattr(posting.GROUPS, "submit", refuse)
+    monkeypatch.setattr(posting.QUEUES["home"], "submit", refuse)
     posting.dry_run(people.a_transfer(alices, bobs, 1_00))
 
 

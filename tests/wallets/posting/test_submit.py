@@ -199,7 +199,7 @@ class Gate:
         self.number = number
         self.groups: list[Sequence[Order]] = []
         self.queued, self.full = 0, threading.Event()
-        groups, enter = posting.GROUPS, posting.GROUPS.enter
+        groups, enter = posting.QUEUES["home"], posting.QUEUES["home"].enter
 
         def counted(entry: Any) -> bool:
             leads = enter(entry)
@@ -337,7 +337,7 @@ def test_duplicate_account_does_not_roll_back_its_group(alices, bobs, monkeypatc
     add = AddExternalAccount(**people.about(alices), iban=IBAN)
     there = posting.submit(add)
     orders = [people.a_cash_in(bobs, 1), add, people.a_cash_in(bobs, 2)]
-    monkeypatch.setattr(posting.GROUPS, "apart", lambda order: pytest.fail("undone"))
+    monkeypatch.setattr(posting.QUEUES["home"], "apart", lambda order: pytest.fail("undone"))
     answers = meeting(monkeypatch, *orders, first=people.a_cash_in(bobs, 5))
     assert [type(answer) for answer in answers] == [Outcome, errors.AlreadyExists, Outcome]
     assert answers[1].facts["external_account_id"] == there.id

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from iocash.db import intact
+from iocash.db import groups, intact
 from iocash.db.backend import safety
 from iocash.times import moment
 from users.kyc import stored
@@ -183,7 +183,7 @@ def newest_anchors(until: datetime | None) -> list[Path]:
     """The newest anchor of ANCHORS_DIR and the newest one at `until`, with what they add to."""
     if not settings.ANCHORS_DIR:
         return []
-    files = sorted(Path(settings.ANCHORS_DIR).glob(folder.FORM))
+    files = sorted(groups.folder(settings.ANCHORS_DIR).glob(folder.FORM))
     before = [file for file in files if until and time_of(file) <= until]
     newest = [*before[-1:], *files[-1:]]
     return sorted({each for anchor in newest for each in folder.chain_of(anchor)})
