@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from iocash_client import Client
 
 from tests.support.scratch_postgres import Scratch
 from tests.support.server import Served
+from tests.support.typescript_client import PROGRAMS, TEXTS, build, compile_programs
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +49,30 @@ def server(
 def client(server: Served, demo: dict[str, str]) -> Iterator[Client]:
     with Client(server.url, demo["apiKey"]) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The TypeScript client, compiled."""
+    return build(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="session")
+def programs(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled programs of the tests in TypeScript, and of the README."""
+    texts = {path.name: path.read_text() for path in PROGRAMS.glob("*.ts")}
+    texts |= {f"readme{number}.ts": program for number, (program, _) in enumerate(TEXTS)}
+    return compile_programs(texts, package, tmp_path_factory.mktemp("programs"))
+
+
+@pytest.fixture(scope="session")
+def environment_of_programs(server: Served, demo: dict[str, str]) -> dict[str, str]:
+    return {
+        "IOCASH_URL": server.url,
+        "IOCASH_KEY": demo["apiKey"],
+        "API_KEY": demo["apiKey"],
+        "ALICE": demo["aliceWalletId"],
+        "ALICE_USER": demo["aliceUserId"],
+        "BOB": demo["bobWalletId"],
+        "BOB_USER": demo["bobUserId"],
+    }

@@ -6,7 +6,6 @@ Takes a minute; the test marked `long` takes two to five minutes. Needs Linux.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -21,6 +20,7 @@ from iocash_client.models import TransferBody
 
 from tests.support.embedded_postgres import linux
 from tests.support.faulty_wire import Fault, FaultyWire, Once, Randomly
+from tests.support.payments_through_faults import kill_until, references
 from tests.support.server import Served
 
 pytestmark = linux
@@ -71,27 +71,6 @@ class Payments:
         """Tell whether all payments were tried."""
         return not wait(self.paying, seconds).not_done
 
-    def killing(self, server: Served, pause: float) -> int:
-        """Kill the whole server after each pause, and start it again on its port, until the end.
-
-        The server ends with the thread that starts it, so this is the main thread.
-        """
-        kills = 0
-        while not self.wait(pause):
-            os.killpg(server.process.pid, signal.SIGKILL)
-            server.process.wait()
-            kills += 1
-            server.__enter__()
-        return kills
-
-
-def references(client: Client, prefix: str) -> Counter[str]:
-    """How often each reference was paid."""
-    listed = client.list_all_movements(type=["TRANSFER"], direction="OUT")
-    return Counter(
-        each.reference for each in listed if each.reference and each.reference.startswith(prefix)
-    )
-
 
 def survive(
     server: Served, client: Client, demo: dict[str, str], *, count: int, share: float, pause: float
@@ -103,7 +82,7 @@ def survive(
         Client(wire.url, demo["apiKey"], retries=PATIENT) as caller,
     ):
         made = Payments(caller, demo, prefix, count)
-        kills = made.killing(server, pause)
+        kills = kill_until(made.wait, server, pause)
     assert made.raised == []
     paid = references(client, prefix)
     assert paid == Counter({f"{prefix}{number}": 1 for number in range(count)})
