@@ -36,6 +36,7 @@ STAFF = (
 )
 """The back office, where staff see all clients; and the bank, whose accounts hold their money."""
 NOT_SERVING = (
+    "users.archives",
     "users.deliveries",
     "users.duties",
     "users.management",
@@ -46,10 +47,10 @@ NOT_SERVING = (
     "wallets.duties",
     "wallets.exports.tables",
     "wallets.exports.writing",
-    "wallets.moves",
     "wallets.management",
     "wallets.migrations",
     "wallets.models.currencies",
+    "wallets.moves",
 )
 TOKEN = re.compile(
     r"""

@@ -43,6 +43,13 @@ KNOWN_TRIGGERS: Final = {
     "client_source_has_its_time": "each node has its own time of the change of a client's source",
 }
 """Triggers that break a rule of `faults`, with what does not work because of that."""
+DROPPED_TRIGGERS: Final = {
+    "event_is_of_this_group": "clients can't be moved to other groups",
+    "row_is_of_this_group": "clients can't be moved to other groups",
+    "api_key_scope_is_of_sandboxes": "nothing but our code refuses the scopes of sandboxes",
+    "signing_key_scope_is_of_sandboxes": "nothing but our code refuses the scopes of sandboxes",
+}
+"""Triggers that read tables of another kind, and are dropped; with what is lost by that."""
 
 KEYS: Final = """
     SELECT conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid),
@@ -234,7 +241,8 @@ def faults(catalog: Catalog) -> Iterator[str]:
         if kinds[table] is not Kind.LOCAL and type_ != "bigint":
             yield f"{table}: the identity column {column} is not a bigint"
     for trigger in catalog.triggers:
-        if kinds[trigger.table] is not Kind.LOCAL and trigger.name not in KNOWN_TRIGGERS:
+        known = KNOWN_TRIGGERS | DROPPED_TRIGGERS
+        if kinds[trigger.table] is not Kind.LOCAL and trigger.name not in known:
             yield from faults_of_trigger(trigger, kinds)
 
 
@@ -267,7 +275,12 @@ def plan_of(catalog: Catalog) -> DistributionPlan:
     shared = [*of_kind[Kind.REFERENCE], *of_kind[Kind.DISTRIBUTED]]
     return DistributionPlan(
         [*SETTINGS] if new else [],
-        [f"ALTER TABLE {key.table} DROP CONSTRAINT {key.name}" for key in links],
+        [f"ALTER TABLE {key.table} DROP CONSTRAINT {key.name}" for key in links]
+        + [
+            f"DROP TRIGGER {trigger.name} ON {trigger.table}"
+            for trigger in catalog.triggers
+            if trigger.name in DROPPED_TRIGGERS and trigger.table in new
+        ],
         [statement for key in uniques for statement in with_client(key)],
         [*distribution(of_kind, new)],
         [foreign_key(key, kinds) for key in kept],

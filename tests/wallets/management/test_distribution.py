@@ -19,6 +19,7 @@ from tests.support import people
 from wallets.management.commands import distribute
 from wallets.management.commands.distribute import TargetServer, execute_on_nodes
 from wallets.management.distribution import (
+    DROPPED_TRIGGERS,
     KNOWN_TRIGGERS,
     Catalog,
     Kind,
@@ -104,7 +105,15 @@ def test_every_table_fits_a_rule(catalog):
 
 
 def test_every_known_trigger_exists(catalog):
-    assert KNOWN_TRIGGERS.keys() <= {trigger.name for trigger in catalog.triggers}
+    known = KNOWN_TRIGGERS.keys() | DROPPED_TRIGGERS.keys()
+    assert known <= {trigger.name for trigger in catalog.triggers}
+
+
+def test_triggers_that_read_local_tables_are_dropped(catalog):
+    dropped = plan_of(catalog).dropped
+    assert "DROP TRIGGER event_is_of_this_group ON users_event" in dropped
+    assert "DROP TRIGGER row_is_of_this_group ON wallets_wallet" in dropped
+    assert not [each for each in dropped if each.endswith("ON users_approval")]
 
 
 def test_every_table_has_a_kind(catalog):

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections, transaction
 
 from wallets.management.distribution import (
+    DROPPED_TRIGGERS,
     KNOWN_TRIGGERS,
     Catalog,
     DistributionPlan,
@@ -114,7 +115,7 @@ class Command(BaseCommand):
             for key in keys:
                 self.stdout.write(f"  {key_text(key)}")
         self.stdout.write("Not possible any more:")
-        for name, consequence in KNOWN_TRIGGERS.items():
+        for name, consequence in (KNOWN_TRIGGERS | DROPPED_TRIGGERS).items():
             self.stdout.write(f"  {consequence} ({name})")
 
 
