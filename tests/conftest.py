@@ -22,6 +22,7 @@ from tests.support import (
     barrier,
     browsing,
     chromium,
+    distributed,
     emptying,
     order_guard,
     people,
@@ -110,6 +111,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     with django_db_blocker.unblock():
         with connection.cursor() as cursor:
             cursor.execute("UPDATE django_migrations SET applied = applied - interval '2 days'")
+        distributed.convert()
         emptying.remember()
 
 

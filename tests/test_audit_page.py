@@ -28,6 +28,7 @@ def test_table_of_the_page_names_each_equation_once():
     assert sorted(named) == sorted(names)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_commands_of_the_page_pass(alices):
     """Those without another database; tests/test_standby.py runs that one."""

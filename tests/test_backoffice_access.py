@@ -43,7 +43,7 @@ from users.kyc import Kind
 from users.models import ApiKey, Case, Event, Review, SigningKey
 from wallets.models import Closing, Movement
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 NOBODY: Final[frozenset[str]] = frozenset()
 EVERYBODY: Final = frozenset(ROLES)

@@ -55,6 +55,7 @@ def normal(query: str) -> str:
     return re.sub(r"=[0-9a-f-]{36}$", "=an-id", query)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("label", "query"), CASES, ids=[f"{label}?{normal(query)}" for label, query in CASES]
 )

@@ -56,6 +56,7 @@ def test_every_list_that_grows_is_tested():
     assert LISTS.keys() - TABLES.keys() <= SHORT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", TABLES)
 def test_list_takes_as_many_statements_for_fifty_people_as_for_two(label, browser, one):
     address = reverse(f"admin:{label.replace('.', '_')}_changelist") + OF_ALL.get(label, "")

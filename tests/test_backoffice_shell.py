@@ -109,6 +109,7 @@ def test_only_a_link_that_says_so_clears_the_search_of_a_list_of_django(office):
     assert set(links) <= {"Clear the search"}
 
 
+@pytest.mark.slow
 def test_action_leads_on_with_the_filters_of_the_list(office, alices):
     page = f"{page_of(alices)}?{urlencode(KEPT)}"
     shown = office.get(page)

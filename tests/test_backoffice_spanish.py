@@ -65,6 +65,7 @@ def test_no_visible_text_of_a_template_is_outside_of_the_tags_that_translate():
     assert plain_texts.in_templates(catalogues.ROOT) == []
 
 
+@pytest.mark.slow
 def test_no_text_of_the_code_is_plain():
     assert plain_texts.in_python() == []
 

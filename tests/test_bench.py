@@ -182,6 +182,7 @@ def test_large_books_are_audited_at_the_end(
         assert [name for name, _ in stage.audit(last=True)] == ["", "large"]
 
 
+@pytest.mark.slow
 def test_processor_time_includes_exited_children() -> None:
     before = processes.cpu_seconds(os.getpid())
     busy = "import time\nwhile time.process_time() < 0.3: pass"

@@ -16,8 +16,8 @@ from django.apps import apps
 
 import users
 import wallets
-from tests.support import client_scopes, every_verb
-from tests.support.client_scopes import unrestricted
+from tests.support import client_scopes, distributed, every_verb
+from tests.support.client_scopes import NOT_SERVING, STAFF, unrestricted
 from tests.support.statements import noted
 from users.models import PhoneUse, events
 from users.models.clients import Credential
@@ -30,45 +30,6 @@ TABLES = frozenset(
     for model in apps.get_models()
     if not issubclass(model, OF_ANY_CLIENT)
     and any(field.column == client_scopes.COLUMN for field in model._meta.concrete_fields)
-)
-STAFF = (
-    "users.actions",
-    "users.admin",
-    "users.approvals",
-    "users.history",
-    "users.kyc.SAME_DOCUMENT",
-    "users.kyc.looks.record_look",
-    "users.kyc.with_same_document",
-    "users.menu",
-    "users.models.searches.FOUND",
-    "users.models.users.FOUND",
-    "wallets.admin",
-    "wallets.bank",
-    "wallets.dashboard",
-    "wallets.erasure",
-    "wallets.models.bank_files",
-    "wallets.models.movement_querysets.IDENTIFIED",
-    "wallets.models.wallets.CALLED",
-    "wallets.models.wallets.FOUND",
-    "wallets.models.wallets.LABELLED",
-    "wallets.models.wallets.NAMED",
-)
-"""The back office, where staff see all clients; and the bank, whose accounts hold their money."""
-NOT_SERVING = (
-    "users.deliveries",
-    "users.duties",
-    "users.management",
-    "users.migrations",
-    "users.webhooks",
-    "wallets.anchors",
-    "wallets.audit",
-    "wallets.duties",
-    "wallets.exports.tables",
-    "wallets.exports.writing",
-    "wallets.management",
-    "wallets.migrations",
-    "wallets.moves",
-    "wallets.models.currencies",
 )
 
 
@@ -155,6 +116,9 @@ def test_every_statement_sent_is_of_one_client(db, settings):
     assert every_verb.verbs() == played
     faults = sorted({found for each in sent if (found := fault(*each))})
     assert not faults, "\n\n".join(faults)
+    # Citus has to read a local table on the coordinator before it can ask a node.
+    served = [each.statement for each in sent if not is_exempt(each.sender)]
+    assert distributed.local_tables(served) == {"users_barrier"}
 
 
 def test_every_constant_is_of_one_client():

@@ -201,6 +201,7 @@ def test_linked_venv_is_replaced_before_installing_tools(installation: Installat
     assert (theirs / "installed").exists()
 
 
+@pytest.mark.slow
 def test_pip_runs_from_the_bundled_wheel() -> None:
     program = [sys.executable, f"{dev.pip_wheel()}/pip", "--version"]
     assert subprocess.check_output(program, text=True).startswith("pip ")

@@ -43,6 +43,7 @@ def test_failing_command_has_its_exit_code_when_all_checks_pass() -> None:
     assert checks.run_beside(python("raise SystemExit(1)")) == 1
 
 
+@pytest.mark.slow
 def test_interrupted_command_stops_the_checks() -> None:
     checks = dev.Checks(("first", NAP, {}))
     assert checks.run_beside(python("raise SystemExit(2)")) == 2

@@ -31,6 +31,7 @@ def test_all_tables_are_emptied_except_content_types_and_permissions(alices, bob
     assert filled() == {*emptying.KEPT}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"name": "Another"}, None], ids=["changed", "deleted"])
 def test_permission_that_a_test_changed_is_restored(change):
     permissions = Permission.objects.filter(codename="add_client")

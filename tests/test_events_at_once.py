@@ -189,6 +189,7 @@ def read_while_writing(stage: Stage, rounds: int, readers: list[Reader]) -> None
 # --- Tests ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_readers_lose_no_event_and_read_each_wallet_in_order(stage: Stage) -> None:
     readers: list[Reader] = [Follower(get=in_process(stage.client)) for _ in range(READERS)]
     read_while_writing(stage, 3, readers)
@@ -282,6 +283,7 @@ def test_waiting_reader_gets_the_next_event(waiting: Caller, alices: Wallet) -> 
     assert time.monotonic() - begun < PATIENCE
 
 
+@pytest.mark.slow
 def test_waiting_reader_writes_nothing_and_ignores_other_clients(
     waiting: Caller, alices: Wallet
 ) -> None:

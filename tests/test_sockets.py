@@ -75,6 +75,7 @@ def bare(heard: list[Heard]) -> int:
 # --- What HTTP parsing refuses ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nothing_moves")
 @pytest.mark.parametrize(
     "headers",
@@ -242,6 +243,7 @@ def test_request_expecting_100_continue_is_continued(server, head, alices):
 # --- Slow ones ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_headers_sent_byte_by_byte_are_accepted(server):
     pieces = [bytes([byte]) for byte in READYZ + b"\r\n"]
     assert [answer.status for answer in talk(server, *pieces)] == [200]

@@ -12,8 +12,9 @@ from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
 
 from iocash import errors
+from iocash.db import groups
 from iocash.http import problems
-from users import credentials, searched_groups, tokens, unauthenticated
+from users import chosen_groups, credentials, searched_groups, tokens, unauthenticated
 from users.credentials import Credentials, Proof
 
 if TYPE_CHECKING:  # a circular import at run time
@@ -156,6 +157,8 @@ class StaffAuthentication(authentication.SessionAuthentication):
         found = super().authenticate(request)
         if found is None or not found[0].is_staff or lacks_second_factor(found[0]):
             return None
+        if groups.are_several():
+            chosen_groups.enter_chosen(request._request)
         return found[0], Caller(f"staff:{found[0].pk}")
 
     def enforce_csrf(self, request: Request) -> None:

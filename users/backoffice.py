@@ -24,6 +24,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.functional import SimpleLazyObject
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
@@ -31,7 +32,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.qr import write_qrcode_image
 
 from iocash import errors
-from users import menu, pages, preferences
+from iocash.db import groups
+from users import chosen_groups, menu, pages, preferences
 from users.authentication import lacks_second_factor
 from users.manual import MANUAL
 from users.staff import members, second_factor
@@ -168,6 +170,7 @@ class Site(admin.AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = [
             path("second-factor/", self.second_factor, name="second-factor"),
+            path("group/", self.admin_view(self.choose_group), name="group"),
             path("set-password/<uidb64>/<token>/", SetPassword.as_view(), name="set-password"),
         ]
         return [*own, *pages.OWN.patterns(self.admin_view), *super().get_urls()]
@@ -195,7 +198,18 @@ class Site(admin.AdminSite):
             "menu": SimpleLazyObject(partial(menu.MENU.shown, request)),
             "has_search": pages.OWN.is_open("search", request.user),
             "chapter_of_page": MANUAL.chapter_of(request),
+            "group": groups.current(),
+            "group_names": groups.names() if groups.are_several() else (),
         }
+
+    def choose_group(self, request: HttpRequest) -> HttpResponse:
+        """Show another group of clients from here on; then open its first page, or another one."""
+        name, after = request.POST.get("group", ""), request.POST.get("next", "")
+        if request.method == "POST" and name in groups.names():
+            request.session[chosen_groups.SESSION_KEY] = name
+        index = reverse("admin:index")
+        is_own = after.startswith(index) and url_has_allowed_host_and_scheme(after, None)
+        return HttpResponseRedirect(after if is_own else index)
 
     @method_decorator(never_cache)
     def second_factor(self, request: HttpRequest) -> HttpResponse:

@@ -163,7 +163,7 @@ class Proof:
         Raises:
             StaleKey: the key has changed.
         """
-        source = replica.CURRENT.get()
+        source = replica.current_source()
         if self.remembered is None:
             return source.fetch(*questions) if source else fetch_each(*questions)
         proof = READ_BY_ID, [self.remembered.id]

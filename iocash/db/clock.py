@@ -47,7 +47,7 @@ def now() -> datetime:
 
     On the replica it is the horizon: what was created later may be missing there.
     """
-    source, here = replica.CURRENT.get(), replica.connection()
+    source, here = replica.current_source(), replica.connection()
     if source and source.horizon:
         return source.horizon
     with here.cursor() as cursor:

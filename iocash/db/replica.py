@@ -48,9 +48,15 @@ def is_configured() -> bool:
     return ALIAS in settings.DATABASES and groups.current() == groups.HOME
 
 
+def current_source() -> ReplicaSource | None:
+    """Return the replica from which this thread reads; None while it is in another group."""
+    source = CURRENT.get()
+    return source if source is not None and groups.current() == groups.HOME else None
+
+
 def is_read() -> bool:
     """Return whether this thread reads from the replica."""
-    return CURRENT.get() is not None
+    return current_source() is not None
 
 
 def connection() -> Any:
@@ -59,7 +65,7 @@ def connection() -> Any:
     Raises:
         UnfitReplica: the replica can't be used.
     """
-    source = CURRENT.get()
+    source = current_source()
     return connections[DEFAULT_DB_ALIAS] if source is None else source.open()
 
 

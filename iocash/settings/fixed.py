@@ -36,6 +36,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
     "users.preferences.Localization",
+    "users.chosen_groups.ChosenGroup",
 ]
 
 AUTH_PASSWORD_VALIDATORS = [

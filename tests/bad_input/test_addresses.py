@@ -17,6 +17,7 @@ PLACES = {"/api/v1": {"GET"}, "/livez": {"GET"}, "/readyz": {"GET"}, "/api/schem
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "LINK"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_wrong_method_gets_400_with_allow(place, api, there):
     address = place.format(**there)

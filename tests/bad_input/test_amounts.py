@@ -118,6 +118,7 @@ AMOUNTS: list[tuple[str, str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("amount", "code"), AMOUNTS, ids=[each[0][:30] for each in AMOUNTS])
 def test_wrong_amount_is_refused(amount, code, api, asking):
     for address, body, name in asking:

@@ -126,6 +126,7 @@ SHAPES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", UNPRINTABLE)
 def test_control_characters_and_half_surrogates_are_refused(text, api, doors):
     for shape in SHAPES:

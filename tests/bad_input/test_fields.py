@@ -259,6 +259,7 @@ def test_unknown_id_gets_404(api, path, order):
     refused(api.get(f"users/{people.unknown_id()}"), 404, "not_found")
 
 
+@pytest.mark.slow
 def test_number_of_named_wrong_fields_is_limited(api, path):
     """Otherwise a small request would get a large answer."""
     unknown = {f"field{number}": 1 for number in range(5_000)}

@@ -32,6 +32,7 @@ def links() -> list[str]:
     return re.findall(rf"^(?:API|Docs|Back office) +{URL}(\S+)", demo.welcome(URL), re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_every_printed_link_opens_in_a_browser(facts: dict[str, str]) -> None:
     browser = Browser(headers={"accept": "text/html"})
     browser.force_login(get_user_model().objects.get(username=facts["staffUser"]))

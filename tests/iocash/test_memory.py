@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from iocash.postgres import CHECKOUT
 
 MIB = 2**20
@@ -33,6 +35,7 @@ print(resident() - before)
 """
 
 
+@pytest.mark.slow
 def test_worker_frees_the_memory_of_large_batches() -> None:
     ours = {"DATABASE_URL": "host=db.invalid", "DEBUG": "1"}
     done = subprocess.run(

@@ -34,6 +34,7 @@ def production(**environment: str) -> dict[str, Any]:
     return facts
 
 
+@pytest.mark.slow
 def test_hsts_covers_only_this_host_by_default():
     plain = production()
     assert plain["SECURE_HSTS_SECONDS"] == 31_536_000
@@ -44,6 +45,7 @@ def test_hsts_covers_only_this_host_by_default():
     assert more["SECURE_HSTS_PRELOAD"]
 
 
+@pytest.mark.slow
 def test_former_secrets_are_read_from_the_environment():
     assert production()["SECRET_KEY_FALLBACKS"] == []
     former = production(SECRET_KEY_FALLBACKS="one two")["SECRET_KEY_FALLBACKS"]

@@ -12,6 +12,44 @@ from itertools import pairwise
 from typing import NamedTuple
 
 COLUMN = "client_id"
+STAFF = (
+    "users.actions",
+    "users.admin",
+    "users.approvals",
+    "users.history",
+    "users.kyc.SAME_DOCUMENT",
+    "users.kyc.looks.record_look",
+    "users.kyc.with_same_document",
+    "users.menu",
+    "users.models.searches.FOUND",
+    "users.models.users.FOUND",
+    "wallets.admin",
+    "wallets.bank",
+    "wallets.dashboard",
+    "wallets.erasure",
+    "wallets.models.bank_files",
+    "wallets.models.movement_querysets.IDENTIFIED",
+    "wallets.models.wallets.CALLED",
+    "wallets.models.wallets.FOUND",
+    "wallets.models.wallets.LABELLED",
+    "wallets.models.wallets.NAMED",
+)
+"""The back office, where staff see all clients; and the bank, whose accounts hold their money."""
+NOT_SERVING = (
+    "users.deliveries",
+    "users.duties",
+    "users.management",
+    "users.migrations",
+    "users.webhooks",
+    "wallets.anchors",
+    "wallets.audit",
+    "wallets.duties",
+    "wallets.exports.tables",
+    "wallets.exports.writing",
+    "wallets.management",
+    "wallets.migrations",
+    "wallets.models.currencies",
+)
 TOKEN = re.compile(
     r"""
     '(?:[^']|'')*'              # a text

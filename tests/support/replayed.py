@@ -172,7 +172,8 @@ def rows() -> Rows:
 @cache
 def key_of(table: str) -> str:
     with connection.cursor() as cursor:
-        return f"row.{connection.introspection.get_primary_key_column(cursor, table)}"
+        names = connection.introspection.get_primary_key_columns(cursor, table) or []
+    return f"({', '.join(f'row.{name}' for name in names)})"
 
 
 @cache

@@ -31,6 +31,7 @@ def test_account_is_for_staff_of_any_permission():
     assert Office(None).status("get", ACCOUNT) == 302
 
 
+@pytest.mark.slow
 def test_language_is_that_of_the_member_and_not_of_the_browser(staff):
     spanish = Browser(headers={"Accept-Language": "es"})
     spanish.force_login(staff)
@@ -95,6 +96,7 @@ def test_member_of_staff_with_preferences_is_deleted(staff):
     assert not Preferences.objects.exists()
 
 
+@pytest.mark.slow
 def test_theme_password_and_second_factor_are_reached_from_the_account(office, supervisor):
     shown = Office(supervisor).get(ACCOUNT)
     for part in ('name="theme"', "/admin/password_change/", "/admin/second-factor/"):

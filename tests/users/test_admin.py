@@ -126,6 +126,7 @@ def test_client_form_asks_for_the_name_only(office):
     assert "Created at" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_lists_searches_filters_and_row_pages_open(model, office, secret):
     backoffice.opens(office, model)
@@ -141,6 +142,7 @@ def test_lists_and_row_pages_need_the_view_permission(model, secret):
         assert person.status("get", address) == 403
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [ApiKey, User, Otp, Event])
 def test_records_are_read_only(model, office, secret):
     backoffice.assert_read_only(office, model._default_manager.first())
@@ -173,6 +175,7 @@ def test_second_suspension_records_no_second_event(office, client_demo):
     assert kinds == ["client.suspended"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_no_page_shows_a_secret(model, office, secret):
     digests = [*ApiKey.objects.values_list("digest", flat=True)]
@@ -275,6 +278,7 @@ def test_second_revocation_changes_nothing(office, client_demo):
     assert [event.kind for event in Event.objects.about(key.id)] == ["api_key.revoked"]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_revocation_is_reported_when_the_answer_to_commit_is_lost(office, client_demo):
     """Otherwise staff would believe that the key still works, or revoke it again."""

@@ -75,6 +75,7 @@ def test_staff_need_the_permission_to_view(path, permission, alices):
     assert Staff(person).get(address).status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "permission", "body"),
     [

@@ -83,6 +83,7 @@ def set_password(link: str, password: str = NEW, browser: Browser | None = None)
     return browser.post(form.request["PATH_INFO"], passwords, follow=True)
 
 
+@pytest.mark.slow
 def test_added_member_sets_a_password_and_logs_in(chief):
     link = link_on(added(chief))
     alice = Staff.objects.get(username="alice")
@@ -112,6 +113,7 @@ def test_link_leaves_the_address_before_the_form(chief):
     assert "Your user name is <strong>alice</strong>" in led.text
 
 
+@pytest.mark.slow
 def test_link_works_once(chief):
     link = link_on(added(chief))
     late = Browser()
@@ -123,6 +125,7 @@ def test_link_works_once(chief):
     assert Staff.objects.get(username="alice").check_password(NEW)
 
 
+@pytest.mark.slow
 def test_link_is_void_after_a_newer_one_a_day_and_deactivation(chief, settings):
     first = link_on(added(chief))
     alice = Staff.objects.get(username="alice")
@@ -151,6 +154,7 @@ def test_token_of_another_purpose_does_not_work():
     assert members.is_open_link(alice, members.TOKENS.make_token(alice))
 
 
+@pytest.mark.slow
 def test_weak_password_is_refused(chief):
     link = link_on(added(chief))
     for weak in ("short", "password", "12345678901"):
@@ -179,6 +183,7 @@ def test_link_keeps_the_second_factor_needed(chief, supervisor, device):
     assert "missing or wrong" in log_in(Browser(), NEW, name="bob").text
 
 
+@pytest.mark.slow
 def test_session_of_the_link_is_not_logged_in(chief):
     browser = Browser()
     link = link_on(added(chief))
@@ -186,6 +191,7 @@ def test_session_of_the_link_is_not_logged_in(chief):
     assert not is_in(browser)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Alice", "ALICE", "alice", "\uff41lice"])
 def test_name_like_that_of_another_member_is_refused(chief, name):
     added(chief)
@@ -193,6 +199,7 @@ def test_name_like_that_of_another_member_is_refused(chief, name):
     assert Staff.objects.filter(username__iexact="alice").count() == 1
 
 
+@pytest.mark.slow
 def test_member_is_not_added_with_more_rights_than_ones_own():
     giver = allow(a_member(VIEWER, name="giver"), "auth.view_user", "auth.add_user")
     browser = browser_of(giver)
@@ -232,6 +239,7 @@ def test_link_sets_one_of_two_simultaneous_passwords():
     assert alice.check_password(passwords[answers.index(None)])
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_members_are_added_by_the_serving_role(chief, as_serving):
     set_password(link_on(added(chief)))
@@ -243,6 +251,7 @@ def test_members_are_added_by_the_serving_role(chief, as_serving):
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
+@pytest.mark.slow
 def test_page_shows_where_a_member_is_logged_in(chief, supervisor):
     browser = Browser(headers={"User-Agent": FIREFOX}, REMOTE_ADDR="203.0.113.7")
     log_in(browser)
@@ -274,6 +283,7 @@ def test_looking_at_ones_sessions_closes_none(supervisor):
     assert is_in(browser)
 
 
+@pytest.mark.slow
 def test_administrator_logs_a_member_out_everywhere(chief):
     bob = a_member(OPERATOR, name="bob")
     browsers = [browser_of(bob), browser_of(bob)]
@@ -290,6 +300,7 @@ def test_ended_session_is_not_listed(supervisor):
     assert "203.0.113.7" not in boss.get(page_of(supervisor)).text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["roles", "deactivate", "password-link", "reset-second-factor"])
 def test_administrator_does_not_take_these_actions_on_themselves(name):
     own = a_member(ADMINISTRATOR, name="own")

@@ -71,6 +71,7 @@ def test_concurrent_posts_of_a_document_create_one_and_keep_one_file(caller, use
     assert len(list(Path(file_storage().path(str(user.id))).iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_concurrent_posts_with_one_key_create_one_document(caller, user):
     call = ("POST", f"users/{user.id}/documents/income-tax", document(), "k")
     answers = all_at_once(caller, [call] * 20)

@@ -61,6 +61,7 @@ def status(address: str, password: str = PASSWORD, name: str = "supervisor") -> 
     return int(log_in(at(address), password, name=name).status_code)
 
 
+@pytest.mark.slow
 def test_address_is_locked_for_every_name(hashed):
     for number in range(log_ins.BY_ADDRESS):
         status("192.0.2.1", "wrong", f"name{number}")
@@ -70,6 +71,7 @@ def test_address_is_locked_for_every_name(hashed):
     assert status("192.0.2.2") == 302
 
 
+@pytest.mark.slow
 def test_ipv6_network_counts_as_one_address():
     for number in range(log_ins.BY_ADDRESS):
         status(f"2001:db8::{number:x}", "wrong", f"name{number}")

@@ -110,6 +110,7 @@ def test_menu_leads_to_every_list(rf, staff):
     assert lists <= addresses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [VIEWER, SUPERVISOR])
 def test_staff_may_open_every_entry_of_their_menu(group, rf):
     browser = somebody(group)

@@ -26,6 +26,7 @@ def test_lost_commit_of_a_creation_changes_nothing(api, codes):
     assert api.post("users", ALICE, key="k").status == 202
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_done", [False, True])
 def test_change_is_answered_by_the_outcome_of_its_commit(api, alice, is_done):
     with cut_at_commit(is_done=is_done):

@@ -175,6 +175,7 @@ def test_codes_are_made_anew_with_a_token_only(supervisor, codes):
     ]
 
 
+@pytest.mark.slow
 def test_second_factor_is_replaced_with_a_code(supervisor, device, codes):
     other, browser = verified(codes[0]), verified(codes[1])
     assert browser.post(REPLACE, {"token": "000000"}).status_code == 200

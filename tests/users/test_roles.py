@@ -88,6 +88,7 @@ def asked_for_by_the_api() -> Iterator[str]:
             yield from declared.staff_permissions or (usual,)
 
 
+@pytest.mark.slow
 def test_every_permission_that_is_asked_for_has_a_sentence():
     make_groups()
     asked = set(asked_for()) & known()
@@ -95,6 +96,7 @@ def test_every_permission_that_is_asked_for_has_a_sentence():
     assert asked - SENTENCES.keys() == set()
 
 
+@pytest.mark.slow
 def test_every_sentence_is_of_a_permission_that_exists_and_is_asked_for():
     make_groups()
     assert set(SENTENCES) - known() == set()
@@ -106,6 +108,7 @@ def test_sentences_differ():
     assert all(str(sentence).startswith("Can ") for sentence in SENTENCES.values())
 
 
+@pytest.mark.slow
 def test_every_role_has_a_group_and_a_sentence_for_each_permission():
     make_groups()
     assert [role.name for role in every_role()] == list(ROLES) == list(LABELS) == list(PURPOSES)
@@ -133,6 +136,7 @@ def test_administrator_moves_no_money_and_others_manage_no_staff():
     }
 
 
+@pytest.mark.slow
 def test_migration_of_roles_only_adds_permissions():
     make_groups()
     before = {role.name: role.permissions for role in every_role()}
@@ -169,6 +173,7 @@ def colleague() -> Any:
     return a_member(VIEWER, name="colleague")
 
 
+@pytest.mark.slow
 def test_administrator_gives_roles_by_name(chief, colleague):
     browser = browser_of(chief)
     page = browser.get(f"{page_of(colleague).removesuffix('change/')}action/roles/").text
@@ -183,6 +188,7 @@ def test_administrator_gives_roles_by_name(chief, colleague):
     assert "Roles changed: viewer → operator, reviewer." in page
 
 
+@pytest.mark.slow
 def test_nobody_changes_their_own_roles(chief, staff):
     assert "do this to yourself" in post_roles(browser_of(chief), chief, SUPERVISOR)
     assert "do this to yourself" in post_roles(browser_of(staff), staff, VIEWER)
@@ -191,6 +197,7 @@ def test_nobody_changes_their_own_roles(chief, staff):
         give_roles(chief, [SUPERVISOR], by=chief)
 
 
+@pytest.mark.slow
 def test_role_with_more_rights_than_ones_own_is_not_given(colleague):
     giver = allow(a_member(OPERATOR, name="giver"), "auth.view_user", "auth.change_user")
     browser = browser_of(giver)
@@ -209,6 +216,7 @@ def test_role_with_more_rights_than_ones_own_is_not_given(colleague):
     assert names_of(colleague) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_active", [True, False])
 def test_member_with_more_rights_is_not_changed(is_active):
     giver = allow(a_member(OPERATOR, name="giver"), "auth.view_user", "auth.change_user")
@@ -222,6 +230,7 @@ def test_member_with_more_rights_is_not_changed(is_active):
     assert names_of(boss) == {SUPERVISOR}
 
 
+@pytest.mark.slow
 def test_role_that_a_colleague_has_just_removed_is_not_given_back_by_one_person(
     chief, colleague, monkeypatch
 ):
@@ -303,6 +312,7 @@ def issue(browser: Browser, client: Any, *scopes: str) -> str:
     return str(browser.post(address, form).content.decode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", [ADMINISTRATOR, SUPERVISOR])
 def test_money_key_is_issued_by_one_person_to_none(role, client_demo):
     browser = browser_of(a_member(role))

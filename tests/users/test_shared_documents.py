@@ -29,11 +29,13 @@ SAME = "Alice Example (alice) of Demo, "
 WARNING = f"This identity document is already approved for {SAME}"
 
 
+@pytest.mark.slow
 def test_page_warns_about_a_document_of_another_user(operator, twins):
     twin, _ = twins
     assert WARNING in operator.get(page_of(twin)).content.decode()
 
 
+@pytest.mark.slow
 def test_document_of_another_user_needs_confirmation_to_be_approved(operator, twins):
     twin, identity = twins
     answer = do_action(operator, twin, "approve", identity)
@@ -43,6 +45,7 @@ def test_document_of_another_user_needs_confirmation_to_be_approved(operator, tw
     assert stored(twin) == [(Kind.IDENTITY, "PENDING")]
 
 
+@pytest.mark.slow
 def test_confirmed_approval_of_a_shared_document_is_recorded(operator, twins):
     twin, identity = twins
     alice = User.objects.get(user_name="alice")
@@ -52,12 +55,14 @@ def test_confirmed_approval_of_a_shared_document_is_recorded(operator, twins):
     assert ("REVIEW", "SAME_DOCUMENT", who(operator)) in looks()
 
 
+@pytest.mark.slow
 def test_document_of_another_user_is_rejected_without_confirmation(operator, twins):
     twin, identity = twins
     do_action(operator, twin, "reject", identity, reason="Not yours")
     assert stored(twin) == [(Kind.IDENTITY, "REJECTED")]
 
 
+@pytest.mark.slow
 def test_document_with_another_number_or_type_is_not_shared(operator, twins):
     twin, _ = twins
     send_one(twin, Kind.IDENTITY, identity_number="87654321X")
@@ -67,6 +72,7 @@ def test_document_with_another_number_or_type_is_not_shared(operator, twins):
     assert WARNING not in operator.get(page_of(twin)).content.decode()
 
 
+@pytest.mark.slow
 def test_events_do_not_name_the_other_user(operator, twins):
     twin, identity = twins
     alice = User.objects.get(user_name="alice")
@@ -75,6 +81,7 @@ def test_events_do_not_name_the_other_user(operator, twins):
     assert str(alice.id) not in str(told)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_approvals_of_a_shared_document_accept_one():
     client = people.a_client()
@@ -90,6 +97,7 @@ def test_concurrent_approvals_of_a_shared_document_accept_one():
     assert KycDocument.objects.approved().count() == 1
 
 
+@pytest.mark.slow
 def test_shared_document_search_uses_its_index(twins):
     _, identity = twins
     with connection.cursor() as cursor:

@@ -55,6 +55,7 @@ def words_about(person: Any) -> list[str]:
 # --- The second factor ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_set_up_visit_gets_a_new_secret(supervisor):
     first, second = inside(), inside()
     seen = [secret_on(browser.get(SET_UP)) for browser in (first, second, first)]
@@ -62,6 +63,7 @@ def test_every_set_up_visit_gets_a_new_secret(supervisor):
     assert not TOTPDevice.objects.exists()
 
 
+@pytest.mark.slow
 def test_token_of_another_visitors_secret_is_refused(supervisor):
     thief, owner = inside(), inside()
     stolen = secret_on(thief.get(SET_UP))
@@ -73,6 +75,7 @@ def test_token_of_another_visitors_secret_is_refused(supervisor):
     assert [shown_by(secret)] == [token_of(device) for device in TOTPDevice.objects.all()]
 
 
+@pytest.mark.slow
 def test_secret_is_not_shown_again(supervisor):
     browser = inside()
     secret = secret_on(browser.get(SET_UP))
@@ -86,6 +89,7 @@ def test_secret_is_not_shown_again(supervisor):
     )
 
 
+@pytest.mark.slow
 def test_wrong_token_keeps_the_secret_of_the_visit(supervisor):
     browser = inside()
     secret = secret_on(browser.get(SET_UP))
@@ -94,6 +98,7 @@ def test_wrong_token_keeps_the_secret_of_the_visit(supervisor):
     assert len(codes_on(browser.post(SET_UP, {"token": shown_by(secret)}))) == 10
 
 
+@pytest.mark.slow
 def test_token_of_the_enrolment_does_not_log_in(supervisor):
     browser = inside()
     token = shown_by(secret_on(browser.get(SET_UP)))
@@ -101,6 +106,7 @@ def test_token_of_the_enrolment_does_not_log_in(supervisor):
     assert "missing or wrong" in log_in(Browser(), token=token).text
 
 
+@pytest.mark.slow
 def test_enrolment_ends_other_sessions_and_their_enrolments(supervisor):
     other, browser = inside(), inside()
     other.get(SET_UP)
@@ -128,6 +134,7 @@ def test_no_page_shows_the_secret_of_a_colleague(boss, device):
         assert "otp_totp" not in text.partition("<fieldset")[0]
 
 
+@pytest.mark.slow
 def test_reset_deletes_the_factor_and_ends_sessions_and_is_recorded(boss, supervisor, device):
     browser = Browser()
     log_in(browser, token=token_of(device))
@@ -140,6 +147,7 @@ def test_reset_deletes_the_factor_and_ends_sessions_and_is_recorded(boss, superv
     assert secret_on(inside().get(SET_UP))
 
 
+@pytest.mark.slow
 def test_superuser_is_changed_only_by_a_superuser(supervisor, device):
     person = worker()
     codes = ["view_user", "change_user", "delete_user", "give_roles"]
@@ -219,6 +227,7 @@ def test_deletion_of_staff_with_a_history_raises(supervisor):
         members.delete(supervisor)
 
 
+@pytest.mark.slow
 def test_name_and_address_of_a_member_are_changed_and_recorded(boss):
     person = worker()
     page = boss.get(page_of(person)).text
@@ -258,6 +267,7 @@ def test_posted_field_that_is_not_in_the_form_changes_nothing(boss, field):
     assert not person.user_permissions.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_member_is_deactivated_once_when_the_answer_to_commit_is_lost(supervisor):
     with cut_at_commit(is_done=True):

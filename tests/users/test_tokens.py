@@ -303,12 +303,14 @@ def verified(token: str) -> str:
     return ""
 
 
+@pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(header=PARTS, claims=PARTS, signature=PARTS)
 def test_token_of_three_random_parts_is_refused(key, header, claims, signature):
     assert verified(f"{header}.{claims}.{signature}") == "invalid_credentials"
 
 
+@pytest.mark.slow
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(header=HEADERS, claims=CLAIMS)
 def test_signed_token_with_any_content_is_accepted_or_refused(key, header, claims):
@@ -319,6 +321,7 @@ def test_signed_token_with_any_content_is_accepted_or_refused(key, header, claim
 TAKEN_OR_NOT = {"", "invalid_credentials", "credentials_expired"}
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=PARTS | st.tuples(PARTS, PARTS, PARTS).map(".".join))
 def test_random_credentials_get_401(key, secret):

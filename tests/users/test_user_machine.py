@@ -60,6 +60,7 @@ def machine(codes, clock, staff, settings, one_person_acts):
     return MoneyMachine
 
 
+@pytest.mark.slow
 def test_users_behave_as_the_model(machine, capsys):
     play(machine, 4, 60, derandomize=True)
     with capsys.disabled():

@@ -60,6 +60,7 @@ def address(thing: Any, name: str = "") -> str:
     return reverse(f"{page}_change", args=[thing.pk])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [VIEWER, OPERATOR, SUPERVISOR])
 @pytest.mark.parametrize("action", ACTIONS)
 def test_action_without_permission_has_no_button_and_gets_403(things, group, action):
@@ -163,6 +164,7 @@ def test_rotated_key_stays_valid_until_it_is_revoked(api, client_demo):
     assert people.Api(secret).get("users").status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_second_concurrent_settlement_reports_the_current_status(alices):
     movement = end(MarkCashOutSent, a_cash_out(alices, 30_00))
@@ -178,6 +180,7 @@ def test_second_concurrent_settlement_reports_the_current_status(alices):
     assert money_of(alices) == (70_00, 0)
 
 
+@pytest.mark.slow
 def test_query_count_of_the_first_page_is_constant(alices, bobs):
     browser = somebody(SUPERVISOR)
 
@@ -237,6 +240,7 @@ def test_a_hold_is_released_by_staff(alices, bobs):
     assert 'href="../action/release/"' not in page.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("amount", "left"), [("", 100_00), ("1.50", 91_50)])
 def test_a_movement_is_reversed_by_staff_once(alices, bobs, amount, left):
     paid = Movement.objects.get(id=people.transfer(alices, bobs, 10_00).id)
@@ -345,6 +349,7 @@ def test_page_of_a_movement_shows_its_reversals(alices, bobs, parts, words, is_o
     assert (left in form) is is_open
 
 
+@pytest.mark.slow
 def test_page_of_a_movement_costs_the_same_for_more_reversals(alices, bobs):
     paid = Movement.objects.get(id=people.transfer(alices, bobs, 5_00).id)
     browser = somebody(SUPERVISOR)

@@ -62,6 +62,7 @@ def test_every_model_has_its_pages():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_lists_searches_filters_and_rows_are_rendered(model, office, alices, bobs):
     people.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"order": "1"})
@@ -105,6 +106,7 @@ def test_a_movement_is_found_by_its_operation_and_by_its_wallet(office, alices, 
         assert backoffice.page_of(moved) in office.get(backoffice.list_of(Movement), q=term)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_query_count_of_a_list_does_not_grow_with_its_rows(model, office, alices, bobs):
     few = backoffice.queries(office, model)
@@ -128,6 +130,7 @@ def test_post_only_endpoint_renders_its_form_in_a_browser(office, alices):
     assert "POST</button>" in text.replace(" ", "").replace("\n", "")
 
 
+@pytest.mark.slow
 def test_page_of_a_wallet_lists_only_its_open_holds(office, alices, bobs):
     (hold,) = Hold.objects.all()
     soon = people.place(alices, bobs, 2_00, expires_at=timezone.now() + timedelta(hours=1))
@@ -144,6 +147,7 @@ def test_page_of_a_wallet_lists_only_its_open_holds(office, alices, bobs):
         assert [str(each.id) in listed for each in (hold, soon)] == [there is hold, there is soon]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MADE)
 def test_rows_of_a_wallet_are_found_by_its_id(model, office, alices, bobs):
     (row,) = model.objects.all()

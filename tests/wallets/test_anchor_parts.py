@@ -105,6 +105,7 @@ def test_full_anchor_has_the_movements_of_the_parts_too(kept, alices, bobs):
     assert kinds(newest(kept))["movement"] == 4
 
 
+@pytest.mark.slow
 def test_part_passes_the_public_verifier(kept, alices, bobs):
     people.transfer(alices, bobs, 1_00)
     pass_time(5 * MINUTE)
@@ -122,6 +123,7 @@ def test_part_passes_the_public_verifier(kept, alices, bobs):
         assert anchors.compare(lines) is None
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 @pytest.mark.parametrize("later", [False, True])
 def test_payment_that_a_failover_has_lost_is_found_by_its_part(kept, alices, bobs, later, caplog):
@@ -142,6 +144,7 @@ def test_payment_that_a_failover_has_lost_is_found_by_its_part(kept, alices, bob
     assert Audit.objects.get().finding.startswith("anchor violated")
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 def test_anchor_that_differs_is_compared_again_by_the_next_audit(kept, alices, bobs):
     with transaction.atomic():

@@ -124,21 +124,25 @@ def test_anchor_is_written_to_stdout_without_a_path(alices, db):
     assert out.getvalue().count("\n") == 4
 
 
+@pytest.mark.slow
 def test_wallet_without_movements_has_an_owner_and_no_head(bobs, tmp_path):
     assert written(tmp_path / "anchor")[1:-1] == [f"wallet {bobs.id} {bobs.user_id} 0 -"]
     assert compared(tmp_path / "anchor") == {}
 
 
+@pytest.mark.slow
 def test_extended_chains_match_their_anchors(anchor):
     assert compared(anchor) == {}
 
 
+@pytest.mark.slow
 def test_audit_text_reports_the_anchor_as_right(anchor):
     out = StringIO()
     call_command("audit", "--anchor", str(anchor), stdout=out)
     assert "passed  anchor" in out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 def test_deleted_history_with_intact_chains_is_detected(anchor, alices, bobs):
     """The owner takes a wallet's last movements away and its row back: each chain is whole."""
@@ -168,6 +172,7 @@ def test_deleted_history_with_intact_chains_is_detected(anchor, alices, bobs):
     assert Audit.objects.latest("id").finding.startswith("anchor violated: every line of the")
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 def test_deleted_wallet_is_detected(anchor, alices):
     with connection.cursor() as cursor:
@@ -297,6 +302,7 @@ def test_node_hash_differs_from_leaf_hash():
     assert merkle.root_of("one", 0, 1, []) != merkle.leaf("two").hex()
 
 
+@pytest.mark.slow
 def test_lines_are_compared_chunk_by_chunk(anchor, monkeypatch):
     monkeypatch.setattr(anchors, "CHUNK", 1)
     assert compared(anchor) == {}
@@ -361,6 +367,7 @@ REWRITTEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 @pytest.mark.parametrize("what", REWRITTEN)
 def test_rows_rewritten_with_digests_and_events_fail_the_anchor(promised, what):

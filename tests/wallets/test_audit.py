@@ -46,6 +46,7 @@ def first_leg(movement_id: UUID) -> UUID:
     return min(movement.id, movement.mirror.id)
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 @pytest.mark.parametrize(("equation", "statement", "column", "row"), SPOILED)
 def test_wrong_row_is_reported(stage, equation, statement, column, row):
@@ -230,6 +231,7 @@ def test_audit_command_fails_and_reports_the_wrong_row(stage):
     assert out.getvalue().count("failed") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_audit_only_reads(stage):
     """As the outermost transaction it is read-only, so it may be run by anybody at any time."""
@@ -294,6 +296,7 @@ def test_steps_cover_all_ids_without_overlap(stage, monkeypatch, step):
             assert one.first <= one.last
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 @pytest.mark.parametrize("step", [1, 3, 50_000])
 def test_flipped_byte_or_deleted_row_is_detected_with_any_step_size(stage, monkeypatch, step):

@@ -127,6 +127,7 @@ def test_audit_accepts_actions_of_a_former_version(pair, alices):
     assert "deeds" in audited.violated()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_action_before_the_end_of_a_change_of_the_threshold_is_right(pair, alices):
     raise_threshold(ApprovalKind.CASH_IN, 10_00, *pair)

@@ -85,6 +85,7 @@ def test_old_movement_with_a_wrong_digest_is_found_in_its_night_alone(paid):
     assert nights_that_find("chain") == {wallet_night(paid[1])}
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 def test_old_movement_of_a_busy_wallet_is_found_in_the_night_of_its_segment(paid, monkeypatch):
     monkeypatch.setattr(audit, "STEP", 2)
@@ -95,6 +96,7 @@ def test_old_movement_of_a_busy_wallet_is_found_in_the_night_of_its_segment(paid
     assert nights_that_find("chain") == {(wallet_night(paid[1]) + 1) % NIGHTS}
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 def test_old_event_without_its_object_is_found_in_the_night_of_its_day(paid):
     proved()
@@ -308,6 +310,7 @@ def test_thirtieths_cover_every_id_once(paid):
     assert [each for each in plan if each.walk is BY_SUBJECT and each.night == progress.nights[0]]
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 def test_every_night_holds_some_segment_of_a_busy_wallet(paid, monkeypatch):
     """Also with a wallet whose id a caller has chosen, the highest one."""
@@ -326,6 +329,7 @@ def test_every_night_holds_some_segment_of_a_busy_wallet(paid, monkeypatch):
     assert nights_that_find("chain") == {(255 + 2) % NIGHTS}
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 @pytest.mark.parametrize("step", [1, 50_000])
 def test_wallet_with_the_lowest_id_has_a_night(paid, monkeypatch, step):

@@ -34,6 +34,7 @@ def looked(monkeypatch):
     return looked
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_balance_waits_for_a_writer_that_could_settle_before_its_instant(alices, bobs, looked):
     with holding(people.a_transfer(alices, bobs, 10_00)):
@@ -52,6 +53,7 @@ def test_balance_gets_lock_timeout_when_a_writer_takes_too_long(alices, bobs, mo
         statements.balance_at(alices, clock.now())
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_balance_query_takes_no_locks(alices, bobs):
     """It works in a transaction that may not write, and others pay while that one is open."""
@@ -63,6 +65,7 @@ def test_balance_query_takes_no_locks(alices, bobs):
         assert isinstance(paid, Outcome)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_balance_at_an_instant_never_changes_afterwards(alices, bobs):
     """Alice pays Bob all the time; what was answered while she did is true at the end too."""

@@ -103,6 +103,7 @@ def test_form_sent_twice_opens_one_case_and_acts_once(browser, alices):
     assert case.entries.filter(kind="NOTE").count() == 3
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_forms_sent_at_the_same_time_open_one_case(alices):
     browser, key = somebody(OPERATOR), str(uuid4())

@@ -132,6 +132,7 @@ def settle(browser: Browser, movement: Movement) -> None:
     assert browser.post(at, {"key": str(uuid4())}).status_code == 302
 
 
+@pytest.mark.slow
 def test_last_payment_settled_in_the_queue_closes_the_user(browser, alices):
     found = order(browser, alices.user)
     (movement,) = cash_outs(alices.user)
@@ -144,6 +145,7 @@ def test_last_payment_settled_in_the_queue_closes_the_user(browser, alices):
     assert "Paid out and closed: Alice Example." in page.text
 
 
+@pytest.mark.slow
 def test_payment_settled_elsewhere_is_finished_with_the_button(browser, alices):
     found = order(browser, alices.user)
     do_action(browser, found, "finish")
@@ -165,6 +167,7 @@ def test_form_sent_twice_pays_once(browser, alices):
     assert Closing.objects.count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_members_at_once_ask_for_one_closing(alices):
     browsers = [browser_of(a_member(SUPERVISOR, name=f"member{n}")) for n in range(2)]
@@ -198,6 +201,7 @@ def test_used_form_with_another_account_is_refused(browser, alices, change):
     assert made == [(IBAN, "Alice Example")]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_process_killed_between_two_payments_leaves_nothing_and_is_approved_again(
     browser, alices, second, monkeypatch
@@ -228,6 +232,7 @@ def test_process_killed_between_two_payments_leaves_nothing_and_is_approved_agai
     assert -sum(each.amount for each in made) == expected
 
 
+@pytest.mark.slow
 def test_rejected_payment_is_ordered_again_once(browser, alices):
     found = order(browser, alices.user)
     (first,) = cash_outs(alices.user)
@@ -243,6 +248,7 @@ def test_rejected_payment_is_ordered_again_once(browser, alices):
     assert found.state == "DONE"
 
 
+@pytest.mark.slow
 def test_money_that_came_in_meanwhile_is_paid_out_with_another_approval(browser, alices, bobs):
     found = order(browser, alices.user)
     hint = "Available money has come in"
@@ -260,6 +266,7 @@ def test_money_that_came_in_meanwhile_is_paid_out_with_another_approval(browser,
     assert Closing.objects.get() == found
 
 
+@pytest.mark.slow
 def test_stopped_closing_leaves_user_and_payment_and_can_be_ordered_anew(browser, alices):
     found = order(browser, alices.user)
     do_action(browser, found, "stop")
@@ -319,6 +326,7 @@ def test_erasure_removes_the_bank_account_of_the_closing(browser, alices):
     assert (found.iban, found.holder_name) == ("", "")
 
 
+@pytest.mark.slow
 def test_page_of_the_user_shows_the_closing_while_it_is_under_way(alices):
     browser, button = somebody(SUPERVISOR), 'href="../action/pay-out/"'
     page = browser.get(page_of(alices.user)).text

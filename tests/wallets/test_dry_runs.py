@@ -28,6 +28,7 @@ def game(settings):
     return DryRunGame
 
 
+@pytest.mark.slow
 def test_dry_run_predicts_the_order_and_changes_nothing(game):
     play(game, 4, 50, derandomize=True)
     assert game.dry_runs >= 150

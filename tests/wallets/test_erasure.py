@@ -45,6 +45,7 @@ def servers_log() -> int:
 # --- What goes, and what stays -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_erasure_leaves_no_personal_data(request, caplog):
     caplog.set_level(logging.DEBUG)
     caplog.handler.setLevel(logging.DEBUG)

@@ -201,6 +201,7 @@ def test_interrupted_erasure_is_due_again(name, scene, monkeypatch, settings):
 # --- The role that serves ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_serving_role_erases_only_the_texts_of_closed_users(as_serving):
     client = people.a_client()

@@ -14,11 +14,12 @@ from django.db import connection
 from django.test import Client as Browser
 
 from iocash import errors, metrics
-from iocash.db import clock
+from iocash.db import clock, groups
 from iocash.db.pipeline import Pipeline
 from iocash.worker.loop import DutyReport
 from tests.support import barrier, people, sandbox
 from tests.support.cash_outs import a_cash_out
+from tests.support.groups import west_beside_home
 from tests.support.prometheus import TARGET, series_of
 from users.models import DutyState
 from wallets.dashboard import figures
@@ -248,3 +249,14 @@ def test_age_of_the_newest_anchor_is_that_of_its_file(tmp_path, settings):
     settings.ANCHORS_DIR = str(tmp_path)
     (tmp_path / "iocash-anchor-2026-01-02.txt").touch()
     assert 0 <= read("iocash_anchor_age_seconds") < 60
+
+
+@pytest.mark.django_db(transaction=True)
+def test_figures_have_the_group_where_there_are_several():
+    groups.AWAY.clear()
+    with west_beside_home():
+        text = Browser().get("/metrics").content.decode()
+        assert 'iocash_database_up{group="home"} 1' in text
+        assert 'iocash_database_up{group="west"} 1' in text
+        assert "iocash_requests_in_progress{group" not in text
+    assert "iocash_database_up 1" in Browser().get("/metrics").content.decode()

@@ -32,6 +32,7 @@ def movement(alices: Wallet, bobs: Wallet) -> Movement:
     return Movement.objects.get(id=people.transfer(alices, bobs, 1_00).id)
 
 
+@pytest.mark.slow
 def test_note_is_shown_on_its_own_page_and_on_that_of_the_user(alices, movement):
     browser = somebody(OPERATOR)
     for thing in (alices.user, alices, movement):
@@ -60,6 +61,7 @@ def test_form_sent_again_with_another_text_is_refused(alices):
     assert Note.objects.get().text == TEXT
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_forms_sent_at_the_same_time_write_one_note(alices):
     browser, key = somebody(OPERATOR), str(uuid4())

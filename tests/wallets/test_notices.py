@@ -114,6 +114,7 @@ def test_second_member_sees_the_notice_of_the_first(browser, alices):
     assert DormancyNotice.objects.count() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_simultaneous_forms_record_one_notice(browser, alices):
     sent = [values(item(alices)), values(item(alices))]

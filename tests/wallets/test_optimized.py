@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from iocash.settings import BASE_DIR
 
 CARELESS = """
@@ -36,6 +38,7 @@ except errors.Inconsistent as found:
 """
 
 
+@pytest.mark.slow
 def test_refusal_after_a_change_is_detected_without_asserts():
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "DEBUG": "1"}
     done = subprocess.run(

@@ -81,6 +81,7 @@ def test_proof_has_no_personal_data(proof):
     assert proof["detailsDigest"]
 
 
+@pytest.mark.slow
 def test_every_movement_has_a_right_proof(api, kept, alices, bobs, verified, monkeypatch):
     """Also with blocks of two lines, and of movements in several anchors."""
     monkeypatch.setattr(blocks, "BLOCK", 2)
@@ -321,6 +322,7 @@ def test_truncated_anchor_gives_no_proof(anchor, alices):
 # --- After an erasure ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_proof_is_right_after_the_texts_were_erased(api, scene, kept, verified):
     anchor = write_anchor(kept)
     movements = [*people.movements(scene.alices), *people.movements(scene.bobs)]

@@ -82,7 +82,7 @@ class Router:
         Raises:
             UnfitReplica: the replica can't be used.
         """
-        source = CURRENT.get()
+        source = replica.current_source()
         if source is None or model in NEVER or model._meta.app_label not in {"users", "wallets"}:
             return None
         if connections[DEFAULT_DB_ALIAS].in_atomic_block:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -21,6 +22,7 @@ from users.actions import address_of
 from users.models import User
 from users.models.ids import as_id, id_range
 from users.models.searches import compact, digits_of, typed
+from wallets.admin.search_elsewhere import found_elsewhere
 from wallets.models import Movement, Wallet
 
 MOST_HITS: Final = 20
@@ -61,7 +63,9 @@ def search(request: HttpRequest) -> HttpResponse:
     """Search what this member of staff may view. A single exact hit is opened at once."""
     words = typed(request.GET.get("q", ""))
     groups = list(groups_of(request.user, words)) if words else []
-    if address := only_exact(groups) or (words and other_page(request, words, groups)):
+    elsewhere = list(found_elsewhere(request.user, partial(hits_of, request.user, words)))
+    exact = None if elsewhere else only_exact(groups)
+    if address := exact or (words and other_page(request, words, groups)):
         return HttpResponseRedirect(address)
     found = [(group, group.more(words)) for group in groups if group.hits]
     return pages.render(
@@ -70,8 +74,14 @@ def search(request: HttpRequest) -> HttpResponse:
         title=gettext("Search"),
         words=words,
         found=found,
+        elsewhere=elsewhere,
         may_see_users=request.user.has_perm("users.view_user"),
     )
+
+
+def hits_of(person: Any, words: str) -> Iterator[Hit]:
+    for group in groups_of(person, words) if words else ():
+        yield from group.hits
 
 
 def groups_of(person: Any, words: str) -> Iterator[HitGroup]:

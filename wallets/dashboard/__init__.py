@@ -15,6 +15,7 @@ from iocash.db import clock
 from users.backoffice import Site
 from users.change_lists.replica import note_change, shown_from_replica
 from wallets.dashboard import limits, money, waiting
+from wallets.dashboard.groups import context_of_groups
 from wallets.dashboard.periods import PERIODS, ShownPeriod
 
 
@@ -35,7 +36,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     if user.has_perm("users.view_user") and user.has_perm("wallets.view_movement"):
         data["near_limits"] = limits.nearly_used()
         data["recent_movements"] = limits.RECENT
-    return data
+    return data | context_of_groups(user)
 
 
 class BackOffice(Site):

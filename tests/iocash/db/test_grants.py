@@ -266,6 +266,7 @@ OWNERS_ONLY = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statement", OWNERS_ONLY)
 def test_role_is_refused_statements_of_the_owner(serving, statement):
     with pytest.raises(pg.InsufficientPrivilege):
@@ -275,6 +276,7 @@ def test_role_is_refused_statements_of_the_owner(serving, statement):
 # --- What it may ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_role_may_run_everything_that_serving_needs(as_serving, settings, tmp_path):
     with connection.cursor() as cursor:

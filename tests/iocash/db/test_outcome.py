@@ -170,6 +170,7 @@ def create(own: Transaction | None = None) -> None:
         events.record_facts(Fact(client.id, "client", client.id, EventKind.CLIENT_SUSPENDED, by))
 
 
+@pytest.mark.slow
 def test_lost_answer_to_commit_is_a_success():
     with cut_at_commit(is_done=True):
         create()
@@ -177,6 +178,7 @@ def test_lost_answer_to_commit_is_a_success():
     assert Client.objects.filter(name="Example").exists()
 
 
+@pytest.mark.slow
 def test_lost_commit_raises_and_is_proved_undone():
     own = Transaction()
     with cut_at_commit(is_done=False), pytest.raises(Exception, match="connection"):
@@ -185,6 +187,7 @@ def test_lost_commit_raises_and_is_proved_undone():
     assert not Client.objects.exists()
 
 
+@pytest.mark.slow
 def test_committed_transaction_without_a_witness_stays_unknown():
     own = Transaction()
     with (
@@ -202,6 +205,7 @@ def read_only() -> None:
         assert not Client.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_done", [True, False])
 def test_lost_commit_of_a_read_only_transaction_raises_operational_error(is_done):
     with cut_at_commit(is_done=is_done), pytest.raises(OperationalError):
@@ -218,6 +222,7 @@ def test_connection_for_the_outcome_skips_pooler_detection(settings):
             assert opened.prepare_threshold is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [ValueError("a bug"), OSError("no file left")])
 def test_failed_outcome_query_leaves_the_outcome_unknown(error):
     """The error is not a proof of a rollback."""
@@ -231,6 +236,7 @@ def test_failed_outcome_query_leaves_the_outcome_unknown(error):
     assert not own.is_undone
 
 
+@pytest.mark.slow
 def test_before_asking_hook_runs_before_the_outcome_query(monkeypatch):
     told = threading.Event()
     find = outcome.find_out

@@ -180,6 +180,7 @@ def same_host(told: Any, server: str) -> Any:
     return json.loads(text)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 @pytest.mark.parametrize("way", [pytest.param(InShell, marks=pytest.mark.ci), InPython])

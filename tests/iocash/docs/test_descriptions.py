@@ -92,6 +92,7 @@ def test_every_parameter_and_header_is_described(document, source):
     assert [place for place, each in found if not each.get("description")] == []
 
 
+@pytest.mark.slow
 def test_every_description_is_a_sentence(document, source):
     found = [*schemas(document), *parameters(document, source), *operations(document)]
     texts = [(place, each["description"]) for place, each in found if each.get("description")]

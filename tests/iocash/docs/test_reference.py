@@ -59,6 +59,7 @@ def test_swagger_page_accepts_get_only() -> None:
     assert Client().head("/api/docs").status_code == 200
 
 
+@pytest.mark.slow
 def test_schema_is_generated_once_by_concurrent_requests() -> None:
     """The generator keeps state in its classes, so concurrent runs would interfere."""
     made = []

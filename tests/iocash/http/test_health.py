@@ -10,8 +10,10 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.urls import path
 
+from iocash.db import groups
 from iocash.db.backend import safety
 from iocash.http import health
+from tests.support.groups import west_beside_home
 
 urlpatterns = [
     path("livez", health.LivezView.as_view()),
@@ -102,3 +104,17 @@ def test_health_endpoints_refuse_parameters_and_other_methods(at: str) -> None:
     assert Client().get(f"{at}?x=1").json()["code"] == "invalid_parameters"
     answer = Client().post(at)
     assert (answer.status_code, answer["Allow"]) == (400, "GET, HEAD, OPTIONS")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_readyz_names_groups_that_are_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups.AWAY.clear()
+    with west_beside_home():
+        assert health.GROUPS_AWAY not in Client().get("/readyz").headers
+        groups.AWAY["west"] = float("inf")
+        answer = Client().get("/readyz")
+        assert (answer.status_code, answer[health.GROUPS_AWAY]) == (200, "west")
+        groups.AWAY.clear()
+        with groups.entered("west"):
+            MigrationRecorder.Migration.objects.filter(app="users").delete()
+        assert Client().get("/readyz")[health.GROUPS_AWAY] == "west"

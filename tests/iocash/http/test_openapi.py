@@ -341,6 +341,7 @@ def test_empty_body_is_not_documented(document: Any) -> None:
 # The document of the real server
 
 
+@pytest.mark.slow
 def test_document_is_valid_openapi_3_1_without_warnings(served: Any) -> None:
     assert not GENERATOR_STATS._warn_cache
     assert not GENERATOR_STATS._error_cache
@@ -364,6 +365,7 @@ def test_every_operation_has_a_unique_name_and_a_description(served: Any) -> Non
         assert described.get("description"), name
 
 
+@pytest.mark.slow
 def test_every_operation_but_the_open_ones_needs_a_key(own: Any, published: Any) -> None:
     is_open = {name for name, described in operations(own) if described["security"] == []}
     documents = {"GET /api/schema", "GET /api/schema/published"}

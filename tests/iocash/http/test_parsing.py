@@ -98,6 +98,7 @@ trees = some.recursive(
 )
 
 
+@pytest.mark.slow
 @given(some.dictionaries(visible, trees), some.booleans())
 def test_object_of_valid_text_is_parsed_unchanged(thing: dict[str, Any], ascii_only: bool) -> None:
     assert parse_json(json.dumps(thing, ensure_ascii=ascii_only).encode()) == thing

@@ -53,6 +53,7 @@ def test_idle_session_expires(browser):
     assert not is_in(browser)
 
 
+@pytest.mark.slow
 def test_session_expires_twelve_hours_after_the_log_in(browser):
     for _ in range(14):
         later(minutes=50)

@@ -42,6 +42,7 @@ def test_broken_request_body_does_not_raise():
     assert draining(deaf)({"CONTENT_LENGTH": "9", "wsgi.input": Broken()}, None) == []
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_connection_serves_the_next_request_after_a_refusal(tmp_path):
     """If the body is not read, granian closes the connection and may lose the answer."""

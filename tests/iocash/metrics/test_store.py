@@ -71,6 +71,7 @@ def test_value_counts_in_the_first_bucket_that_is_not_below_it(tmp_path):
     assert (values[:3], values[SUM]) == ([2, 1, 1], 5.5)
 
 
+@pytest.mark.slow
 def test_killed_processes_keep_their_numbers(tmp_path):
     """Their slots are taken over, and no number goes back meanwhile."""
     file = tmp_path / "file"

@@ -24,6 +24,7 @@ from tests.support.embedded_postgres import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sign", [pytest.param(signal.SIGTERM, marks=pytest.mark.ci), signal.SIGKILL]
 )
@@ -35,6 +36,7 @@ def test_killed_user_leaves_no_server(state: Path, sign: signal.Signals) -> None
     eventually(lambda: not is_up(state))
 
 
+@pytest.mark.slow
 def test_killed_user_leaves_the_server_to_others(state: Path) -> None:
     with User(state) as alice:
         alice.ask("SELECT 1")
@@ -46,6 +48,7 @@ def test_killed_user_leaves_the_server_to_others(state: Path) -> None:
             assert bob.ask("SELECT 'x'") == "x"
 
 
+@pytest.mark.slow
 def test_killed_server_is_replaced(state: Path) -> None:
     with User(state) as alice:
         alice.tell("CREATE TABLE safe ()")
@@ -54,6 +57,7 @@ def test_killed_server_is_replaced(state: Path) -> None:
             assert bob.ask("SELECT count(*) FROM safe", role="iocash_owner") == "0"
 
 
+@pytest.mark.slow
 def test_forked_child_keeps_the_server_running(state: Path) -> None:
     with User(state) as alice:
         alice.ask("SELECT 1")
@@ -66,6 +70,7 @@ def test_forked_child_keeps_the_server_running(state: Path) -> None:
     eventually(lambda: not is_up(state))
 
 
+@pytest.mark.slow
 @linux
 def test_killed_watcher_stops_the_server(state: Path) -> None:
     with User(state) as alice:
@@ -92,6 +97,7 @@ def test_killing_all_processes_leaves_no_server_and_loses_no_data(fresh: Path) -
         assert alice.ask("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'kept_%'") == "5"
 
 
+@pytest.mark.slow
 def test_reused_pid_of_a_dead_server_is_not_taken_for_the_server(state: Path) -> None:
     with User(state) as alice:
         alice.ask("SELECT 1")

@@ -42,6 +42,7 @@ def test_socket_path_must_be_short_and_without_commas(folder: str, fit: bool) ->
     assert places.fits(Path(folder)) is fit
 
 
+@pytest.mark.slow
 def test_missing_postgresql_raises_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binaries, "_candidates", lambda: iter([Path("/nowhere")]))
     with pytest.raises(Unusable, match="or set DATABASE_URL"):

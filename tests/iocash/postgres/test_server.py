@@ -16,6 +16,7 @@ from iocash.postgres.server import Server
 from tests.support.embedded_postgres import PATIENCE, User, eventually, is_alive, is_up, server_pid
 
 
+@pytest.mark.slow
 def test_server_runs_until_its_last_user_leaves(state: Path) -> None:
     with User(state) as alice:
         with User(state) as bob:
@@ -25,6 +26,7 @@ def test_server_runs_until_its_last_user_leaves(state: Path) -> None:
     eventually(lambda: not is_up(state))
 
 
+@pytest.mark.slow
 def test_data_is_durable_and_kept(state: Path) -> None:
     with User(state) as alice:
         alice.tell("CREATE TABLE kept ()")
@@ -34,12 +36,14 @@ def test_data_is_durable_and_kept(state: Path) -> None:
         assert alice.ask("SELECT count(*) FROM kept", role="iocash_owner") == "0"
 
 
+@pytest.mark.slow
 def test_server_uses_utf8_and_utc(alice: User) -> None:
     assert alice.ask("SHOW server_encoding") == "UTF8"
     assert alice.ask("SELECT upper('ñ')") == "Ñ"
     assert alice.ask("SHOW timezone") == "UTC"
 
 
+@pytest.mark.slow
 def test_log_contains_no_values_of_rows_or_statements(alice: User, state: Path) -> None:
     alice.tell("CREATE TABLE people (phone text UNIQUE, CHECK (phone <> '+34600000003'))")
     alice.tell("INSERT INTO people VALUES ('+34600000001')")
@@ -66,6 +70,7 @@ def test_removed_state_folder_gives_a_new_database(fresh: Path) -> None:
         shutil.rmtree(home)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [6, pytest.param(24, marks=pytest.mark.long)])
 def test_concurrent_users_share_one_server(state: Path, count: int) -> None:
     """Takes seconds with 24 users."""
@@ -84,6 +89,7 @@ def test_new_user_is_served_while_the_server_stops(state: Path) -> None:
         time.sleep(count % 20 * 0.01)
 
 
+@pytest.mark.slow
 def test_failed_start_prints_the_end_of_the_log(state: Path) -> None:
     with User(state) as alice:
         alice.ask("SELECT 1")
@@ -100,6 +106,7 @@ def test_failed_start_prints_the_end_of_the_log(state: Path) -> None:
     assert "database files are incompatible with server" in text
 
 
+@pytest.mark.slow
 def test_failed_start_raises_an_operational_error(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -187,6 +187,7 @@ def test_thread_that_ends_by_itself_ends_the_process_with_1(reports, ended, monk
 # --- Connections ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_terminated_connection_is_replaced(reports, ended):
     pids: list[Any] = []

@@ -125,6 +125,7 @@ def assert_harmless(headers: Any) -> None:
     assert headers["Cache-Control"].startswith("no-store")
 
 
+@pytest.mark.slow
 def test_review_page_has_a_picture_of_each_page_up_to_twenty(operator, alice):
     pages = hostile_files.pages(23)
     document = a_document(alice, File(pages, "application/pdf"))
@@ -169,6 +170,7 @@ def test_review_page_opens_when_a_file_is_lost(operator, alice):
     assert "This file can't be displayed." in operator.get(page_of(alice)).content.decode()
 
 
+@pytest.mark.slow
 def test_pages_opened_together_are_recorded_as_one_access(operator, alice):
     document = a_document(alice, File(hostile_files.pages(3), "application/pdf"))
     for number in (1, 2, 3):
@@ -198,6 +200,7 @@ def test_block_gets_404_as_a_document(operator, alice, sent):
     assert operator.get(address_of(alice, sent)).status_code == 404
 
 
+@pytest.mark.slow
 def test_page_runs_the_same_number_of_queries_for_few_and_many_documents(operator, alice, sent):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:

@@ -44,6 +44,7 @@ def assign(browser: Browser, user: User, member: str) -> Any:
 # --- The page -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_document_is_ticked_in_advance(operator, alice):
     send_one(alice, Kind.OCCUPATION)
     page = shown(operator, alice)
@@ -60,6 +61,7 @@ def test_page_offers_the_reasons_that_are_offered(operator, alice, sent):
     assert "Not used any more." not in page
 
 
+@pytest.mark.slow
 def test_same_document_is_confirmed_on_the_page(operator, alice, bob):
     approve(bob, kyc.IDENTITY)
     identity = send_one(alice, Kind.IDENTITY)
@@ -86,6 +88,7 @@ def test_decision_leads_to_the_review_that_waits_longest(name, operator, alice, 
     assert "Alice Example: Documents" in said(answer)[0]
 
 
+@pytest.mark.slow
 def test_next_review_is_not_one_that_is_assigned_to_somebody_else(operator, alice, bob):
     document = send_one(alice, Kind.OCCUPATION)
     send_one(bob, Kind.OCCUPATION)
@@ -96,6 +99,7 @@ def test_next_review_is_not_one_that_is_assigned_to_somebody_else(operator, alic
     assert said(answer)[-1] == "No other review waits for you."
 
 
+@pytest.mark.slow
 def test_refused_decision_leads_nowhere(operator, alice, bob, sent):
     send_one(bob, Kind.OCCUPATION)
     answer = do_action(operator, alice, "approve", next="1")
@@ -103,6 +107,7 @@ def test_refused_decision_leads_nowhere(operator, alice, bob, sent):
     assert 'name="next" value="1"' in answer.content.decode()
 
 
+@pytest.mark.slow
 def test_second_reviewer_sees_the_first_decision(operator, alice, sent):
     do_action(operator, alice, "approve", sent)
     other = somebody(SUPERVISOR)
@@ -115,6 +120,7 @@ def test_second_reviewer_sees_the_first_decision(operator, alice, sent):
 # --- Who has it open ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_page_names_its_other_recent_readers(operator, alice, sent):
     shown(operator, alice)
     page = shown(operator, alice)
@@ -123,6 +129,7 @@ def test_page_names_its_other_recent_readers(operator, alice, sent):
     assert f"{OPERATOR} opened this review less than a minute ago." in shown(other, alice)
 
 
+@pytest.mark.slow
 def test_open_page_is_forgotten_after_ten_minutes(operator, alice, sent):
     shown(operator, alice)
     other = somebody(SUPERVISOR)
@@ -137,6 +144,7 @@ def test_open_page_is_forgotten_after_ten_minutes(operator, alice, sent):
 # --- Who is assigned ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_review_is_assigned_shown_in_the_queue_and_filtered(operator, alice, bob):
     for user in (alice, bob):
         send_one(user, Kind.OCCUPATION)

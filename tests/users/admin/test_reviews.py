@@ -71,6 +71,7 @@ def test_unsubscribed_user_is_not_listed(operator, alice, sent):
 # --- Who may --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_viewer_gets_403_for_reviews(alice, sent):
     viewer = somebody(VIEWER)
     document = send_one(alice, BACK)
@@ -107,6 +108,7 @@ def test_anonymous_visitor_is_redirected_to_the_log_in(alice, sent):
     assert (looks(), sent.status) == ([], "PENDING")
 
 
+@pytest.mark.slow
 def test_operator_reviews_but_does_not_see_the_access_log(operator, alice, sent):
     page = operator.get(page_of(alice)).content.decode()
     assert "2511" in page
@@ -115,6 +117,7 @@ def test_operator_reviews_but_does_not_see_the_access_log(operator, alice, sent)
     assert stored(alice) == [(Kind.OCCUPATION, "APPROVED")]
 
 
+@pytest.mark.slow
 def test_supervisor_sees_the_access_log(operator, alice, sent):
     operator.get(page_of(alice))
     page = somebody(SUPERVISOR).get(page_of(alice)).content.decode()
@@ -166,6 +169,7 @@ def test_decision_without_documents_is_refused(operator, alice, sent, name):
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["approve", "reject"])
 def test_decision_from_a_stale_page_is_refused(operator, alice, sent, name):
     operator.get(page_of(alice))
@@ -214,6 +218,7 @@ def test_document_of_another_user_is_not_decided(operator, alice, bob, sent):
     assert stored(alice) == stored(bob) == [(Kind.OCCUPATION, "PENDING")]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_decisions_accept_one_and_ask_the_other_to_look_again():
     alice = people.a_user(people.a_client(), people.ALICE)

@@ -61,6 +61,7 @@ def test_page_of_an_attempt_shows_request_and_answer(office, endpoint, event):
     assert str(event.wallet_id) in page
 
 
+@pytest.mark.slow
 def test_disabled_endpoint_has_a_banner_and_is_enabled(office, endpoint):
     WebhookEndpoint.objects.update(status="DISABLED", disabled_reason="FAILING")
     assert "errornote" in office.get(page_of(endpoint))

@@ -38,6 +38,7 @@ def added(name: str, asker: Any, second: Any) -> Any:
     return get_user_model().objects.get(username=name)
 
 
+@pytest.mark.slow
 def test_maker_of_a_member_does_not_decide_about_its_requests(asker, second, alices):
     asked = a_request(alices, 900_000_00, added("carol", asker, second))
     with pytest.raises(errors.PermissionDenied, match="In the last 7 days"):
@@ -47,6 +48,7 @@ def test_maker_of_a_member_does_not_decide_about_its_requests(asker, second, ali
     assert approve(asked, staff.a_member(*ROLES, name="dave")).state == "APPROVED"
 
 
+@pytest.mark.slow
 def test_members_of_one_maker_do_not_decide_for_one_another(asker, second, alices):
     one, other = (added(name, asker, second) for name in ("carol", "dave"))
     for decider in (one, other):
@@ -55,6 +57,7 @@ def test_members_of_one_maker_do_not_decide_for_one_another(asker, second, alice
             approve(asked, decider)
 
 
+@pytest.mark.slow
 def test_member_added_by_an_added_member_depends_on_the_first_maker(asker, second, alices):
     one = added("carol", asker, second)
     other = added("dave", one, staff.a_member(*ROLES, name="erin"))
@@ -62,6 +65,7 @@ def test_member_added_by_an_added_member_depends_on_the_first_maker(asker, secon
         approve(a_request(alices, 5_00, asker), other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "action",
     [
@@ -82,6 +86,7 @@ def test_reset_and_promotion_make_two_members_dependent_both_ways(asker, alices,
             approve(a_request(alices, 5_00, one), other)
 
 
+@pytest.mark.slow
 def test_two_older_members_of_a_team_of_three_still_decide_for_one_another(asker, second, alices):
     added("carol", asker, second)
     for one, other in ((asker, second), (second, asker)):
@@ -95,6 +100,7 @@ def test_influence_ends_after_seven_days(asker, alices):
     assert approve(a_request(alices, 5_00, carol), asker).state == Approval.State.APPROVED
 
 
+@pytest.mark.slow
 def test_list_and_number_leave_out_requests_of_dependent_members(asker, second, alices):
     carol = added("carol", asker, second)
     asked = [a_request(alices, 5_00, carol), a_request(alices, 6_00, second)]
@@ -124,6 +130,7 @@ def test_list_and_number_leave_out_keys_that_the_member_has_issued(asker, second
     assert [*waiting_for_member(carol)] == asked[:1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["admin:index", "admin:approvals", "one"])
 def test_page_reads_influences_once(page, asker, second, alices):
     asked = a_request(alices, 5_00, asker)

@@ -42,6 +42,7 @@ def morning() -> None:
     set_hour(7)
 
 
+@pytest.mark.slow
 def test_digest_is_sent_once_a_day(server, morning):
     a_reader("alice")
     duty = SendDigests()
@@ -51,6 +52,7 @@ def test_digest_is_sent_once_a_day(server, morning):
     assert len(server.received) == 2
 
 
+@pytest.mark.slow
 def test_digest_waits_for_the_morning_of_the_member(server, morning):
     a_reader("alice")
     a_reader("bob", "America/New_York")
@@ -60,6 +62,7 @@ def test_digest_waits_for_the_morning_of_the_member(server, morning):
     assert server.mails().keys() == {"alice@example.com", "bob@example.com"}
 
 
+@pytest.mark.slow
 def test_nothing_is_sent_without_a_mail_server(server, morning, settings):
     a_reader("alice")
     settings.HAS_MAIL_SERVER = False
@@ -76,6 +79,7 @@ def test_failure_is_raised_and_the_digest_is_sent_later(server, morning, setting
     assert SendDigests().perform() == 1
 
 
+@pytest.mark.slow
 def test_digest_of_a_process_that_ends_meanwhile_is_sent_later(server, morning, monkeypatch):
     def end(member: Any, today: date) -> None:
         raise SystemExit
@@ -88,6 +92,7 @@ def test_digest_of_a_process_that_ends_meanwhile_is_sent_later(server, morning, 
     assert SendDigests().perform() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_processes_send_a_digest_once(server):
     a_reader("alice", "UTC" if datetime.now(UTC).hour >= 6 else "Pacific/Auckland")

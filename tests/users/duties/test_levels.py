@@ -47,6 +47,7 @@ def levels_recorded() -> list[tuple[str, str]]:
     return [*found.values_list("data__level", "actor")]
 
 
+@pytest.mark.slow
 def test_level_ends_after_the_last_day_with_an_event(duty, alice):
     sandbox.make()
     approve(alice, LEVEL_1, expiry_date=clock.today())
@@ -65,6 +66,7 @@ def test_level_without_an_end_stays(duty, alice):
     assert level(alice)[0] == 1
 
 
+@pytest.mark.slow
 def test_new_document_gives_the_level_again(duty, alice):
     approve(alice, LEVEL_1)
     end_document(alice, -1)
@@ -74,6 +76,7 @@ def test_new_document_gives_the_level_again(duty, alice):
     assert [value for value, _ in levels_recorded()] == ["1", "0", "1"]
 
 
+@pytest.mark.slow
 def test_other_approval_gives_no_level_after_the_end(duty, alice):
     """Neither before the worker has written it, nor after."""
     approve(alice, LEVEL_1)
@@ -85,6 +88,7 @@ def test_other_approval_gives_no_level_after_the_end(duty, alice):
     assert [value for value, _ in levels_recorded()] == ["1", "0"]
 
 
+@pytest.mark.slow
 def test_erased_user_is_left_alone(duty, alice):
     approve(alice, LEVEL_1)
     end_document(alice, -1)

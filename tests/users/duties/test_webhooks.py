@@ -50,6 +50,7 @@ def test_worker_has_the_duties():
     assert names <= DUTIES.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reason", "words"),
     [("GONE", "410"), ("FAILING", "five days"), ("STAFF", "Staff disabled it")],
@@ -76,6 +77,7 @@ def test_client_without_a_contact_gets_no_mail(server, endpoint):
     assert list(server.received) == []
 
 
+@pytest.mark.slow
 def test_mail_that_is_not_taken_is_sent_later(server, endpoint, settings):
     disable(endpoint, "GONE")
     settings.EMAIL_PORT, right = 1, settings.EMAIL_PORT
@@ -86,6 +88,7 @@ def test_mail_that_is_not_taken_is_sent_later(server, endpoint, settings):
     assert len(server.received) == 1
 
 
+@pytest.mark.slow
 def test_mail_that_is_not_taken_stops_no_other(server, endpoint, client_demo):
     disable(endpoint, "GONE")
     refused = people.a_client("Refused")
@@ -98,6 +101,7 @@ def test_mail_that_is_not_taken_stops_no_other(server, endpoint, client_demo):
     assert len(server.received) == 1
 
 
+@pytest.mark.slow
 def test_mail_of_a_killed_process_is_sent_again(server, endpoint, monkeypatch):
     """It was sent, and the process was killed before it had written so."""
 
@@ -114,6 +118,7 @@ def test_mail_of_a_killed_process_is_sent_again(server, endpoint, monkeypatch):
     assert len(server.received) == 2
 
 
+@pytest.mark.slow
 def test_endpoint_that_is_disabled_again_gets_another_mail(server, endpoint, monkeypatch):
     disable(endpoint, "GONE")
     known = WebhookEndpoint.objects.get(id=endpoint.id)
@@ -122,6 +127,7 @@ def test_endpoint_that_is_disabled_again_gets_another_mail(server, endpoint, mon
     assert MailAboutWebhooks().perform() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_no_transaction_is_open_while_the_mail_server_is_asked(server, endpoint, monkeypatch):
     """It would hold back all events."""

@@ -95,6 +95,7 @@ def test_approval_under_other_names_leaves_the_documents_to_staff(alice):
     assert {each for _, each in stored(alice)} == {"PENDING"}
 
 
+@pytest.mark.slow
 def test_approval_of_a_document_of_another_user_leaves_it_to_staff(alice, bob):
     review(bob, *send(bob, *DOCUMENTS))
     send(alice, *DOCUMENTS)
@@ -228,6 +229,7 @@ def begin(user: User, **values: str) -> IdentityVerification:
     ).verification
 
 
+@pytest.mark.slow
 def test_verification_is_pending_for_a_day(alice, provider):
     verification = begin(alice)
     assert verification.expires_at - verification.created_at == timedelta(hours=24)

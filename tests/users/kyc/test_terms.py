@@ -134,6 +134,7 @@ def test_newer_terms_ask_for_a_new_signature(alice):
     assert terms.unsigned(alice) == second
 
 
+@pytest.mark.slow
 def test_wrong_code_is_counted(alice_later, codes):
     some_terms()
     request(alice_later)

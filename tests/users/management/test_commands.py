@@ -142,6 +142,7 @@ def test_no_migration_is_pending():
     assert "No planned migration operations." in out.getvalue()
 
 
+@pytest.mark.slow
 def test_models_have_all_their_migrations():
     call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())
 
@@ -171,6 +172,7 @@ def everything() -> dict[str, int]:
     return {model.__name__: model._default_manager.count() for model in models}
 
 
+@pytest.mark.slow
 def test_demo_has_three_activated_users_with_money(state):
     seed()
     assert dict(User.objects.values_list("user_name", "kind")) == {
@@ -189,6 +191,7 @@ def test_demo_has_three_activated_users_with_money(state):
     }
 
 
+@pytest.mark.slow
 def test_demo_key_and_ids_work(state):
     seed()
     facts = demo(state)
@@ -201,6 +204,7 @@ def test_demo_key_and_ids_work(state):
     assert set(ApiKey.objects.get().scopes) == set(SCOPES)
 
 
+@pytest.mark.slow
 def test_demos_staff_can_log_in(state):
     seed()
     facts = demo(state)
@@ -210,6 +214,7 @@ def test_demos_staff_can_log_in(state):
     assert staff.is_superuser
 
 
+@pytest.mark.slow
 def test_demo_file_is_readable_by_its_owner_only(state):
     mask = os.umask(0)
     try:
@@ -220,6 +225,7 @@ def test_demo_file_is_readable_by_its_owner_only(state):
     assert [file.name for file in state.iterdir()] == ["demo.json"]
 
 
+@pytest.mark.slow
 def test_second_seeding_changes_nothing(state):
     seed()
     before, text = everything(), (state / "demo.json").read_text()
@@ -228,6 +234,7 @@ def test_second_seeding_changes_nothing(state):
     assert (state / "demo.json").read_text() == text
 
 
+@pytest.mark.slow
 def test_seeding_without_the_demo_file_renews_key_and_password_only(state):
     seed()
     before, old = everything(), demo(state)
@@ -239,12 +246,14 @@ def test_seeding_without_the_demo_file_renews_key_and_password_only(state):
     assert Api(new["apiKey"]).get("users").status == 200
 
 
+@pytest.mark.slow
 def test_demo_file_of_another_database_is_replaced(state):
     (state / "demo.json").write_text('{"apiKey": "old"}')
     seed()
     assert Api(demo(state)["apiKey"]).get("users").status == 200
 
 
+@pytest.mark.slow
 def test_interrupted_seeding_leaves_nothing(state, monkeypatch):
     from wallets.management.commands import seed_demo
 

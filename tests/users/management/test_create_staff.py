@@ -49,6 +49,7 @@ def two_who_can_add() -> None:
         member.save()
 
 
+@pytest.mark.slow
 def test_first_member_sets_a_password_with_the_link_and_logs_in(capsys):
     path = create(capsys, "alice", "--email", "alice@Pay.Example", "--role", ADMINISTRATOR)
     alice = Staff.objects.get()
@@ -142,6 +143,7 @@ def test_members_without_a_password_do_not_ask_for_a_reason(capsys):
     create(capsys, "carol", "--role", ADMINISTRATOR)
 
 
+@pytest.mark.slow
 def test_new_link_voids_the_former_one(capsys):
     former = create(capsys, "alice", "--role", VIEWER)
     path = create(capsys, "alice", "--new-link")

@@ -65,6 +65,7 @@ def run() -> str:
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_migrate_names_the_session_it_waited_for_and_gives_up(pauses, altering, monkeypatch):
     monkeypatch.setattr(migrate, "PAUSES", (2.0, 4.0))
     with reader() as pid, pytest.raises(CommandError) as refused:
@@ -75,6 +76,7 @@ def test_migrate_names_the_session_it_waited_for_and_gives_up(pauses, altering, 
     assert (pauses, altering) == ([2.0, 4.0], [])
 
 
+@pytest.mark.slow
 def test_migrate_continues_when_the_lock_is_free(altering, monkeypatch):
     with reader() as pid:
 

@@ -44,6 +44,7 @@ def send() -> str:
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_digest_has_numbers_and_links_and_no_names(server, alices):
     alice = a_reader(OPERATOR, "alice")
     today = clock.now().date()
@@ -58,6 +59,7 @@ def test_digest_has_numbers_and_links_and_no_names(server, alices):
     assert "Example" not in text
 
 
+@pytest.mark.slow
 def test_digest_has_the_language_and_the_permissions_of_the_member(server):
     a_reader(VIEWER, "bob", language="es")
     send()
@@ -66,6 +68,7 @@ def test_digest_has_the_language_and_the_permissions_of_the_member(server):
     assert "Nada está en espera." in text
 
 
+@pytest.mark.slow
 def test_digest_is_sent_once_a_day(server):
     a_reader(VIEWER, "alice")
     send()
@@ -77,6 +80,7 @@ def test_digest_is_sent_once_a_day(server):
     assert len(server.received) == 2
 
 
+@pytest.mark.slow
 def test_day_of_the_digest_is_that_of_the_members_time_zone(server):
     a_reader(VIEWER, "alice", time_zone="Europe/Madrid")
     sandbox.make()
@@ -89,6 +93,7 @@ def test_day_of_the_digest_is_that_of_the_members_time_zone(server):
     assert Preferences.objects.get().digest_date == late.date() + timedelta(days=1)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_processes_at_the_same_time_send_one_digest(server):
     a_reader(VIEWER, "alice")
@@ -96,6 +101,7 @@ def test_processes_at_the_same_time_send_one_digest(server):
     assert len(server.received) == 1
 
 
+@pytest.mark.slow
 def test_refused_digest_is_sent_the_next_time(server):
     a_reader(VIEWER, "alice")
     a_reader(VIEWER, "bob")
@@ -128,6 +134,7 @@ def test_command_skips_inactive_members_and_members_without_digest(server):
     assert "Digests sent: 0." in send()
 
 
+@pytest.mark.slow
 def test_member_chooses_the_digest_in_the_account(server):
     member = a_member(VIEWER)
     browser = browser_of(member)

@@ -255,6 +255,7 @@ def processes(tmp_path) -> Iterator[None]:
     assert ended == [None] * 4
 
 
+@pytest.mark.slow
 def test_barrier_never_falls_under_four_processes(processes, client_demo):
     columns = ("released_at", "barrier_at", "released_position", "barrier_position")
     seen: list[tuple[Any, ...]] = []

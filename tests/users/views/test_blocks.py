@@ -282,6 +282,7 @@ def test_same_key_for_another_user_is_refused(api, bob, path, name, body):
     assert KycDocument.objects.count() == 1
 
 
+@pytest.mark.slow
 @each_block
 def test_replay_returns_the_current_status(api, alice, path, body):
     api.post(path, body, key="k")
@@ -291,6 +292,7 @@ def test_replay_returns_the_current_status(api, alice, path, body):
     assert again.json["reason"] == "Blurred"
 
 
+@pytest.mark.slow
 @each_block
 def test_replay_returns_the_block_of_its_key_when_it_was_replaced(api, path, name):
     api.post(path, BLOCKS[name], key="k")
@@ -301,6 +303,7 @@ def test_replay_returns_the_block_of_its_key_when_it_was_replaced(api, path, nam
     assert api.get(path).json.items() >= CHANGES[name].items()
 
 
+@pytest.mark.slow
 @each_block
 def test_replay_of_an_erased_block_is_refused(api, alice, path, body):
     api.post(path, body, key="k")

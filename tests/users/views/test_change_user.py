@@ -40,6 +40,7 @@ def test_empty_patch_changes_nothing(api, newcomer):
     assert Event.objects.about(newcomer.id).count() == 1
 
 
+@pytest.mark.slow
 def test_patch_with_null_clears_the_email(api, newcomer_path):
     api.patch(newcomer_path, {"email": "alice@example.com"})
     assert api.patch(newcomer_path, {"email": None}).json["email"] is None
@@ -72,6 +73,7 @@ def test_patch_names_the_wrong_field(change, errors, api, newcomer_path):
     assert api.get(newcomer_path).json == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["userName", "mobilePhone"])
 def test_patch_with_a_value_of_another_user_gets_409(field, api, newcomer, bob):
     answer = api.patch(path_of(newcomer), {field: BOB[field]})
@@ -79,6 +81,7 @@ def test_patch_with_a_value_of_another_user_gets_409(field, api, newcomer, bob):
     assert answer.json["conflict"] == {"field": field, "userId": str(bob.id)}
 
 
+@pytest.mark.slow
 def test_new_number_must_be_verified(api, alice, codes):
     answer = api.patch(path_of(alice), {"mobilePhone": NEW})
     assert (answer.status, answer.json["status"]) == (200, "ACTIVATED")
@@ -88,6 +91,7 @@ def test_new_number_must_be_verified(api, alice, codes):
     assert verified.json["unverifiedPhone"] is None
 
 
+@pytest.mark.slow
 def test_verification_gets_409_when_another_user_took_the_number(api, alice, codes, clock):
     api.patch(path_of(alice), {"mobilePhone": NEW})
     clock.go(61)
@@ -98,6 +102,7 @@ def test_verification_gets_409_when_another_user_took_the_number(api, alice, cod
     assert api.get(path_of(alice)).json["mobilePhone"] == "+34600000001"
 
 
+@pytest.mark.slow
 def test_return_to_a_number_within_a_minute_gets_409_with_retry_at(api, newcomer_path):
     api.patch(newcomer_path, {"mobilePhone": NEW})
     answer = api.patch(newcomer_path, {"mobilePhone": "+34600000001"})

@@ -77,6 +77,7 @@ def test_document_content_is_returned_unchanged(api, path, file, named):
     assert read.json["mediaType"] == file.media_type
 
 
+@pytest.mark.slow
 def test_document_of_five_million_bytes_is_accepted_and_returned(api, path):
     large = padded(MOST_BYTES)
     assert api.post(path, document(large)).json["size"] == 5_000_000

@@ -107,6 +107,7 @@ def walk(api: Api, path: str, rel: str) -> list[list[str]]:
     return pages
 
 
+@pytest.mark.slow
 def test_next_links_keep_filters_and_sort(api, three):
     assert walk(api, "users?size=2", "next") == [["example-ltd", "bob"], ["alice"]]
     assert walk(api, "users?size=1&kind=NATURAL", "next") == [["bob"], ["alice"]]
@@ -131,6 +132,7 @@ def test_page_needs_two_queries(api, three, django_assert_max_num_queries):
         api.get("users")
 
 
+@pytest.mark.slow
 def test_paging_returns_every_user_of_the_client_once(api, stranger):
     for number in range(25):
         body = {"userName": f"u{number}", "mobilePhone": f"+346000002{number:02d}"}

@@ -238,6 +238,7 @@ def test_enabled_endpoint_goes_on_where_it_stopped(alices, bobs, endpoint, recei
         assert sent_of(wallet, receiver) == sorted(sent_of(wallet, receiver))
 
 
+@pytest.mark.slow
 def test_position_waits_when_everything_fails(client_with_many_wallets, receiver, worker):
     """The events that are not tried need no rows."""
     wallets = client_with_many_wallets

@@ -210,6 +210,7 @@ def steps_until(dispatcher: Dispatcher, condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_many_hanging_receivers_do_not_delay_a_quick_one(
     alices, bobs, endpoint, receiver, dispatcher, hanging

@@ -30,6 +30,7 @@ def reversal_with_reference(payer: Any, payee: Any, asker: Any, reference: str) 
     return ask(asked_about(Movement.objects.get(id=paid.id), ApprovalKind.REVERSAL, 1_00), asker)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["queue", "one", "confirm"])
 @pytest.mark.parametrize("reference", ["2024 INV", "4711 EUR", "007 EUR"])
 def test_pages_show_a_reference_as_it_is(page, reference, asker, second, alices, bobs):
@@ -88,6 +89,7 @@ def test_page_reads_the_facts_once_for_the_form_and_the_reader(asker, second, al
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 def test_changed_name_of_the_other_party_is_named(asker, second, alices, bobs):
     asked = reversal_with_reference(alices, bobs, asker, "Rent")
     browser = staff.browser_of(second)
@@ -108,6 +110,7 @@ def test_queue_leaves_out_requests_about_oneself(asker, second):
     assert not words.waiting_for_member(second).exists()
 
 
+@pytest.mark.slow
 def test_form_that_is_sent_again_after_the_decision_says_so(asker, alices):
     browser, form = staff.browser_of(asker), {"key": str(uuid4()), "kind": "UP", "amount": "5"}
     address = action_address(alices, "add-movement")

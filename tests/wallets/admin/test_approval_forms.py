@@ -41,6 +41,7 @@ def alice_at_work(asker: Any) -> Browser:
     return staff.browser_of(asker)
 
 
+@pytest.mark.slow
 def test_form_that_was_asked_for_is_not_done(alice_at_work, second, alices):
     asked = ask_on_page(alice_at_work, alices, "add-movement", **PAID)
     raise_threshold(
@@ -54,6 +55,7 @@ def test_form_that_was_asked_for_is_not_done(alice_at_work, second, alices):
     assert balance_of(alices) == 105_00
 
 
+@pytest.mark.slow
 def test_form_that_was_done_is_not_asked_for(alice_at_work, alices):
     let_one_person_act()
     form = {"key": str(uuid4()), "confirmed": "1", **PAID}
@@ -64,6 +66,7 @@ def test_form_that_was_done_is_not_asked_for(alice_at_work, alices):
     assert not Approval.objects.waiting().exists()
 
 
+@pytest.mark.slow
 def test_action_done_while_it_was_asked_for_fails_its_approval(asker, second, alices):
     """Two processes that look at the same time: the key of the order is the fence."""
     let_one_person_act()
@@ -96,6 +99,7 @@ def test_link_is_made_by_the_asker_of_the_newest_approval(asker, second):
     assert not may_make_link(carol, asker)
 
 
+@pytest.mark.slow
 def test_two_requests_about_one_wallet_are_approved_together(asker, second, alices):
     made = [a_request(alices, minor, asker) for minor in (5_00, 6_00)]
     browser = staff.browser_of(second)

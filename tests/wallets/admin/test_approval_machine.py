@@ -27,6 +27,7 @@ def machine(alices: Wallet, bobs: Wallet) -> type[OnePerson]:
     return OnePerson
 
 
+@pytest.mark.slow
 def test_one_person_moves_no_money_above_a_threshold(machine, capsys):
     play(machine, 6, 40, derandomize=True)
     assert machine.steps >= 60

@@ -39,6 +39,7 @@ def bob_at_work(second: Any) -> Browser:
     return staff.browser_of(second)
 
 
+@pytest.mark.slow
 def test_cash_in_is_asked_for_on_the_page_of_the_wallet_and_approved(
     alice_at_work, bob_at_work, alices
 ):
@@ -61,6 +62,7 @@ def test_cash_in_is_asked_for_on_the_page_of_the_wallet_and_approved(
     assert page.context["page_actions"] == []
 
 
+@pytest.mark.slow
 def test_big_sum_is_asked_for_in_figures_and_words(alice_at_work, bob_at_work, alices):
     values = {"kind": "CASH_IN", "amount": "5.000.000,00", "concept": "x"}
     form = {"key": str(uuid4()), **values}
@@ -72,6 +74,7 @@ def test_big_sum_is_asked_for_in_figures_and_words(alice_at_work, bob_at_work, a
         assert "Balance afterwards 5,000,100.00 EUR" in text
 
 
+@pytest.mark.slow
 def test_asker_can_only_withdraw_on_the_page(alice_at_work, alices):
     asked = ask_on_page(
         alice_at_work, alices, "add-movement", kind="UP", amount="5", concept="Card"
@@ -87,6 +90,7 @@ def test_asker_can_only_withdraw_on_the_page(alice_at_work, alices):
     assert asked.state == State.WITHDRAWN
 
 
+@pytest.mark.slow
 def test_page_shows_changed_facts_and_the_same_form_then_approves(
     bob_at_work, asker, second, alices
 ):
@@ -102,6 +106,7 @@ def test_page_shows_changed_facts_and_the_same_form_then_approves(
     assert balance_of(alices) == 105_00
 
 
+@pytest.mark.slow
 def test_refusal_needs_a_reason_and_is_shown_to_the_asker(
     alice_at_work, bob_at_work, asker, alices
 ):
@@ -129,6 +134,7 @@ def test_action_below_the_threshold_is_done_at_once(alice_at_work, asker, second
     assert balance_of(alices) == 105_00
 
 
+@pytest.mark.slow
 def test_reversal_without_an_amount_asks_for_the_shown_one(alice_at_work, bob_at_work, alices):
     received = Movement.objects.get(wallet=alices)
     asked = ask_on_page(alice_at_work, received, "reverse", amount="", concept="")
@@ -145,6 +151,7 @@ def sent_cash_outs(wallet: Wallet, number: int) -> list[Movement]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["settle", "reject"])
 def test_many_sent_payments_are_asked_for_and_approved_at_once(
     alice_at_work, bob_at_work, alices, name
@@ -198,6 +205,7 @@ def test_staff_create_no_money_over_the_api(asker, alices):
     assert balance_of(alices) == 100_00
 
 
+@pytest.mark.slow
 def test_first_page_counts_requests_waiting_for_the_member(
     alice_at_work, bob_at_work, asker, alices
 ):
@@ -206,6 +214,7 @@ def test_first_page_counts_requests_waiting_for_the_member(
     assert "Waiting for my approval None" in words_of(alice_at_work.get("/admin/"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["approve", "refuse", "withdraw"])
 @pytest.mark.parametrize("kind", [ApprovalKind.RESET_PASSWORD, ApprovalKind.ACTIVATE_MEMBER])
 def test_request_about_a_deleted_member_has_pages(name, kind, asker, second):
@@ -221,6 +230,7 @@ def test_request_about_a_deleted_member_has_pages(name, kind, asker, second):
     assert [browser.get(each).status_code for each in pages] == [200, 200, 200]
 
 
+@pytest.mark.slow
 def test_request_about_a_deleted_member_is_not_approved(asker, second):
     carol = staff.a_member(staff.VIEWER, name="carol")
     asked = ask(about_member(ApprovalKind.RESET_PASSWORD)(carol, {}), asker)
@@ -246,6 +256,7 @@ def sent(asker: Any, second: Any, alices: Wallet) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 def test_busy_database_leaves_a_report_of_all_payments(alice_at_work, sent, monkeypatch):
     calls: list[Any] = []
 
@@ -271,6 +282,7 @@ def test_busy_database_leaves_a_report_of_all_payments(alice_at_work, sent, monk
     assert Approval.objects.waiting().count() == 2
 
 
+@pytest.mark.slow
 def test_bulk_stops_asking_after_its_time_and_tells_the_rest(alice_at_work, sent, monkeypatch):
     form = form_on(choose(alice_at_work, "settle", sent)) | REASON_OF_BULK
     with monkeypatch.context() as patched:
@@ -284,6 +296,7 @@ def test_bulk_stops_asking_after_its_time_and_tells_the_rest(alice_at_work, sent
     assert Approval.objects.waiting().count() == 2
 
 
+@pytest.mark.slow
 def test_unfinished_closing_hides_no_settled_payment(
     alice_at_work, asker, second, alices, monkeypatch
 ):

@@ -28,6 +28,7 @@ def reversal_of(leg: Movement, asker: Any) -> Any:
     return ask(asked_about(leg, ApprovalKind.REVERSAL, 1_00, concept="Twice"), asker)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_payer", [True, False])
 def test_request_stores_no_name_of_the_other_party(is_payer, asker, second, alices, bobs):
     paid = Movement.objects.get(id=people.transfer(alices, bobs, 1_00).id)
@@ -50,6 +51,7 @@ def closed(wallet: Wallet) -> Any:
     return wallet.user
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_payer", [True, False])
 def test_erasure_of_one_party_leaves_no_text_in_a_request_about_the_other(
     is_payer, asker, alices, bobs
@@ -113,6 +115,7 @@ def test_reason_of_an_unblocking_is_a_fact(asker, alices):
     assert ["reason_of_action", "OTHER"] in (asked.facts or [])
 
 
+@pytest.mark.slow
 def test_administrator_reads_no_amount_by_deciding_many(asker, alices):
     asked = a_request(alices, 4321_00, asker)
     browser = staff.browser_of(staff.a_member(staff.ADMINISTRATOR, name="root"))
@@ -123,6 +126,7 @@ def test_administrator_reads_no_amount_by_deciding_many(asker, alices):
     assert asked.is_waiting
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("role", "is_shown"), [(staff.ADMINISTRATOR, False), (staff.SUPERVISOR, True)]
 )

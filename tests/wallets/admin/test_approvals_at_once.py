@@ -38,6 +38,7 @@ def cash_ins(wallet: Wallet) -> int:
     return Movement.objects.filter(wallet=wallet, type="CASH_IN").count()
 
 
+@pytest.mark.slow
 def test_of_four_approvers_one_approves(asker, others, alices):
     asked = a_request(alices, 5_00, asker)
     seen = seen_now(asked)
@@ -48,6 +49,7 @@ def test_of_four_approvers_one_approves(asker, others, alices):
     assert cash_ins(alices) == 2
 
 
+@pytest.mark.slow
 def test_approval_withdrawal_and_refusal_exclude_one_another(asker, others, alices):
     for _ in range(5):
         asked = a_request(alices, 5_00, asker)
@@ -63,6 +65,7 @@ def test_approval_withdrawal_and_refusal_exclude_one_another(asker, others, alic
         assert cash_ins(alices) - before == is_approved
 
 
+@pytest.mark.slow
 def test_expired_approval_is_run_by_none(asker, others, alices):
     asked = a_request(alices, 5_00, asker)
     with made(timedelta(days=7)):
@@ -76,6 +79,7 @@ def test_expired_approval_is_run_by_none(asker, others, alices):
     assert cash_ins(alices) == 1
 
 
+@pytest.mark.slow
 def test_simultaneous_actions_of_one_person_are_summed(asker, others, alices, bobs):
     for kind in (ApprovalKind.CASH_IN, ApprovalKind.ADJUSTMENT):
         raise_threshold(kind, 10_00, asker, others[0])
@@ -91,6 +95,7 @@ def test_simultaneous_actions_of_one_person_are_summed(asker, others, alices, bo
     assert kinds(answers) == {"Outcome": 2, "ApprovalRequired": 2}
 
 
+@pytest.mark.slow
 def test_action_in_another_wallet_waits_for_the_first_action_of_the_person(
     asker, others, alices, bobs
 ):

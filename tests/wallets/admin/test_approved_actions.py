@@ -91,6 +91,7 @@ def gone(alice: User) -> User:
     return alice
 
 
+@pytest.mark.slow
 def test_erasure_before_its_time_needs_two_people_and_erases_the_request(
     alice_at_work, bob_at_work, gone
 ):
@@ -153,6 +154,7 @@ def test_password_is_reset_by_two_people(alice_at_work, bob_at_work):
     assert "The link is shown only once" in words_of(page)
 
 
+@pytest.mark.slow
 def test_roles_are_given_by_two_people_and_taken_by_one(alice_at_work, bob_at_work):
     carol = staff.a_member(staff.VIEWER, name="carol")
     asked = ask_on_page(alice_at_work, carol, "roles", roles=["operator", "viewer"])
@@ -163,6 +165,7 @@ def test_roles_are_given_by_two_people_and_taken_by_one(alice_at_work, bob_at_wo
     assert {each.name for each in carol.groups.all()} == {"viewer"}
 
 
+@pytest.mark.slow
 def test_member_approves_no_roles_of_their_own(alice_at_work, bob_at_work, second):
     second.groups.remove(*second.groups.filter(name=staff.OPERATOR))
     asked = ask_on_page(
@@ -245,6 +248,7 @@ def test_form_of_a_new_member_is_recognised_after_the_decision(asker, second):
         ask_for_approval(ask_for_member(None, NEW_MEMBER | {"username": "eve"}), **values)
 
 
+@pytest.mark.slow
 def test_member_is_activated_by_two_people(alice_at_work, bob_at_work):
     carol = staff.a_member(staff.VIEWER, name="carol")
     carol.is_active = False
@@ -255,6 +259,7 @@ def test_member_is_activated_by_two_people(alice_at_work, bob_at_work):
     assert carol.is_active
 
 
+@pytest.mark.slow
 def test_scopes_about_money_are_granted_by_two_people(
     alice_at_work, bob_at_work, client_demo, alices
 ):
@@ -274,6 +279,7 @@ def test_scopes_about_money_are_granted_by_two_people(
     assert api.post(f"wallets/{alices.pk}/movements", body, key=str(uuid4())).status == 201
 
 
+@pytest.mark.slow
 def test_suspended_client_is_activated_by_two_people(alice_at_work, bob_at_work, client_demo):
     _key, secret = ApiKey.issue(client=client_demo, label="Server", scopes=["users:read"])
     bob_at_work.post(action_address(client_demo, "suspend"), {"key": str(uuid4())})
@@ -299,6 +305,7 @@ def test_active_client_is_not_activated(asker, second, client_demo):
     assert not Event.objects.about(client_demo.pk).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", MONEY_SCOPES)
 def test_key_is_issued_and_rotated_without_a_scope_about_money(alice_at_work, client_demo, scope):
     form = {"key": str(uuid4()), "label": "Server", "scopes": [scope]}
@@ -309,6 +316,7 @@ def test_key_is_issued_and_rotated_without_a_scope_about_money(alice_at_work, cl
     assert ApiKey.objects.exclude(pk=key.pk).get().scopes == ["users:read"]
 
 
+@pytest.mark.slow
 def test_issuer_of_a_key_neither_asks_for_money_nor_decides(
     alice_at_work, asker, second, client_demo
 ):
@@ -326,6 +334,7 @@ def test_issuer_of_a_key_neither_asks_for_money_nor_decides(
     assert key.scopes == ["movements:write", "users:read"]
 
 
+@pytest.mark.slow
 def test_threshold_is_raised_by_two_people_and_lowered_by_one(alice_at_work, bob_at_work):
     address = reverse("admin:thresholds")
     form = {
@@ -347,6 +356,7 @@ def test_threshold_is_raised_by_two_people_and_lowered_by_one(alice_at_work, bob
     assert "Cash desk" in words_of(page)
 
 
+@pytest.mark.slow
 def test_member_without_the_permission_changes_no_threshold(alices):
     browser = staff.somebody(staff.OPERATOR)
     assert browser.get(reverse("admin:thresholds")).status_code == 200

@@ -40,6 +40,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erasure, "erase_files", broken)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.usefixtures("full_disk")
 def test_interrupted_erasure_is_not_shown_as_done(asker, second, gone):
@@ -49,6 +50,7 @@ def test_interrupted_erasure_is_not_shown_as_done(asker, second, gone):
     assert "Approved and done" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.usefixtures("full_disk")
 def test_interrupted_erasure_of_many_is_listed_as_not_done(asker, second, gone):
@@ -60,6 +62,7 @@ def test_interrupted_erasure_of_many_is_listed_as_not_done(asker, second, gone):
     assert "Approved, but not finished yet" in page
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_failing_approved_erasure_is_approved_and_does_not_stop_the_duty(
     asker, second, gone, monkeypatch
@@ -86,6 +89,7 @@ def test_failing_approved_erasure_is_approved_and_does_not_stop_the_duty(
     assert gone.erased_at
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_approved_erasure_that_always_fails_keeps_no_other_waiting(
     asker, second, gone, bob, monkeypatch
@@ -116,6 +120,7 @@ def test_approved_erasure_that_always_fails_keeps_no_other_waiting(
     assert erasure.approved_and_due().get().user_id == gone.id
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_approval_and_erasure_lock_in_one_order(asker, second, gone, monkeypatch):
     """The approval has locked its row and waits for the user; the erasure waits for the row."""

@@ -84,6 +84,7 @@ def facts(asked: Approval) -> dict[str, str]:
     return dict(action_of_approval(asked).facts(asked))
 
 
+@pytest.mark.slow
 def test_two_people_add_an_account(members, client_demo):
     asked = ask(ask_to_add(None, values(client_demo)), members[0])
     assert not BankAccount.objects.exists()
@@ -108,6 +109,7 @@ def test_two_people_add_an_account(members, client_demo):
     assert (entry.user, entry.change_message) == (members[0], "Bank account added: Demo.")
 
 
+@pytest.mark.slow
 def test_two_people_change_an_account(members, account, client_demo):
     other = people.a_client("Another")
     changed = {"bic": "", "holder_name": "Institution", "booked_by": "NOTIFICATION"}
@@ -122,6 +124,7 @@ def test_two_people_change_an_account(members, account, client_demo):
     assert (account.booked_by, account.clients.count()) == ("NOTIFICATION", 2)
 
 
+@pytest.mark.slow
 def test_two_people_close_an_account(members, account):
     asked = ask(ask_to_close(account, {}), members[0])
     assert facts(asked)["account_after_status"] == "CLOSED"
@@ -133,6 +136,7 @@ def test_two_people_close_an_account(members, account):
         ask(ask_to_close(account, {}), members[0])
 
 
+@pytest.mark.slow
 def test_client_with_lines_of_the_account_stays(members, account, client_demo, bobs):
     """Without it, its booked lines would be in no equation."""
     bank.agree_to_source(client_demo, "BANK")
@@ -145,6 +149,7 @@ def test_client_with_lines_of_the_account_stays(members, account, client_demo, b
     assert approve(asked, members[1]).state == "APPROVED"
 
 
+@pytest.mark.slow
 def test_account_that_is_here_is_not_added_again(members, account, client_demo):
     with pytest.raises(errors.InvalidFields):
         ask(ask_to_add(None, values(client_demo)), members[0])
@@ -177,6 +182,7 @@ ALONE = [
 """What nobody may do alone to an account."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [*ALONE, "UPDATE wallets_bankaccount SET approval_id = NULL"])
 def test_database_refuses_ends_without_two_people(account, sent):
     people.a_client("Another")
@@ -203,6 +209,7 @@ def test_database_refuses_an_account_of_one_person(members, client_demo):
     BankAccount.objects.all().delete()
 
 
+@pytest.mark.slow
 def test_earlier_approval_is_not_used_again(members, account, client_demo):
     first = account.approval_id
     changed = {"bic": "", "holder_name": "Other", "booked_by": "STATEMENT", "clients": []}
@@ -228,6 +235,7 @@ def test_two_people_change_an_account_of_a_command(members, account_of_command, 
     assert not account_of_command.clients.exists()
 
 
+@pytest.mark.slow
 def test_pages_ask_for_a_second_person(members, client_demo, account):
     browser = browser_of(members[0])
     sent = values(iban="DE02120300000000202051").items()

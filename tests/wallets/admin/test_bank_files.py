@@ -71,6 +71,7 @@ def upload(browser: Browser, *contents: bytes) -> Any:
     return browser.post(reverse("admin:bank-report-import"), {"answers": named}, follow=True)
 
 
+@pytest.mark.slow
 def test_three_pages_lead_from_the_queue_to_a_file(account, cash_outs, operator):
     assert "Make a bank file" in payments_out.queue(operator).text
     answer = make(operator, scope="all")
@@ -80,6 +81,7 @@ def test_three_pages_lead_from_the_queue_to_a_file(account, cash_outs, operator)
     assert states(cash_outs) == ["IN A FILE"] * 3
 
 
+@pytest.mark.slow
 def test_form_that_is_sent_twice_makes_one_file(account, cash_outs, operator):
     page = choose_for_file(operator, cash_outs)
     body = payments_out.form_on(page) | {"account": account.pk, "execution_date": "2999-01-01"}
@@ -88,16 +90,19 @@ def test_form_that_is_sent_twice_makes_one_file(account, cash_outs, operator):
     assert BankFile.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_selection_without_an_account_says_so(cash_outs, operator):
     assert "No open bank account holds the money" in choose_for_file(operator, cash_outs).text
 
 
+@pytest.mark.slow
 def test_payments_in_another_file_are_left_out_with_a_reason(account, cash_outs, operator):
     make(operator, cash_outs[:1])
     answer = make(operator, cash_outs)
     assert "Left out: 1. It is in another file." in answer.text
 
 
+@pytest.mark.slow
 def test_payment_in_a_file_is_in_a_tab_of_its_own(account, cash_outs, operator):
     make(operator, cash_outs[:2])
     assert payments_out.ids_on(payments_out.queue(operator)) == [str(cash_outs[2].id)]
@@ -105,6 +110,7 @@ def test_payment_in_a_file_is_in_a_tab_of_its_own(account, cash_outs, operator):
     assert in_file == [str(each.id) for each in cash_outs[:2]]
 
 
+@pytest.mark.slow
 def test_supervisor_approves_and_operator_downloads(account, cash_outs, operator, supervisor):
     make(operator, cash_outs)
     file = BankFile.objects.get()
@@ -123,6 +129,7 @@ def address_of(file: BankFile) -> str:
     return reverse("admin:wallets_bankfile_change", args=[file.pk])
 
 
+@pytest.mark.slow
 def test_builder_is_told_that_somebody_else_approves(account, cash_outs, supervisor):
     make(supervisor, cash_outs)
     answer = do_action(supervisor, BankFile.objects.get(), "approve")
@@ -134,6 +141,7 @@ def offered_on(page: Any) -> set[str]:
     return {action.name for action in page.context["page_actions"]}
 
 
+@pytest.mark.slow
 def test_page_offers_the_approval_to_others_only(account, cash_outs, supervisor):
     make(supervisor, cash_outs)
     address = address_of(BankFile.objects.get())
@@ -142,12 +150,14 @@ def test_page_offers_the_approval_to_others_only(account, cash_outs, supervisor)
     assert "approve" in offered_on(other.get(address))
 
 
+@pytest.mark.slow
 def test_title_of_a_file_names_its_contents(account, cash_outs, operator):
     make(operator, cash_outs)
     page = operator.get(address_of(BankFile.objects.get()))
     assert page.context["title"] == f"3 payments out, 60.00 EUR, {clock.today()}"
 
 
+@pytest.mark.slow
 def test_approval_of_another_hash_is_refused(account, cash_outs, operator, supervisor):
     make(operator, cash_outs)
     answer = do_action(supervisor, BankFile.objects.get(), "approve", sha256="0" * 64)
@@ -155,6 +165,7 @@ def test_approval_of_another_hash_is_refused(account, cash_outs, operator, super
     assert states(cash_outs) == ["IN A FILE"] * 3
 
 
+@pytest.mark.slow
 def test_discarded_file_returns_its_payments(account, cash_outs, operator):
     make(operator, cash_outs)
     answer = do_action(operator, BankFile.objects.get(), "discard", reason="Wrong day")
@@ -162,6 +173,7 @@ def test_discarded_file_returns_its_payments(account, cash_outs, operator):
     assert states(cash_outs) == ["QUEUED"] * 3
 
 
+@pytest.mark.slow
 def test_file_is_not_downloaded_before_its_approval(account, cash_outs, operator):
     make(operator, cash_outs)
     file = BankFile.objects.get()
@@ -188,6 +200,7 @@ def release(browser: Browser, row: BankUpload) -> Any:
     return browser.post(address, body, follow=True)
 
 
+@pytest.mark.slow
 def test_uploaded_answers_wait_for_a_second_person(account, cash_outs, supervisor):
     builder, approver = bank_files.two_members()
     file = bank_files.send(bank_files.build(account, cash_outs, builder), approver)

@@ -79,6 +79,7 @@ def release_on_page(office: Office, upload: BankUpload) -> str:
     return shown + sent(office, address, **values, confirmed="1")
 
 
+@pytest.mark.slow
 def test_second_person_releases_an_uploaded_file(operator, approver, client_demo, bobs):
     bank.an_account(client_demo)
     iban = bank.an_iban(bobs)
@@ -95,6 +96,7 @@ def test_second_person_releases_an_uploaded_file(operator, approver, client_demo
     assert "Released by approver" in approver.get(page_of(upload))
 
 
+@pytest.mark.slow
 def test_lines_that_need_a_look_come_first(operator, approver, client_demo, alices, bobs):
     bank.an_account(client_demo)
     paid = bank_files.some_cash_outs(alices, *[1_00] * 21)
@@ -151,6 +153,7 @@ def test_refused_file_says_why(operator, client_demo):
     assert "No es un extracto de un banco" in uploaded(operator, b"<a/>")
 
 
+@pytest.mark.slow
 def test_line_is_assigned_by_two_members(operator, approver, line, bobs):
     address = page_of_action(line, "assign")
     values = {
@@ -189,6 +192,7 @@ def test_line_is_assigned_to_a_wallet_by_its_iban_or_alias(operator, line, bobs,
     assert BankDecision.objects.get().wallet_id == bobs.id
 
 
+@pytest.mark.slow
 def test_unknown_or_ambiguous_wallet_is_refused_in_words(operator, line, alices, bobs):
     Wallet.objects.filter(id__in=[alices.id, bobs.id]).update(alias="Savings")
     assert "Several wallets have it." in asked_to_assign(operator, line, "Savings")
@@ -202,6 +206,7 @@ def test_wallet_of_an_external_account_is_not_called_by_its_iban(operator, line,
     assert "This wallet does not exist." in asked_to_assign(operator, line, OTHER_IBAN)
 
 
+@pytest.mark.slow
 def test_page_leaves_out_empty_rows(operator, approver, line, bobs):
     asked_to_assign(operator, line, str(bobs.id))
     page = approver.get(page_of(BankDecision.objects.get()))
@@ -212,6 +217,7 @@ def test_page_leaves_out_empty_rows(operator, approver, line, bobs):
     assert "history-heading" in Office(a_member(OPERATOR, name="other")).get(page_of(bobs))
 
 
+@pytest.mark.slow
 def test_asker_can_not_approve_in_the_back_office(approver, line):
     address = page_of_action(line, "set-apart")
     sent(approver, address, reason="Fee", key=key_of_form(approver, address))
@@ -256,6 +262,7 @@ def test_lists_and_rows_open(operator, staff, line, bobs):
         office.get(list_of(BankLine), state=state)
 
 
+@pytest.mark.slow
 def test_statement_says_if_it_does_not_follow_the_one_before(operator, line):
     gap = "The statement before it ends with 10.00 EUR."
     for opening, day in (("10.00", of_day(1)), ("11.00", of_day(0))):
@@ -265,6 +272,7 @@ def test_statement_says_if_it_does_not_follow_the_one_before(operator, line):
     assert gap in operator.get(page_of(BankStatement.objects.latest("day")))
 
 
+@pytest.mark.slow
 def test_report_is_signed_by_two_and_downloaded(approver, line):
     report = safeguarding_reports.make_report()
     assert report is not None

@@ -43,6 +43,7 @@ def adding(**values: str) -> dict[str, str]:
 # --- Refusals at the form -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_refused_form_keeps_its_values_and_its_key(browser, alices):
     form = adding(kind="DOWN", amount="1 250,5", concept="Counted twice")
     page = browser.post(acting(alices, "add-movement"), form)
@@ -213,6 +214,7 @@ def test_reversal_is_confirmed_with_payer_payee_and_the_rest(browser, alices, bo
     assert "nine euros and ninety-nine cents" in text
 
 
+@pytest.mark.slow
 def test_reversal_is_of_the_amount_that_was_confirmed(browser, alices, bobs):
     """What the client reversed meanwhile does not make the confirmed reversal smaller."""
     paid = Movement.objects.get(id=people.transfer(alices, bobs, 10_00).id)
@@ -357,6 +359,7 @@ def test_wallet_page_lists_holds_and_pending_cash_outs(browser, alices, bobs):
     assert "Total held 37.00 EUR" in words_of(page)
 
 
+@pytest.mark.slow
 def test_states_of_cash_outs_are_words(browser, alices):
     ended = [
         (a_cash_out(alices, 1_00), "To send"),

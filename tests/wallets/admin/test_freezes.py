@@ -117,6 +117,7 @@ def test_case_is_given_by_the_link(browser, alices, case):
     assert "mine" not in page
 
 
+@pytest.mark.slow
 def test_form_offers_open_requests_of_authorities_alone(browser, alices, case):
     other = freezes.a_request(title="Of others")
     closed = freezes.a_request(
@@ -168,6 +169,7 @@ def test_form_that_is_sent_twice_freezes_once(browser, alices, case):
     assert "This form was sent before with other values" in page
 
 
+@pytest.mark.slow
 def test_page_that_has_not_seen_another_freeze_is_refused(browser, alices, case):
     other = browser_of(backoffice.worker(is_superuser=True))
     assert other.post(action_on(alices), values(case, amount="20")).status_code == 302
@@ -197,6 +199,7 @@ def lifting(**changes: str) -> dict[str, str]:
     return {"key": str(uuid4()), "reason": "Order revoked", **changes}
 
 
+@pytest.mark.slow
 def test_freeze_is_lifted_with_a_reason(browser, alices, case):
     frozen = freezes.freeze(alices, 30_00, case)
     assert "30.00 EUR becomes available again to Alice Example." in (
@@ -215,6 +218,7 @@ def test_freeze_is_lifted_with_a_reason(browser, alices, case):
     assert event.data["approval"] == str(asked.pk)
 
 
+@pytest.mark.slow
 def test_approver_sees_amount_case_and_reasons_of_a_freeze(browser, alices, case):
     frozen = freezes.freeze(alices, 30_00, case)
     asked = ask_on_page(browser, frozen, "lift", reason="Order revoked")
@@ -224,6 +228,7 @@ def test_approver_sees_amount_case_and_reasons_of_a_freeze(browser, alices, case
         assert text in shown, text
 
 
+@pytest.mark.slow
 def test_freeze_that_is_lifted_meanwhile_is_shown_to_the_approver(browser, alices, case):
     frozen = freezes.freeze(alices, 30_00, case)
     asked = ask_on_page(browser, frozen, "lift", reason="Order revoked")
@@ -238,6 +243,7 @@ def lift_with_a_colleague(browser: Browser, frozen: Hold) -> None:
     approve(ask_on_page(browser, frozen, "lift", reason="Order revoked"), a_colleague())
 
 
+@pytest.mark.slow
 def test_stale_page_lifts_nothing(browser, alices, case):
     frozen = freezes.freeze(alices, 30_00, case)
     lift_with_a_colleague(browser, frozen)
@@ -247,6 +253,7 @@ def test_stale_page_lifts_nothing(browser, alices, case):
     assert held_of(alices) == 0
 
 
+@pytest.mark.slow
 def test_freeze_is_not_released_and_hold_is_not_lifted(browser, alices, bobs, case):
     frozen, hold = freezes.freeze(alices, 30_00, case), people.place(alices, bobs, 1_00)
     pages = [browser.get(page_of(each)).text for each in (frozen, hold)]
@@ -257,6 +264,7 @@ def test_freeze_is_not_released_and_hold_is_not_lifted(browser, alices, bobs, ca
     assert held_of(alices) == 31_00
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [VIEWER, OPERATOR])
 def test_only_supervisors_freeze_and_lift(alices, case, group):
     frozen, browser = freezes.freeze(alices, 30_00, case), somebody(group)
@@ -278,6 +286,7 @@ def lifted(browser: Browser, alices: Wallet, case: Case) -> Hold:
     return people.seen(frozen.id)
 
 
+@pytest.mark.slow
 def test_page_of_a_wallet_names_its_freezes(browser, alices, case):
     browser.post(action_on(alices), values(case))
     page = browser.get(page_of(alices)).text
@@ -287,6 +296,7 @@ def test_page_of_a_wallet_names_its_freezes(browser, alices, case):
     assert "until it is lifted" in held
 
 
+@pytest.mark.slow
 def test_histories_have_the_freeze_and_its_end(browser, alices, case, lifted):
     wallet = browser.get(page_of(alices)).text
     freeze = browser.get(page_of(lifted)).text
@@ -310,6 +320,7 @@ def test_timelines_have_the_freeze_and_its_end(browser, alices, case, lifted):
             assert text in page, text
 
 
+@pytest.mark.slow
 def test_lists_show_freezes_among_holds(browser, alices, bobs, case, lifted):
     hold, frozen = people.place(alices, bobs, 1_00), freezes.freeze(alices, 2_00, case)
     tab = browser.get(page_of(alices.user), {"tab": "holds"}).text
@@ -338,6 +349,7 @@ def test_closing_names_the_freeze(browser, alices, case):
     assert "1 amount is frozen. Lift the freeze first." in page
 
 
+@pytest.mark.slow
 def test_reasons_are_erased_with_the_user(browser, alices, case, lifted):
     people.transfer(alices, people.first_wallet(people.a_user(alices.client, people.BOB)), 100_00)
     owner: dict[str, Any] = {"client_id": alices.client_id, "user_id": alices.user_id}
@@ -350,6 +362,7 @@ def test_reasons_are_erased_with_the_user(browser, alices, case, lifted):
     assert "Order revoked" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_members_at_once_freeze_what_they_have_seen(staff, alices, case):
     browsers = [browser_of(staff), browser_of(backoffice.worker(is_superuser=True))]

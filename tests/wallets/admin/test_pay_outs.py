@@ -74,6 +74,7 @@ def settle(alices: Any) -> None:
 # --- The bounds of an approval --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_approval_pays_out_no_later_money(third, alices, paying):
     people.cash_in(alices, 9_000_00)
     reject(alices, third)
@@ -82,6 +83,7 @@ def test_approval_pays_out_no_later_money(third, alices, paying):
     assert pending() == []
 
 
+@pytest.mark.slow
 def test_approval_pays_out_rejected_cash_outs_again(third, alices, paying):
     for _ in range(2):
         reject(alices, third)
@@ -89,6 +91,7 @@ def test_approval_pays_out_rejected_cash_outs_again(third, alices, paying):
     assert pending() == [100_00]
 
 
+@pytest.mark.slow
 def test_approval_that_has_paid_pays_the_same_amount_no_second_time(third, alices, paying):
     settle(alices)
     people.cash_in(alices, 100_00)
@@ -97,6 +100,7 @@ def test_approval_that_has_paid_pays_the_same_amount_no_second_time(third, alice
     assert pending() == []
 
 
+@pytest.mark.slow
 def test_approval_pays_nothing_after_its_time(third, alices, paying, monkeypatch):
     reject(alices, third)
     decided = Approval.objects.get().decided_at
@@ -117,6 +121,7 @@ def test_approval_of_another_closing_pays_nothing(asker, paying):
         pay_again.approved_to_pay(other, {}, by(asker))
 
 
+@pytest.mark.slow
 def test_later_money_is_paid_with_an_approval_of_its_own(asker, second, third, alices, paying):
     people.cash_in(alices, 9_000_00)
     reject(alices, third)
@@ -132,6 +137,7 @@ def test_later_money_is_paid_with_an_approval_of_its_own(asker, second, third, a
     assert Closing.objects.get() == paying
 
 
+@pytest.mark.slow
 def test_approval_counts_only_its_own_cash_outs(asker, second, third, alices, paying):
     settle(alices)
     people.cash_in(alices, 50_00)
@@ -141,6 +147,7 @@ def test_approval_counts_only_its_own_cash_outs(asker, second, third, alices, pa
     assert pending() == [50_00]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_members_order_one_payment_at_once(third, alices, paying):
     reject(alices, third)
@@ -148,6 +155,7 @@ def test_two_members_order_one_payment_at_once(third, alices, paying):
     assert pending() == [100_00]
 
 
+@pytest.mark.slow
 def test_stopped_closing_is_paid_no_more(asker, second, third, alices, paying):
     reject(alices, third)
     again = ask(ask_to_pay_again(paying, {}), asker)
@@ -158,6 +166,7 @@ def test_stopped_closing_is_paid_no_more(asker, second, third, alices, paying):
     assert pending() == []
 
 
+@pytest.mark.slow
 def test_effect_names_the_bounds(asked, second):
     page = words_of(staff.browser_of(second).get(page_of(asked)))
     assert "for 24 hours, up to these amounts" in page
@@ -174,6 +183,7 @@ def test_cent_that_comes_in_stalls_no_pay_out(asked, second, alices):
     assert pending() == [100_00]
 
 
+@pytest.mark.slow
 def test_money_that_has_gone_is_shown_before_the_rest_is_paid(asked, second, alices, bobs):
     seen = seen_now(asked)
     people.transfer(alices, bobs, 1_00)
@@ -186,6 +196,7 @@ def test_money_that_has_gone_is_shown_before_the_rest_is_paid(asked, second, ali
 # --- Refusals and errors --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refusal", [errors.LockTimeout, errors.DatabaseUnavailable])
 def test_busy_database_uses_up_no_approval(refusal, asked, second, monkeypatch):
     def busy(order: Any) -> None:
@@ -201,6 +212,7 @@ def test_busy_database_uses_up_no_approval(refusal, asked, second, monkeypatch):
     assert approve(asked, second).state == Approval.State.APPROVED
 
 
+@pytest.mark.slow
 def test_failed_pay_out_says_why(asked, second, alices, monkeypatch):
     def refused(order: Any) -> None:
         raise errors.UserNotActive(user_id=alices.user_id, status="BLOCKED")
@@ -213,6 +225,7 @@ def test_failed_pay_out_says_why(asked, second, alices, monkeypatch):
     assert not Closing.objects.exists()
 
 
+@pytest.mark.slow
 def test_pay_out_of_an_erased_user_is_refused_in_words(asked, second, alices):
     about: dict[str, Any] = {"client_id": alices.client_id, "by": people.BY}
     amount = people.decimal(100_00)

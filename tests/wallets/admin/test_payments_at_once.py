@@ -31,6 +31,7 @@ def sent_by() -> Counter[str]:
     return Counter(Event.objects.filter(kind="movement.sent").values_list("actor", flat=True))
 
 
+@pytest.mark.slow
 def test_two_members_send_the_same_payments_once_and_each_sees_what_the_other_did(alices, members):
     payments = [a_cash_out(alices, 1_00) for _ in range(60)]
     pages = [choose(member, "send", payments) for member in members]
@@ -48,6 +49,7 @@ def test_two_members_send_the_same_payments_once_and_each_sees_what_the_other_di
         assert mine == 0 or f"{mine} payment" in text
 
 
+@pytest.mark.slow
 def test_form_sent_twice_at_once_acts_once_and_both_answers_say_done(alices, members):
     payments = [a_cash_out(alices, 1_00) for _ in range(20)]
     twin = Browser()
@@ -59,6 +61,7 @@ def test_form_sent_twice_at_once_acts_once_and_both_answers_say_done(alices, mem
     assert sum(sent_by().values()) == 20
 
 
+@pytest.mark.slow
 def test_one_settles_while_the_other_rejects_and_money_moves_once(alices, members):
     payments = [end(MarkCashOutSent, a_cash_out(alices, 1_00)) for _ in range(20)]
     supervisor = members[1]
@@ -73,6 +76,7 @@ def test_one_settles_while_the_other_rejects_and_money_moves_once(alices, member
     assert money_of(alices) == (100_00 - settled * 1_00, 0)
 
 
+@pytest.mark.slow
 def test_client_cancels_while_a_member_sends(alices, members):
     """The member waits for the lock, and reads that the client was faster."""
     payments = [a_cash_out(alices, 1_00) for _ in range(3)]
@@ -92,6 +96,7 @@ def test_client_cancels_while_a_member_sends(alices, members):
     assert states(payments) == ["SENT", "CANCELLED", "SENT"]
 
 
+@pytest.mark.slow
 def test_second_of_two_single_actions_names_the_faster_member(alices, members):
     movement = a_cash_out(alices, 30_00)
     address = reverse("admin:wallets_movement_action", args=[movement.pk, "send"])

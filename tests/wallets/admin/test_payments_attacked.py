@@ -39,6 +39,7 @@ def three(alices):
     return [a_cash_out(alices, amount) for amount in (10_00, 20_00, 1_50)]
 
 
+@pytest.mark.slow
 def test_form_sent_twice_acts_once(browser, alices, three):
     form = form_on(choose(browser, "send", three))
     for _ in range(2):
@@ -46,6 +47,7 @@ def test_form_sent_twice_acts_once(browser, alices, three):
     assert Event.objects.filter(kind="movement.sent").count() == 3
 
 
+@pytest.mark.slow
 def test_key_used_again_for_another_action_or_reason_changes_nothing(browser, alices, three):
     form = form_on(choose(browser, "reject", three[:1])) | {"reason": "Closed"}
     send(browser, form)
@@ -54,6 +56,7 @@ def test_key_used_again_for_another_action_or_reason_changes_nothing(browser, al
     assert states(three) == ["ERROR", "PENDING", "PENDING"]
 
 
+@pytest.mark.slow
 def test_key_used_again_with_other_items_acts_on_each_item_once(browser, three):
     form = form_on(choose(browser, "send", three[:2]))
     send(browser, form)
@@ -63,6 +66,7 @@ def test_key_used_again_with_other_items_acts_on_each_item_once(browser, three):
     assert Event.objects.filter(kind="movement.sent").count() == 3
 
 
+@pytest.mark.slow
 def test_item_named_twice_is_one_item(browser, three):
     form = form_on(choose(browser, "send", three[:1]))
     item = form["item"][0]
@@ -82,6 +86,7 @@ def test_ids_of_other_things_are_not_acted_on(browser, alices, bobs, three):
     assert money_of(alices) == (99_00, 32_50)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -100,18 +105,21 @@ def test_crafted_form_gets_400(browser, three, wrong):
     assert states(three) == ["PENDING"] * 3
 
 
+@pytest.mark.slow
 def test_form_without_a_key_changes_nothing(browser, three):
     form = form_on(choose(browser, "send", three)) | {"key": "x"}
     assert "Enter a valid UUID." in send(browser, form).text
     assert states(three) == ["PENDING"] * 3
 
 
+@pytest.mark.slow
 def test_more_than_500_ticked_are_refused_in_words(browser, three):
     body = {"action": "send", "item": [str(uuid4()) for _ in range(501)]}
     answer = browser.post(reverse("admin:payments-out-confirm"), body, follow=True)
     assert "Select at most 500 payments at a time." in answer.text
 
 
+@pytest.mark.slow
 def test_clients_key_never_meets_the_key_of_an_item(browser, api, alices, three):
     form = form_on(choose(browser, "send", three[:1]))
     key = f"staff-{form['key'][0]}-{three[0].id}"
@@ -134,6 +142,7 @@ def test_unknown_outcome_can_be_sent_again_without_harm(browser, three, monkeypa
     assert "1 payment marked as sent." in confirm(browser, answer).text
 
 
+@pytest.mark.slow
 def test_queue_without_view_user_hides_names_and_is_not_searched_by_them(alices, three):
     member = allow(a_member(name="clerk"), "wallets.view_movement", "wallets.send_cash_out")
     browser = browser_of(member)

@@ -57,6 +57,7 @@ def three(alices):
 # --- The list -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_tabs_show_cash_outs_by_state(browser, alices, bobs):
     movements = {
         "to-send": a_cash_out(alices, 1_00),
@@ -76,6 +77,7 @@ def days_later(days: int) -> None:
     sandbox.set_clock(clock.now() + timedelta(days=days))
 
 
+@pytest.mark.slow
 def test_row_names_owner_account_amount_state_and_age(browser, three):
     days_later(2)
     text = words_of(queue(browser))
@@ -85,6 +87,7 @@ def test_row_names_owner_account_amount_state_and_age(browser, three):
     assert "3 payments: 31.50 EUR" in text
 
 
+@pytest.mark.slow
 def test_filters_select_by_name_iban_id_client_currency_and_age(browser, alices, bobs):
     people.cash_in(bobs, 10_00)
     mine, other = a_cash_out(alices, 1_00), a_cash_out(bobs, 2_00)
@@ -109,6 +112,7 @@ def test_filters_select_by_name_iban_id_client_currency_and_age(browser, alices,
     assert ids_on(queue(browser, days=1)) == both
 
 
+@pytest.mark.slow
 def test_wrong_filter_shows_an_error_and_no_rows(browser, three):
     for wrong in ({"client": "x"}, {"currency": "XXX"}, {"days": "9"}, {"state": "x"}):
         answer = queue(browser, **wrong)
@@ -116,6 +120,7 @@ def test_wrong_filter_shows_an_error_and_no_rows(browser, three):
         assert answer.context["form"].errors.keys() == wrong.keys()
 
 
+@pytest.mark.slow
 def test_pages_follow_each_other_without_gaps(browser, three, monkeypatch):
     monkeypatch.setattr(payments_out, "PAGE", 2)
     monkeypatch.setattr(queues, "PAGE", 2)
@@ -131,6 +136,7 @@ def test_pages_follow_each_other_without_gaps(browser, three, monkeypatch):
         assert ids_on(first) + ids_on(second) == [str(each.id) for each in reversed(ended)]
 
 
+@pytest.mark.slow
 def test_pages_of_cash_outs_of_one_moment_have_no_gaps(browser, alices, monkeypatch):
     monkeypatch.setattr(payments_out, "PAGE", 2)
     monkeypatch.setattr(queues, "PAGE", 2)
@@ -142,6 +148,7 @@ def test_pages_of_cash_outs_of_one_moment_have_no_gaps(browser, alices, monkeypa
     assert ids_on(first) + ids_on(second) == sorted(map(str, made)), moment
 
 
+@pytest.mark.slow
 def test_query_count_of_the_queue_is_constant(browser, alices):
     def count() -> int:
         with CaptureQueriesContext(connection) as captured:
@@ -170,6 +177,7 @@ def test_large_queue_is_not_added_up(browser, three, monkeypatch):
 # --- Who may act ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("group", "offered"), [(VIEWER, []), (OPERATOR, ["send"]), (SUPERVISOR, ["send", "reject"])]
 )
@@ -209,6 +217,7 @@ def test_confirmation_shows_count_sums_words_and_list_and_changes_nothing(browse
     assert states(three) == ["PENDING"] * 3
 
 
+@pytest.mark.slow
 def test_payments_are_sent_then_settled_with_one_confirmation_each(browser, alices, three):
     assert "3 payments marked as sent. 31.50 EUR" in bulk(browser, "send", three).text
     assert states(three) == ["SENT"] * 3
@@ -227,6 +236,7 @@ def test_rejection_needs_a_reason_which_all_payments_have(browser, alices, three
     assert money_of(alices) == (100_00, 0)
 
 
+@pytest.mark.slow
 def test_scope_selects_the_page_or_all_that_match(browser, three, monkeypatch):
     monkeypatch.setattr(payments_out, "PAGE", 2)
     monkeypatch.setattr(queues, "PAGE", 2)
@@ -249,6 +259,7 @@ def test_wrong_filter_never_widens_the_selection(browser, three):
     assert choose(browser, "send", scope="all", queue="currency=XXX").status_code == 400
 
 
+@pytest.mark.slow
 def test_way_back_keeps_the_filters(browser, three):
     page = choose(browser, "send", three[:1], queue="state=to-send&currency=EUR")
     answer = confirm(browser, page)
@@ -256,6 +267,7 @@ def test_way_back_keeps_the_filters(browser, three):
     assert ids_on(answer) == [str(each.id) for each in three[1:]]
 
 
+@pytest.mark.slow
 def test_nothing_selected_is_said_on_the_queue(browser, three):
     answer = browser.post(reverse("admin:payments-out-confirm"), {"action": "send"}, follow=True)
     assert "Select at least one payment." in answer.text
@@ -264,6 +276,7 @@ def test_nothing_selected_is_said_on_the_queue(browser, three):
 # --- Refusals, item by item -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_refused_items_are_reported_with_the_reason_and_the_others_are_done(browser, three):
     page = choose(browser, "send", three)
     end(CancelCashOut, three[0])
@@ -274,6 +287,7 @@ def test_refused_items_are_reported_with_the_reason_and_the_others_are_done(brow
     assert states(three) == ["CANCELLED", "SENT", "SENT"]
 
 
+@pytest.mark.slow
 def test_stale_selection_is_left_out_of_the_confirmation(browser, three):
     bulk(somebody(OPERATOR), "send", three[:1])
     page = choose(browser, "send", three)
@@ -283,6 +297,7 @@ def test_stale_selection_is_left_out_of_the_confirmation(browser, three):
     assert len(form_on(page)["item"]) == 2
 
 
+@pytest.mark.slow
 def test_payment_that_was_sent_after_the_confirmation_is_not_rejected(browser, alices, three):
     page = choose(browser, "reject", three[:1])
     bulk(somebody(OPERATOR), "send", three[:1])
@@ -292,6 +307,7 @@ def test_payment_that_was_sent_after_the_confirmation_is_not_rejected(browser, a
     assert money_of(alices) == (100_00, 31_50)
 
 
+@pytest.mark.slow
 def test_last_of_several_changes_is_named(browser, three):
     """Bob sends it and Alice settles it: a third member reads that it was settled."""
     bulk(somebody(OPERATOR), "send", three[:1])
@@ -301,6 +317,7 @@ def test_last_of_several_changes_is_named(browser, three):
     assert "marked it as sent" not in text
 
 
+@pytest.mark.slow
 def test_filters_without_a_match_can_be_cleared(browser, three):
     page = browser.get(reverse("admin:payments-out"), {"q": "nobody"}).text
     assert "Nothing matches the search and the filters." in page
@@ -308,6 +325,7 @@ def test_filters_without_a_match_can_be_cleared(browser, three):
     assert "Payments out that clients request" not in page
 
 
+@pytest.mark.slow
 def test_sent_tab_links_operators_to_the_manual(browser, alices, three):
     bulk(browser, "send", three)
     address = f"{reverse('admin:payments-out')}?state=sent"
@@ -316,6 +334,7 @@ def test_sent_tab_links_operators_to_the_manual(browser, alices, three):
     assert words not in browser.get(address).text
 
 
+@pytest.mark.slow
 def test_unsent_payment_is_not_settled(browser, three):
     assert "To send" in words_of(choose(browser, "settle", three[:1]))
     form = {"action": "settle", "key": str(uuid4()), "item": f"{three[0].id}:{three[0].version}"}
@@ -323,6 +342,7 @@ def test_unsent_payment_is_not_settled(browser, three):
     assert states(three[:1]) == ["PENDING"]
 
 
+@pytest.mark.slow
 def test_items_that_the_database_did_not_take_can_be_sent_again(browser, three, monkeypatch):
     page = choose(browser, "send", three)
     with monkeypatch.context() as patch:
@@ -333,6 +353,7 @@ def test_items_that_the_database_did_not_take_can_be_sent_again(browser, three, 
     assert "3 payments marked as sent." in confirm(browser, answer).text
 
 
+@pytest.mark.slow
 def test_payment_that_was_sent_before_another_try_is_not_rejected(
     browser, alices, three, monkeypatch
 ):

@@ -57,6 +57,7 @@ def payments(alices: Any, bobs: Any, member: Any) -> list[Any]:
     ]
 
 
+@pytest.mark.slow
 def test_member_of_staff_pays_with_no_customers_money(asker, alices, bobs):
     let_one_person_act()
     for order in payments(alices, bobs, asker):
@@ -125,6 +126,7 @@ def test_payments_of_a_client_send_no_more_statements(asker, alices, bobs, monke
 # --- Pay out and close ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_pay_out_is_asked_for_with_its_account_and_ordered_once_approved(asker, second, alices):
     holder = {"iban": IBAN, "holder_name": "Alice Example"}
     asked = ask_on_page(staff.browser_of(asker), alices.user, "pay-out", **holder)

@@ -60,6 +60,7 @@ def test_form_answers_with_the_file(browser, form, kind, media_type, beginning):
     assert "no-store" in answer["Cache-Control"]
 
 
+@pytest.mark.slow
 def test_last_day_is_included(browser, form):
     rows = csv_of(browser.post(form, values()).content)
     assert [row["type"] for row in rows] == [
@@ -85,6 +86,7 @@ def test_too_many_movements_are_refused_at_the_form(browser, form, monkeypatch):
     assert "the limit is 1 per CSV file" in browser.post(form, values()).text
 
 
+@pytest.mark.slow
 def test_long_statement_is_listed_when_the_worker_has_made_it(browser, form, alices, monkeypatch):
     monkeypatch.setattr(files, "AT_ONCE", 0)
     answer = browser.post(form, values(), follow=True)
@@ -105,6 +107,7 @@ def test_each_download_is_recorded(browser, form):
     assert all(each.startswith("Downloaded a statement: CSV, ") for each in found)
 
 
+@pytest.mark.slow
 def test_form_that_is_sent_twice_makes_one_file(browser, form):
     sent = values()
     first, second = browser.post(form, sent), browser.post(form, sent)

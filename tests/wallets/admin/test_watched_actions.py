@@ -69,6 +69,7 @@ def test_unsent_cash_out_is_rejected_by_one_person(asker, alices):
 # --- Thresholds ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_sum_of_24_hours_counts_for_all_actions_of_one_person(asker, second, alices):
     for kind in (ApprovalKind.CASH_IN, ApprovalKind.ADJUSTMENT):
         raise_threshold(kind, 10_00, asker, second)
@@ -156,6 +157,7 @@ MARKING = {
 """Where an action is marked as approved: it is rehearsed, run, or repeated by the duty."""
 
 
+@pytest.mark.slow
 def test_only_approvals_mark_actions_as_approved():
     found = {
         path

@@ -42,6 +42,7 @@ def say_of(file: BankFile, level: str, status: str) -> Imported:
     return say(file, group=status) if level == "group" else say(file, batch=status)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["ACTC", "ACCP", "ACSP", "ACWC"])
 def test_accepted_file_settles_nothing(file, cash_outs, code):
     say(file, group=code)
@@ -51,6 +52,7 @@ def test_accepted_file_settles_nothing(file, cash_outs, code):
     assert payment_of(cash_outs[0]).status == code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["RCVD", "PDNG", "RCVC"])
 def test_received_file_stays_sent(file, cash_outs, code):
     say(file, group=code)
@@ -59,6 +61,7 @@ def test_received_file_stays_sent(file, cash_outs, code):
     assert states(cash_outs) == ["SENT"] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["group", "batch"])
 def test_rejected_file_or_batch_rejects_all_cash_outs(file, cash_outs, alices, level):
     say_of(file, level, "RJCT AC04")
@@ -70,6 +73,7 @@ def test_rejected_file_or_batch_rejects_all_cash_outs(file, cash_outs, alices, l
     assert money_of(alices) == (100_00, 0)
 
 
+@pytest.mark.slow
 def test_rejected_payment_rejects_its_cash_out_only(file, cash_outs, alices):
     say(file, group="PART", payments={cash_outs[0]: "RJCT RC01", cash_outs[1]: "ACCP"})
     file.refresh_from_db()
@@ -78,6 +82,7 @@ def test_rejected_payment_rejects_its_cash_out_only(file, cash_outs, alices):
     assert money_of(alices) == (100_00, 50_00)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["group", "batch"])
 def test_settled_file_or_batch_settles_all_cash_outs(file, cash_outs, alices, level):
     found = say_of(file, level, "ACSC")
@@ -87,11 +92,13 @@ def test_settled_file_or_batch_settles_all_cash_outs(file, cash_outs, alices, le
     assert money_of(alices) == (40_00, 0)
 
 
+@pytest.mark.slow
 def test_settled_payment_settles_its_cash_out_only(file, cash_outs):
     say(file, payments={cash_outs[1]: "ACSC"})
     assert states(cash_outs) == ["SENT", "SUCCESS", "SENT"]
 
 
+@pytest.mark.slow
 def test_same_answer_changes_nothing(file, cash_outs, alices):
     first = say(file, group="PART", payments={cash_outs[0]: "RJCT AC04", cash_outs[1]: "ACSC"})
     again = say(file, group="PART", payments={cash_outs[0]: "RJCT AC04", cash_outs[1]: "ACSC"})
@@ -100,6 +107,7 @@ def test_same_answer_changes_nothing(file, cash_outs, alices):
     assert money_of(alices) == (80_00, 30_00)
 
 
+@pytest.mark.slow
 def test_repeated_status_in_another_answer_is_no_contradiction(file, cash_outs):
     say(file, payments={cash_outs[0]: "RJCT AC04", cash_outs[1]: "ACSC"})
     found = say(
@@ -108,12 +116,14 @@ def test_repeated_status_in_another_answer_is_no_contradiction(file, cash_outs):
     assert (found.report.conflicts, found.report.settled, found.report.rejected) == (0, 1, 1)
 
 
+@pytest.mark.slow
 def test_late_progress_does_not_replace_an_end(file, cash_outs):
     say(file, payments={cash_outs[0]: "ACSC"})
     say(file, group="ACCP", message_id="ANSWER-2")
     assert payment_of(cash_outs[0]).status == "ACSC"
 
 
+@pytest.mark.slow
 def test_cash_out_that_a_statement_settled_is_no_contradiction(file, cash_outs):
     end(SettleByBank, cash_outs[0])
     assert say(file, payments={cash_outs[0]: "ACSC"}).report.conflicts == 0
@@ -129,6 +139,7 @@ def test_rejection_of_a_settled_cash_out_is_a_contradiction(file, cash_outs, ali
     assert money_of(alices) == (90_00, 50_00)
 
 
+@pytest.mark.slow
 def test_settlement_of_a_rejected_cash_out_is_a_contradiction(file, cash_outs, alices):
     say(file, group="RJCT AC04")
     assert say(file, group="ACSC", message_id="ANSWER-2").report.conflicts == 3
@@ -138,6 +149,7 @@ def test_settlement_of_a_rejected_cash_out_is_a_contradiction(file, cash_outs, a
     assert money_of(alices) == (100_00, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["group", "batch"])
 @pytest.mark.parametrize("code", ["AM05", "DU01", "DUPL"])
 def test_duplicate_is_not_rejected(file, cash_outs, level, code):
@@ -151,6 +163,7 @@ def test_duplicate_is_not_rejected(file, cash_outs, level, code):
     assert payment_of(cash_outs[0]).conflict == ""
 
 
+@pytest.mark.slow
 def test_result_of_the_verification_of_the_payee_is_stored(file, cash_outs):
     say(file, group="RVCM", payments={cash_outs[0]: "RVNM", cash_outs[1]: "RCVC"})
     assert [payment_of(each).verification for each in cash_outs] == ["RVNM", "RCVC", "RVCM"]
@@ -159,6 +172,7 @@ def test_result_of_the_verification_of_the_payee_is_stored(file, cash_outs):
     assert states(cash_outs) == ["ERROR", "SENT", "SENT"]
 
 
+@pytest.mark.slow
 def test_answer_to_a_file_that_was_never_sent_is_refused(built, cash_outs, members):
     with pytest.raises(Unreadable):
         say(built, group="RJCT AC04")
@@ -168,11 +182,13 @@ def test_answer_to_a_file_that_was_never_sent_is_refused(built, cash_outs, membe
     assert states(cash_outs) == ["SENT"] * 3
 
 
+@pytest.mark.slow
 def test_answer_to_an_unknown_file_is_refused(file):
     with pytest.raises(Unreadable):
         say(file, group="ACCP", original_id="OTHER")
 
 
+@pytest.mark.slow
 def test_answer_about_other_payments_is_refused(file, cash_outs, bobs):
     people.cash_in(bobs, 5_00)
     [other] = some_cash_outs(bobs, 5_00)
@@ -181,6 +197,7 @@ def test_answer_about_other_payments_is_refused(file, cash_outs, bobs):
     assert states([*cash_outs, other]) == ["SENT", "SENT", "SENT", "QUEUED"]
 
 
+@pytest.mark.slow
 def test_answer_with_another_amount_is_refused(file, cash_outs):
     with pytest.raises(Unreadable):
         say(file, payments={cash_outs[0]: "ACSC"}, amounts={cash_outs[0]: 10_01})

@@ -84,6 +84,7 @@ def set_apart(asker, second):
     return run
 
 
+@pytest.mark.slow
 def test_staff_can_set_a_movement_apart_too_late_reports(account, bobs, set_apart):
     """A cash-in without money, which an adjustment has undone, and not a reversal."""
     paid = a_cash_in(bobs, 5_00)
@@ -103,6 +104,7 @@ def test_staff_can_set_a_movement_apart_too_late_reports(account, bobs, set_apar
     assert position["difference"] == "0.00"
 
 
+@pytest.mark.slow
 def test_movement_that_is_set_apart_is_counted_once(account, bobs, set_apart):
     a_cash_in(bobs, 10_00, reference="R1")
     receive("10.00", end_to_end="R1")
@@ -112,6 +114,7 @@ def test_movement_that_is_set_apart_is_counted_once(account, bobs, set_apart):
     assert is_right_later("10.00")
 
 
+@pytest.mark.slow
 def test_money_that_is_set_apart_is_missing_until_the_institution_pays_it(account, bobs, set_apart):
     set_apart(an_adjustment(bobs, 5_00), why="OWN_FUNDS")
     assert (only().difference, only().uncovered) == (0, 5_00)
@@ -132,6 +135,7 @@ def test_cash_in_and_its_full_reversal_are_never_late(account, bobs):
     assert is_right_later()
 
 
+@pytest.mark.slow
 def test_reversal_is_late_if_only_its_cash_in_has_a_line(account, bobs):
     people.reverse(a_cash_in(bobs, 5_00, reference="R1"))
     receive("5.00", end_to_end="R1")
@@ -174,6 +178,7 @@ def test_line_between_asking_and_approving_is_first(account, bobs, asker, second
     assert BankOutcome.objects.get().status == "MATCHED"
 
 
+@pytest.mark.slow
 def test_pair_adds_up_to_zero_and_is_of_one_client(account, bobs, alices, asker):
     paid, other = a_cash_in(bobs, 5_00), an_adjustment(alices, -4_00)
     theirs = people.first_wallet(people.a_user(people.a_client("Another"), people.ALICE))
@@ -218,6 +223,7 @@ def test_database_keeps_a_pair_together(account, bobs, set_apart):
         insert_apart(an_adjustment(bobs, 5_00), asked.id)
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 @pytest.mark.parametrize(
     "statement",
@@ -237,6 +243,7 @@ def test_audit_finds_a_wrong_movement_that_is_set_apart(account, bobs, set_apart
     assert "bank_apart" in audited.violated()
 
 
+@pytest.mark.slow
 def test_two_members_set_a_movement_apart_on_its_page(account, bobs, asker, second):
     paid = a_cash_in(bobs, 5_00)
     undone = an_adjustment(bobs, -5_00)

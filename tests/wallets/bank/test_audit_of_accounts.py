@@ -95,6 +95,7 @@ def findings_after(statement: str) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_audit_finds_changes_without_an_agreement(agreed):
     assert audited.wrong() == []
     found = [(equation, statement, findings_after(statement)) for equation, statement in WRONG]

@@ -315,6 +315,7 @@ def test_interrupted_import_goes_on(account, bobs, iban, monkeypatch):
     assert bank.balance(bobs) == 1_00
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("returned", ["", "AC04"])
 def test_returned_cash_out_is_given_back_to_its_wallet(account, sent, alices, returned):
     bank.receive(outgoing("40.00", "R1", end_to_end=sent.id.hex))

@@ -97,6 +97,7 @@ BROKEN = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("constraint", "statement"), BROKEN)
 def test_invalid_bank_file_violates_the_named_constraint(stage, constraint, statement):
     assert refused_by(statement, stage) == constraint

@@ -165,6 +165,7 @@ def test_audit_finds_a_file_taken_back_without_an_approval(approved, asker, seco
     assert "files_taken_back" in audited.violated()
 
 
+@pytest.mark.slow
 def test_two_members_take_a_file_back_on_its_page(approved, cash_outs, asker, second):
     asked = ask_on_page(staff.browser_of(asker), approved, "take-back")
     decide_on_page(staff.browser_of(second), asked)
@@ -242,6 +243,7 @@ def test_late_answer_against_the_end_by_hand_is_noted(sent, cash_outs, asker, se
     assert states(cash_outs) == ["ERROR", "SENT"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "values", "state"),
     [("end-settled", {}, "SUCCESS"), ("end-rejected", {"reason": "No answer"}, "ERROR")],

@@ -220,6 +220,7 @@ def take(found: Walk, step: Callable[[Walk], None]) -> None:
     step(found)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_report_is_right_exactly_if_no_money_is_missing(client_demo, alices, asker, second):
     walk(random.Random(13), client_demo, alices, (asker, second), steps=40)

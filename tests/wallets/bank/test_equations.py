@@ -29,6 +29,7 @@ def decide(reference: str, kind: str, pair: str = "") -> None:
     decisions.answer_decision(asked, by=By("staff:2"), is_approved=True)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.spoils_the_books
 @pytest.mark.parametrize(("equation", "statement"), WRONG)

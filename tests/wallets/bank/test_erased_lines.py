@@ -110,6 +110,7 @@ def erase(wallet: Any) -> None:
     erasure.erase(user_id=wallet.user_id, by=people.BY, reason="AUTHORITY_ORDER")
 
 
+@pytest.mark.slow
 def test_erasure_of_a_user_erases_the_texts_of_the_bank(scene):
     there = {
         *("wallets_bankline", "wallets_bankdecision", "wallets_bankoutcome"),
@@ -126,6 +127,7 @@ def audit_is_right() -> bool:
     return [finding for _, finding in audit.findings() if finding] == []
 
 
+@pytest.mark.slow
 def test_erasure_keeps_the_texts_of_others_and_the_audit_right(scene):
     kept = "reference", "booking_date", "amount", "sign", "account", "confirmed_by"
     before = sorted(map(str, BankLine.objects.values_list("id", *kept)))
@@ -138,6 +140,7 @@ def test_erasure_keeps_the_texts_of_others_and_the_audit_right(scene):
     assert [(each.held, each.banked) for each in safeguarding.safeguarding_positions()] == held
 
 
+@pytest.mark.slow
 def test_erased_statement_is_known_when_it_comes_again(scene, bobs):
     erase(scene)
     before = bank.states()
@@ -146,12 +149,14 @@ def test_erased_statement_is_known_when_it_comes_again(scene, bobs):
     assert bank.states() == before
 
 
+@pytest.mark.slow
 def test_erasure_of_lines_in_steps_erases_them_all(scene, monkeypatch):
     monkeypatch.setattr(erasure, "MOST_LINES", 1)
     erase(scene)
     assert quoting(ALICES) == set()
 
 
+@pytest.mark.slow
 def test_bank_texts_of_an_open_user_are_not_erased(scene, bobs):
     with connection.cursor() as cursor:
         statement = "SELECT wallets_erase_bank_texts(%s, NULL, 10)"
@@ -165,6 +170,7 @@ def pass_retention() -> None:
     sandbox.set_clock(clock.now() + timedelta(days=365.25 * 10, hours=1))
 
 
+@pytest.mark.slow
 def test_what_banks_have_sent_is_erased_after_the_retention_period(scene):
     duty = EraseBankTexts()
     assert duty.perform_period() == 0
@@ -183,11 +189,13 @@ def test_what_banks_have_sent_is_erased_after_the_retention_period(scene):
     assert audit_is_right()
 
 
+@pytest.mark.slow
 def test_fresh_files_are_kept_whatever_the_retention_period(scene, settings):
     settings.BANK_FILE_YEARS = 0
     assert EraseBankTexts().perform_period() == 0
 
 
+@pytest.mark.slow
 def test_what_banks_have_sent_has_a_retention_period_of_its_own(scene, settings):
     sandbox.make()
     sandbox.set_clock(clock.now() + erasure.retention() + timedelta(hours=1))
@@ -235,10 +243,12 @@ CHANGES = [
 ]
 
 
+@pytest.mark.slow
 def test_texts_of_the_bank_are_only_erased(scene):
     assert [(statement, refused_by(statement)) for statement, _ in CHANGES] == CHANGES
 
 
+@pytest.mark.slow
 def test_erased_texts_do_not_come_back(scene):
     erase(scene)
     for statement, constraint in CHANGES:
@@ -246,6 +256,7 @@ def test_erased_texts_do_not_come_back(scene):
             assert refused_by(statement) == constraint
 
 
+@pytest.mark.slow
 def test_decision_needs_a_reason(scene):
     decision = BankDecision(kind="IGNORE", asked_by="staff:1")
     for row in (decision, BankOutcome(status="IGNORED")):

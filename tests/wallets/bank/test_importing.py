@@ -83,6 +83,7 @@ def import_and_listen(folder: Path) -> str:
     return written.getvalue()
 
 
+@pytest.mark.slow
 def test_refused_file_does_not_stop_others(tmp_path, bobs):
     """One has too much money, one can't be read, and one is no file."""
     write_statements(tmp_path, 2, bank.an_iban(bobs))

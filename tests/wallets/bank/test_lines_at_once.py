@@ -18,6 +18,7 @@ from wallets.orders.payments import BANK
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.mark.slow
 def test_same_file_is_imported_once_by_several_at_once(client_demo, bobs):
     bank.an_account(client_demo)
     iban = bank.an_iban(bobs)
@@ -29,6 +30,7 @@ def test_same_file_is_imported_once_by_several_at_once(client_demo, bobs):
     assert Movement.objects.filter(wallet=bobs.id).count() == 20
 
 
+@pytest.mark.slow
 def test_overlapping_files_book_each_line_once(client_demo, bobs):
     bank.an_account(client_demo)
     iban = bank.an_iban(bobs)
@@ -39,6 +41,7 @@ def test_overlapping_files_book_each_line_once(client_demo, bobs):
     assert (bank.balance(bobs), bank.states()) == (12_00, {"MATCHED": 12})
 
 
+@pytest.mark.slow
 def test_line_is_assigned_or_booked_but_not_both(client_demo, alices, bobs):
     """Two decisions can't be open; so one order of a decision meets one of a late import."""
     bank.an_account(client_demo)
@@ -61,6 +64,7 @@ def test_line_is_assigned_or_booked_but_not_both(client_demo, alices, bobs):
     assert bank.balance(alices) + bank.balance(bobs) == 101_00
 
 
+@pytest.mark.slow
 def test_same_line_is_booked_once_for_two_wallets(client_demo, alices, bobs):
     bank.an_account(client_demo)
     bank.receive(incoming("1.00", "R1"))

@@ -17,6 +17,7 @@ from wallets.models import BankAccount, BankFile, BankUpload
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.mark.slow
 def test_approval_of_a_file_waits_for_its_account_first(client_demo, alices):
     """Erasure holds the accounts, as an import does, and then locks the file."""
     file = bank_files.a_file(alices)
@@ -60,6 +61,7 @@ def release_during_erasure(upload: BankUpload, by: By) -> None:
     assert releaser.answer.upload.is_released is True
 
 
+@pytest.mark.slow
 def test_release_of_a_statement_waits_for_its_accounts_first(client_demo):
     bank.an_account(client_demo)
     first, second = bank_files.two_members()

@@ -120,6 +120,7 @@ def test_credit_that_was_never_returned_becomes_late(account):
     assert only().is_right(later)
 
 
+@pytest.mark.slow
 def test_returned_money_is_in_the_bank_until_its_debit(account):
     bank.receive(incoming("1.00", "R1"), opening="0.00", closing="1.00")
     line = BankLine.objects.select_related("account").get()
@@ -131,6 +132,7 @@ def test_returned_money_is_in_the_bank_until_its_debit(account):
     assert (only().returned, only().difference) == (0, 0)
 
 
+@pytest.mark.slow
 def test_notified_lines_are_in_the_bank_before_their_statement(client_demo, bobs):
     bank.an_account(client_demo, booked_by="NOTIFICATION")
     iban = bank.an_iban(bobs)

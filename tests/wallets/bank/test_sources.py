@@ -167,6 +167,7 @@ def test_two_people_change_the_source(account, client_demo, bobs, administrators
         ask(asked_source(client_demo, {"cash_ins": "BANK"}), administrators[0])
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_cash_in_that_is_posted_during_the_change_is_found(client_demo, bobs):
     """It holds the lock of its wallet; the line of the bank waits for it."""

@@ -208,6 +208,7 @@ def test_answer_of_no_file_goes_on_waiting(file):
     assert BankUpload.objects.waiting().get() == upload
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_people_at_once_release_a_file_once(upload, bobs):
     ready, found = threading.Barrier(2), []

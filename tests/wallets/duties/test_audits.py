@@ -106,6 +106,7 @@ def test_audit_rests_as_long_as_each_step_took(alices, nightfall):
     assert all(0.9 < share <= 1 for share in sorted(whole)[len(whole) // 2 :]), whole
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_processes_audit_once(alices):
     duties = [AuditLedger() for _ in range(3)]
@@ -115,6 +116,7 @@ def test_two_processes_audit_once(alices):
     assert Audit.objects.count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_serving_role_may_audit(alices, kept, as_serving):
     for duty in (AuditLedger(), WriteAnchor()):

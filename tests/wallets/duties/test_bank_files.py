@@ -194,6 +194,7 @@ def test_file_is_readable_for_its_owner_only(approved, there, monkeypatch):
     assert modes == [0o600, 0o600]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_download_and_worker_at_once_hand_it_over_once(approved, there):
     by = bank_files.by_member("operator")

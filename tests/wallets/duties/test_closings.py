@@ -75,6 +75,7 @@ def test_closing_interrupted_after_an_approval_is_told_and_finished(
     assert states(alices) == ("DONE", "UNSUBSCRIBED")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 100])
 def test_closing_that_never_can_be_finished_keeps_no_other_waiting(
     batch, payment, asker, second, bobs, monkeypatch

@@ -56,6 +56,7 @@ def test_demo_file_is_readable_only_by_its_owner(seed, tmp_path):
     assert (tmp_path / "demo.json").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_seed_delivers_no_one_time_password(seed, settings, capsys):
     settings.OTP_BACKEND = "console"

@@ -98,6 +98,7 @@ def test_period_without_movements_is_a_file(api, bobs, kind):
     assert (answer.status, answer.json["movementCount"], answer.json["digest"]) == (201, 0, None)
 
 
+@pytest.mark.slow
 def test_accept_language_chooses_the_language_of_a_pdf(api, history, path):
     english = text_of(decoded(api.post(path, body("PDF"))))
     spanish = text_of(decoded(api.post(path, body("PDF"), headers={"Accept-Language": "es"})))
@@ -169,6 +170,7 @@ def test_closed_wallet_has_statements(api, history, alices, bobs, path):
     assert csv_of(decoded(api.post(path, body("CSV"))))[-1]["balance"] == "0.00"
 
 
+@pytest.mark.slow
 def test_file_of_staff_is_of_the_wallets_client_and_names_the_asker(alices, path):
     member = a_member(VIEWER)
     answer = browser_of(member).post(f"/api/v1/{path}", body("CSV"), "application/json")
@@ -203,6 +205,7 @@ def test_long_period_is_left_to_the_worker(api, history, path, worker):
     assert api.post(path, body("CSV"), key="other").status == 202
 
 
+@pytest.mark.slow
 def test_pdf_without_room_is_left_to_the_worker(api, history, path, monkeypatch):
     monkeypatch.setattr(processes, "TYPESET", TINY)
     answer = api.post(path, body("PDF"))
@@ -211,6 +214,7 @@ def test_pdf_without_room_is_left_to_the_worker(api, history, path, monkeypatch)
     assert decoded(api.get(answer.headers["Location"])).startswith(b"%PDF-")
 
 
+@pytest.mark.slow
 def test_file_that_can_not_be_made_fails(alices, history, worker, monkeypatch, caplog):
     monkeypatch.setattr(processes, "TYPESET_LONG", TINY)
     file = a_file(alices, "PDF")
@@ -248,6 +252,7 @@ def test_file_of_movements_that_do_not_add_up_is_not_made(alices, history, worke
     assert again(file).status == "PENDING"
 
 
+@pytest.mark.slow
 def test_content_is_dropped_after_a_week(api, history, path):
     sandbox.make()
     answer = api.post(path, body("CSV"), key="k")
@@ -263,6 +268,7 @@ def test_content_is_dropped_after_a_week(api, history, path):
 # --- Erasure -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_erasure_drops_the_files_of_the_user_and_renews_others(scene: Any):
     own, others = a_file(scene.alices), a_file(scene.bobs)
     before = bytes(again(others).content or b"").decode().lower()

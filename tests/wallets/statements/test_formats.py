@@ -82,6 +82,7 @@ def tags_of(pdf: bytes) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_pdf_is_tagged_and_declares_its_standards(alices, bobs):
     people.transfer(alices, bobs, 10_00, concept="Lunch")
     pdf = content_of(a_file(alices, "PDF", language="es"))
@@ -106,6 +107,7 @@ def is_font_descriptor(each: Any) -> bool:
     return isinstance(each, pikepdf.Dictionary) and each.get("/Type") == "/FontDescriptor"
 
 
+@pytest.mark.slow
 def test_pdf_shows_balances_movements_and_digests(alices, bobs):
     people.transfer(alices, bobs, 1_234_56 // 100, concept="Lunch", reference="INV-1")
     file = a_file(alices, "PDF")
@@ -142,6 +144,7 @@ def test_markup_in_a_text_is_text(alices, concept):
     assert squeezed(text_of(pdf)).count(squeezed(concept)) == 3
 
 
+@pytest.mark.slow
 def test_amount_of_35_digits_and_long_words_stay_on_the_page(alices):
     movement = a_movement(alices, -HUGE, concept="W" * 140, balance_after=HUGE)
     pdf = drawn(alices, [movement], issuer="i" * 200)

@@ -39,6 +39,7 @@ def drawn(report: SafeguardingReport, signers: Any = ()) -> bytes:
     return write_report_pdf(report, signers, figures_as_texts)
 
 
+@pytest.mark.slow
 def test_pdf_shows_figures_accounts_and_the_hash(report):
     text = text_of(drawn(report))
     for shown in ("12,345.50 EUR", "12,346.50 EUR", "1.00 EUR", IBAN, "Right"):
@@ -47,6 +48,7 @@ def test_pdf_shows_figures_accounts_and_the_hash(report):
     assert "Nobody has signed this report yet." in text
 
 
+@pytest.mark.slow
 def test_pdf_names_the_signers_and_their_times(report):
     text = text_of(drawn(report, SIGNERS))
     for name, at in SIGNERS:
@@ -55,6 +57,7 @@ def test_pdf_names_the_signers_and_their_times(report):
     assert "Nobody has signed" not in text
 
 
+@pytest.mark.slow
 def test_pdf_names_wallets_without_an_account(client_demo, bobs):
     bank.an_account(client_demo)
     bank.receive(opening="0.00", closing="0.00")
@@ -68,6 +71,7 @@ def test_pdf_names_wallets_without_an_account(client_demo, bobs):
     assert "Wrong" in text
 
 
+@pytest.mark.slow
 def test_pdf_is_tagged_and_in_the_language_of_the_member(report):
     with override("es"):
         pdf = drawn(report)
@@ -77,6 +81,7 @@ def test_pdf_is_tagged_and_in_the_language_of_the_member(report):
         assert metadata["dc:title"] == "Informe de salvaguarda"
 
 
+@pytest.mark.slow
 def test_every_label_of_the_figures_has_an_amount_in_groups(report):
     (position,) = json.loads(report.content)["positions"]
     texts = dict(figures_as_texts(position))

@@ -316,6 +316,7 @@ def questions(monkeypatch):
     return count
 
 
+@pytest.mark.slow
 def test_thousand_items_take_as_many_queries_as_one(api, alices, bobs, batch, questions):
     api.get("wallets")  # so that its key is known
     few = questions(lambda: api.post(batch, of(to(bobs, "0.01"))))
@@ -324,6 +325,7 @@ def test_thousand_items_take_as_many_queries_as_one(api, alices, bobs, batch, qu
     assert people.balances(alices, bobs) == [89_99, 10_01]
 
 
+@pytest.mark.slow
 def test_thousand_items_are_paid_once_each(api, settings, bob, alices, batch):
     settings.MAX_WALLETS_PER_USER = 21
     targets = [people.a_wallet(bob) for _ in range(20)]

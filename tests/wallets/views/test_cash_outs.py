@@ -152,6 +152,7 @@ def test_patch_other_than_a_cancellation_gets_400(api, alices, body, wrong):
     assert movement.status == "PENDING"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("one", "other"),

@@ -225,6 +225,7 @@ def test_events_are_read_from_old_to_new(api, alices, bobs):
     assert [each["id"] for each in newest] == expected[::-1]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_resume_leads_to_what_comes_afterwards(api, alices, bobs):
     until, last = time.monotonic() + 120, Event.objects.latest("position").position

@@ -42,6 +42,7 @@ def test_me_returns_null_for_a_key_that_never_expires(api):
     assert api.get("me").json["key"]["expiresAt"] is None
 
 
+@pytest.mark.slow
 def test_me_returns_the_scopes_of_the_token(client_demo):
     key = SigningKey.objects.create(
         client=client_demo, label="Signs", kid=KID, public_key=pem(PRIVATE), scopes=list(SCOPES)

@@ -88,6 +88,7 @@ def test_wrong_method_gets_400(api, there, method, path, allow):
 # --- Staff, and the database ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_person_acts")
 def test_staff_act_for_the_wallets_client_and_are_recorded(staff, alices, bobs, path):
     desk = Api(None)

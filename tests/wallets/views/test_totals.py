@@ -193,6 +193,7 @@ def test_totals_take_the_same_number_of_statements(api, client_demo, alices, bob
     assert asked() == few <= 8
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_totals_equal_the_sum_of_the_wallets_under_load(api, alices, bobs):
     """What was answered while others pay is the sum of the wallets at that instant, for ever."""

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import IntegrityError
 from django.urls import reverse
 
+from iocash.db import groups
 from users.management.commands.issue_key import login
 from users.staff import members, roles
 
@@ -55,6 +56,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if groups.current() != groups.HOME:
+            raise CommandError("Members of staff are managed at home: run it without GROUP.")
         require_reason(options["reason"])
         person = waiting_member(options) if options["new_link"] else self.added(options)
         uid, token = members.new_link(person, by=person)

@@ -123,6 +123,7 @@ def test_query_log_is_cleared_between_requests():
     assert not connection.queries_log
 
 
+@pytest.mark.slow
 def test_server_renews_connections_before_and_after_a_request():
     found = subprocess.check_output([sys.executable, "-c", SERVED], cwd=BASE_DIR, text=True)
     assert found.strip() == "[True, False, True, False]"
@@ -165,6 +166,7 @@ def test_command_has_no_time_limit():
     assert connection.connection.patience is None
 
 
+@pytest.mark.slow
 def test_server_sets_the_time_limit_of_its_connections():
     asked = "from iocash import wsgi; from iocash.db.backend.base import DatabaseWrapper as wrapper"
     program = [sys.executable, "-c", f"{asked}; print(wrapper.patience)"]

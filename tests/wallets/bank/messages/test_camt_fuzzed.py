@@ -83,6 +83,7 @@ def test_altered_file_is_read_or_refused(place, more):
     assert is_read_or_refused(EXAMPLE[:place] + more + EXAMPLE[place + 1 :])
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=200, deadline=None)
 def test_altered_value_never_changes_another_amount(data):
