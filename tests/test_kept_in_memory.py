@@ -144,9 +144,9 @@ def kept(found: dict[str, ast.Module]) -> Iterator[str]:
             if isinstance(node, ast.Assign | ast.AnnAssign) and is_store(node.value, classes):
                 target = node.targets[0] if isinstance(node, ast.Assign) else node.target
                 yield f"{path} {ast.unparse(target)}"
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef) and any(map(is_cache, node.decorator_list)):
-                yield f"{path} {node.name}"
+        for each in ast.walk(tree):
+            if isinstance(each, ast.FunctionDef) and any(map(is_cache, each.decorator_list)):
+                yield f"{path} {each.name}"
 
 
 def is_store(value: ast.expr | None, classes: set[str] | frozenset[str]) -> bool:

@@ -174,7 +174,7 @@ def test_file_is_sent_and_returned_as_base64(api, base, alice, name):
     assert made.headers["Location"].endswith(f"/api/v1/users/{alice.id}/{FILES[name].path}")
     assert api.get(path).json["content"] == body["content"]
     assert api.put(path, body).status == 200
-    assert [*kyc.current(alice)] == [FILES[name]]
+    assert [*kyc.current_documents(alice)] == [FILES[name]]
 
 
 @pytest.mark.parametrize("query", ["", "?side=left", "?side=front&side=back"])

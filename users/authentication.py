@@ -66,7 +66,7 @@ class BearerAuthentication(authentication.BaseAuthentication):
         if secret is None:
             return None
         known = credentials.remembered(secret) if may_remember(request) else None
-        if known:
+        if known and groups.are_several():
             searched_groups.enter_known(known.group)
         return authenticated(request, known or looked_up(secret, request), Proof(known))
 

@@ -148,7 +148,9 @@ class ChosenGroup:
         with groups.entered(groups.own()):
             response: Any = self.get_response(request)
             if response.streaming and groups.current() != groups.own():
-                response.streaming_content = within(groups.current(), response.streaming_content)
+                response.streaming_content = streamed_within(
+                    groups.current(), response.streaming_content
+                )
             return response  # type: ignore[no-any-return]
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
@@ -170,7 +172,7 @@ def is_at_home(request: HttpRequest, kwargs: dict[str, Any]) -> bool:
     )
 
 
-def chosen(request: HttpRequest) -> str:
+def chosen_group(request: HttpRequest) -> str:
     """The group that the member of staff has chosen; home at first, and if it is gone."""
     name: str = request.session.get(SESSION_KEY, groups.HOME)
     return name if name in groups.names() else groups.HOME
@@ -184,7 +186,7 @@ def enter_chosen(request: HttpRequest) -> None:
     Raises:
         DatabaseUnavailable: the group does not answer.
     """
-    name = chosen(request)
+    name = chosen_group(request)
     if name == groups.current():
         return
     user: Any = request.user
@@ -209,7 +211,7 @@ def copy_members(name: str) -> None:
                 cursor.execute(step, {"members": members, "password": make_password(None)})
 
 
-def within(name: str, content: Iterator[bytes]) -> Iterator[bytes]:
+def streamed_within(name: str, content: Iterator[bytes]) -> Iterator[bytes]:
     """Make the pieces of a streamed answer in the group of its request."""
     with groups.entered(name):
         yield from content

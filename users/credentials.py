@@ -71,7 +71,7 @@ class Credentials:
             found = fetch(READ_BY_DIGEST, [digest])
             return cls.of_row(found[0]) if found else None
 
-        shown = searched_groups.find(look, cls.is_of_moving, known.group if known else None)
+        shown = searched_groups.find_group(look, cls.is_of_moving, known.group if known else None)
         if shown is None:
             raise errors.InvalidCredentials()
         if len(MEMORY) >= MOST_REMEMBERED:

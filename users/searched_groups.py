@@ -23,7 +23,7 @@ Found = TypeVar("Found")
 MOVING = "The client is being moved to another database. Nothing was changed; retry."
 
 
-def find(
+def find_group(
     look: Callable[[], Found | None], is_moving: Callable[[Found], bool], first: str | None = None
 ) -> Found | None:
     """Look in each group until something is found, and enter that group; None: no group has it.

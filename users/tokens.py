@@ -87,7 +87,7 @@ def key_of(token: str) -> SigningKey:
     if not isinstance(kid, str) or not KID.fullmatch(kid):
         raise errors.InvalidCredentials("The token's kid is unknown.")
     known = SigningKey.objects.called(kid).exclude(client__status=Client.Status.MOVED)
-    key = searched_groups.find(lambda: known.all().first(), is_of_moving, GROUPS.get(kid))
+    key = searched_groups.find_group(lambda: known.all().first(), is_of_moving, GROUPS.get(kid))
     if key is None:
         raise errors.InvalidCredentials("The token's kid is unknown.")
     return key

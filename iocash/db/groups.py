@@ -114,10 +114,10 @@ def enter(name: str) -> None:
         return
     if is_in_transaction(connections[DEFAULT_DB_ALIAS]):
         raise errors.Inconsistent("a transaction of another group is open")
-    switch(name)
+    switch_to_group(name)
 
 
-def switch(name: str) -> None:
+def switch_to_group(name: str) -> None:
     """Use the database of a group, also within a transaction of another one.
 
     Raises:
@@ -128,7 +128,7 @@ def switch(name: str) -> None:
     kept = vars(KEPT)
     kept[current()] = connections[DEFAULT_DB_ALIAS]
     if name not in kept:
-        kept[name] = connect(name)
+        kept[name] = connect_to_group(name)
     connections[DEFAULT_DB_ALIAS] = kept[name]
 
 
@@ -140,7 +140,7 @@ def beside(name: str) -> Iterator[None]:
         Inconsistent: there is no such group.
     """
     former = connections[DEFAULT_DB_ALIAS]
-    switch(name)
+    switch_to_group(name)
     try:
         yield
     finally:
@@ -166,7 +166,7 @@ def is_in_transaction(here: Any) -> bool:
     return here.in_atomic_block or getattr(here, "own_transaction", None) is not None
 
 
-def connect(name: str) -> Any:
+def connect_to_group(name: str) -> Any:
     """Create the connection of a group; it is opened by its first statement."""
     alias = DEFAULT_DB_ALIAS
     given = {**settings.GROUPS[name][alias]}

@@ -20,7 +20,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from iocash.settings.fixed import *  # noqa: F403 (all of them)
-from iocash.settings.groups import HOME, group_urls, groups_of, own_group
+from iocash.settings.groups import HOME, databases_of_groups, group_urls, own_group
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 STATE = BASE_DIR / ".iocash"  # private: the demo's log-in, the embedded database; mode 0700
@@ -177,7 +177,7 @@ DATABASES: dict[str, dict[str, Any]] = {
         database(DATABASE_OWNER_URL or DATABASE_URL) if DATABASE_URL else embedded("iocash_owner")
     ),
 }
-GROUPS = groups_of(DATABASES, DATABASE_GROUPS, DATABASE_OWNER_GROUPS, of_group)
+GROUPS = databases_of_groups(DATABASES, DATABASE_GROUPS, DATABASE_OWNER_GROUPS, of_group)
 """The databases of each group of clients; the first one is `home`."""
 if GROUP != HOME:
     DATABASE_REPLICA_URL = ""  # it is a standby of home

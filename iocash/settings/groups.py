@@ -36,7 +36,7 @@ def group_urls(text: str) -> dict[str, str]:
     return found
 
 
-def groups_of(
+def databases_of_groups(
     home: Group,
     urls: Mapping[str, str],
     owner_urls: Mapping[str, str],

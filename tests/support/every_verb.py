@@ -155,8 +155,8 @@ def play_reviews(client: Client) -> None:
     shown.review(other_alice, *shown.send(other_alice, Kind.OCCUPATION), reason="Illegible")
     for name in ("Alicia", "Alice", "Ally"):
         user_actions.change(other_alice, first_name=name)
-    shown.review(other_alice, kyc.current(other_alice)[Kind.NAME])
-    card = kyc.current(other_alice)[Kind.DOCUMENT_IDENTITY_FRONT]
+    shown.review(other_alice, kyc.current_documents(other_alice)[Kind.NAME])
+    card = kyc.current_documents(other_alice)[Kind.DOCUMENT_IDENTITY_FRONT]
     looks.record_look(card, people.BY)
     api = Api(people.a_key(client))
     api.get(f"users/{other_alice.id}/compliance")

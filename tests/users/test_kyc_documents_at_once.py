@@ -180,6 +180,6 @@ def test_block_that_waited_for_an_approval_is_the_current_one(user, monkeypatch)
     review(user, send_one(user, Kind.OCCUPATION))
     monkeypatch.setattr(kyc, "new_id", lambda: early)
     sent = another(user)
-    assert kyc.current(user) == {Kind.OCCUPATION: sent}
+    assert kyc.current_documents(user) == {Kind.OCCUPATION: sent}
     review(user, sent, reason="Blurred")
-    assert kyc.current(user)[Kind.OCCUPATION].status == "REJECTED"
+    assert kyc.current_documents(user)[Kind.OCCUPATION].status == "REJECTED"

@@ -35,8 +35,8 @@ INDEXES = {
     "bank_line_open",
     "approval_waiting",
     "bank_decision_open",
-    "event_of_client",
-    "users_event_pkey",
+    "event_has_its_position",
+    "event_by_position",
     "wallets_audit_pkey",
 }
 

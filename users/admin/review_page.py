@@ -85,7 +85,8 @@ def pieces_of(user: User) -> list[Piece]:
         Overloaded: too many documents are being processed.
     """
     found = sorted(
-        kyc.current(user).values(), key=lambda each: each.status != KycDocument.Status.PENDING
+        kyc.current_documents(user).values(),
+        key=lambda each: each.status != KycDocument.Status.PENDING,
     )
     names = names_of({each.reviewed_by for each in found})
     return [

@@ -122,7 +122,7 @@ def next_level(user: User, day: date) -> int | None:
 # --- Sending -----------------------------------------------------------------------------------
 
 
-def current(user: User) -> dict[Kind, KycDocument]:
+def current_documents(user: User) -> dict[Kind, KycDocument]:
     """The last that was sent of each kind, by kind."""
     return last_of_each_kind(KycDocument.objects.of(user).current())
 
@@ -165,7 +165,7 @@ def send(
             found = KycDocument.objects.get(client=client_id, id=used)
             return Sent(found, created=False, replayed=True)
         user = locked_user(user_id, client_id)
-        last = current(user).get(kind)
+        last = current_documents(user).get(kind)
         if last is None and not creates:
             raise errors.NotFound()
         if last and not replaces:

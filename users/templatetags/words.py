@@ -43,6 +43,8 @@ WORDS: Final[Mapping[str, Any]] = {
     "RELEASED": _("Released"),
     "REMOVED": _("Removed"),
     "REPLACED": _("Replaced"),
+    "MOVED": _("Moved"),
+    "MOVING": _("Moving"),
     "REVERSAL": _("Reversal"),
     "REVIEW": pgettext_lazy("what was seen", "Review page"),
     "SUCCESS": _("Settled"),

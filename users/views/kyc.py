@@ -60,7 +60,7 @@ class KycDocumentView(UsersView):
     def found(self, user_id: UUID, kind: Kind) -> KycDocument:
         """What there is, or NotFound; that a member of staff looks at it is recorded."""
         user = self.user(user_id)
-        document = kyc.current(user).get(kind)
+        document = kyc.current_documents(user).get(kind)
         if document is None:
             raise errors.NotFound()
         if self.caller.client_id is None:
@@ -306,7 +306,7 @@ class DocumentListView(UsersView):
         Those that were last submitted, one of each kind, with their reviews and without their
         content.
         """
-        last = kyc.current(self.user(user_id)).values()
+        last = kyc.current_documents(self.user(user_id)).values()
         documents = KycDocument.objects.owned_by(self.caller.client_id)
         return self.page(documents.filter(id__in=[each.id for each in last if each.is_file]))
 

@@ -48,12 +48,12 @@ def found_elsewhere(
     for name in groups.names():
         if name == here:
             continue
-        found = hits_of(name, search)
+        found = hits_of_group(name, search)
         if found is None or found:
             yield name, found
 
 
-def hits_of(name: str, search: Callable[[], Iterable[FoundHit]]) -> list[HitOfGroup] | None:
+def hits_of_group(name: str, search: Callable[[], Iterable[FoundHit]]) -> list[HitOfGroup] | None:
     try:
         groups.require_reachable(name)
         with groups.entered(name):
@@ -65,10 +65,10 @@ def hits_of(name: str, search: Callable[[], Iterable[FoundHit]]) -> list[HitOfGr
 
 
 def shown_hit(row: Any, matched: Any) -> HitOfGroup:
-    return HitOfGroup(label_of(row), str(row.client), matched, address_of(row))
+    return HitOfGroup(label_of_hit(row), str(row.client), matched, address_of(row))
 
 
-def label_of(row: Model) -> str:
+def label_of_hit(row: Model) -> str:
     """A line that names a user, a wallet or a movement."""
     if isinstance(row, User):
         return str(row.display_name)

@@ -48,7 +48,9 @@ __all__ = ["Differs", "GroupSide", "Move", "MoveRefused"]
 FEW: Final = 2_000
 """Rows of a pass after which the client is frozen: the last pass will not have many more."""
 MOST_PASSES: Final = 5
-NEXT_NUMBER: Final = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
+NEXT_NUMBER: Final = "SELECT pg_current_xact_id()::text"
+"""Higher than all numbers that were assigned before. `pg_snapshot_xmax` is not: it is one more than
+the highest number whose transaction has ended."""
 HAVE_ENDED: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %s::xid8"
 OLDEST: Final = """
     SELECT pid, coalesce(extract(epoch FROM clock_timestamp() - xact_start)::int, 0)
@@ -183,8 +185,8 @@ class Move:
     def freeze(self, run: Run) -> None:
         """Stop the client in the old group, and wait until nothing is under way there.
 
-        A transaction that has read the former status has its number, and that is below the next
-        number after the freeze has been committed.
+        A transaction that has read the former status has its number, and that is below one that
+        is drawn after the freeze has been committed.
 
         Raises:
             TryAgain: a transaction does not end.

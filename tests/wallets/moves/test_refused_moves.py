@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,9 +23,14 @@ from users.models import Client, Event
 from wallets import moves
 from wallets.models import ClientMove, Movement, Wallet
 from wallets.moves import Differs, MoveRefused, records
-from wallets.moves.sides import Superseded, TryAgain
+from wallets.moves.sides import GroupSide, Superseded, TryAgain
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.ci]
+
+ADD_EVENT = """
+    INSERT INTO users_event (id, client_id, subject, subject_id, kind, actor, request_id, data)
+    VALUES (gen_random_uuid(), %s, 'client', %s, 'client.changed', 'staff:1', '', '{}')
+"""
 
 
 def refused(west: str, client: Client, match: str, error: type[Exception] = MoveRefused) -> None:
@@ -162,12 +168,7 @@ def late(client_demo: Client, alices: Wallet, bobs: Wallet) -> Iterator[Callable
     def pay() -> None:
         try:
             with psycopg.connect(owner_conninfo()) as raw:
-                raw.execute(
-                    "INSERT INTO users_event (id, client_id, subject, subject_id, kind, actor,"
-                    " request_id, data) VALUES (gen_random_uuid(), %s, 'client', %s,"
-                    " 'client.changed', 'staff:1', '', '{}')",
-                    [client_demo.id, client_demo.id],
-                )
+                raw.execute(ADD_EVENT, [client_demo.id, client_demo.id])
                 has_read.set()
                 goes_on.wait(30)
         except BaseException as error:  # noqa: BLE001 (it is raised in the test)
@@ -222,6 +223,35 @@ def test_late_transaction_is_lost_without_the_wait(client_demo, alices, west, la
         move.forward()
     late()
     assert changes(west) == (1, 0)
+
+
+OWN_NUMBER = "SELECT (xmin::text::bigint + 1)::text FROM users_client WHERE status = 'MOVING'"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"), [(moves.NEXT_NUMBER, (1, 1)), (OWN_NUMBER, (1, 0))], ids=["next", "own"]
+)
+def test_number_of_the_freeze_is_not_enough(
+    client_demo, alices, west, monkeypatch, query, expected
+):
+    """A transaction that begins between the freeze and its COMMIT has a higher number, and reads
+    the former status. With the number of the freeze alone it would be lost. Takes 5 s."""
+    monkeypatch.setattr(moves, "NEXT_NUMBER", query)
+    whole = GroupSide.change
+    with psycopg.connect(owner_conninfo()) as raw:
+
+        def change(side: GroupSide, statement: str, values: Any = None) -> int:
+            number = whole(side, statement, values)
+            if statement == records.END_LEASES:
+                raw.execute(ADD_EVENT, [client_demo.id, client_demo.id])
+                threading.Timer(0.5, raw.commit).start()
+            return number
+
+        monkeypatch.setattr(GroupSide, "change", change)
+        with moving(owner_conninfo(), west, client_demo.id) as move:
+            move.forward()
+        time.sleep(0.6)
+    assert changes(west) == expected
 
 
 def test_transaction_that_does_not_end_stops_the_move(client_demo, alices, bobs, west, late):
