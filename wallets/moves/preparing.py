@@ -41,10 +41,12 @@ MEMBERS: Final = """
     SELECT id, username, first_name, last_name FROM auth_user
     WHERE id IN (SELECT number::int FROM ({}) AS named (number)) ORDER BY id
 """
-SET_POSITION: Final = f"""
-    SELECT setval('users_event_position_seq', greatest(%s, {LAST_POSITION}))
+MARGIN: Final = 1_000
+RAISE: Final = """
+    SELECT setval(name, %(number)s + %(margin)s)
+    FROM CAST(pg_get_serial_sequence(%(table)s, %(column)s) AS regclass) AS sequence (name)
+    WHERE %(number)s > coalesce(pg_sequence_last_value(name), 0)
 """
-"""Where there are events, a position has been taken."""
 SCHEMA: Final = "iocash_present"
 ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('iocash_present', 0))"
 HIDDEN: Final = "SELECT subject_id FROM public.wallets_clientmove WHERE is_hidden"
@@ -99,8 +101,16 @@ def copy_shared_rows(run: Run) -> None:
     with run.source.snapshot():
         for part in shared_parts():
             add_shared_rows(run, part)
-    ((position,),) = run.source.ask(f"SELECT coalesce({LAST_POSITION}, 1)")
-    run.target.ask(SET_POSITION, [position])
+    pass_positions(run)
+
+
+def pass_positions(run: Run) -> None:
+    """Let events of the new group have positions above those that the old one has given.
+
+    The client's cursors and streams are at a released position, also if others had the events.
+    """
+    ((position,),) = run.source.ask(f"SELECT coalesce({LAST_POSITION}, 0)")
+    raise_sequence(run.target, "users_event", "position", position)
 
 
 def add_missing_member(run: Run, member: tuple[Any, ...]) -> None:
@@ -133,16 +143,17 @@ def add_shared_rows(run: Run, part: Any) -> None:
 
 
 def set_sequence_of(side: GroupSide, table: str, column: str) -> None:
-    """Let a sequence go on after the highest number; it is never set back."""
-    side.ask(
-        f"""
-        SELECT setval(pg_get_serial_sequence(%s, %s), greatest(
-            (SELECT max({column}) FROM {table}),
-            (SELECT pg_sequence_last_value(pg_get_serial_sequence(%s, %s)::regclass))))
-        WHERE EXISTS (SELECT FROM {table})
-        """,
-        [table, column, table, column],
-    )
+    """Let a sequence go on after the highest number of the table."""
+    ((highest,),) = side.ask(f"SELECT coalesce(max({column}), 0) FROM {table}")
+    raise_sequence(side, table, column, highest)
+
+
+def raise_sequence(side: GroupSide, table: str, column: str, number: int) -> None:
+    """Let a sequence go on after a number, if it has not passed it; it is never set back.
+
+    Others draw from it meanwhile: what they draw until it is set is below the margin.
+    """
+    side.ask(RAISE, {"table": table, "column": column, "number": number, "margin": MARGIN})
 
 
 def hide_incomplete_rows(side: GroupSide, role: str) -> None:
