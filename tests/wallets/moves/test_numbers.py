@@ -5,22 +5,23 @@ from __future__ import annotations
 import threading
 from functools import partial
 from importlib import import_module
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import Final
 
 import psycopg
 import pytest
-from django.conf import settings
-from django.db import connection, connections
+from django.db import connection
+from django.test import override_settings
 
 from iocash.db import groups
 from tests.support import people
 from tests.support.groups import west_beside_home
 from tests.support.second_group import owner_conninfo
 from users.models import Note
-from wallets import orders
-from wallets.models import Wallet
+from wallets import posting
 from wallets.moves import GroupSide
 from wallets.moves.preparing import raise_sequence
+from wallets.orders.ibans import CreateIban
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.ci]
 
@@ -87,27 +88,15 @@ def test_no_two_groups_give_one_iban(client_demo):
     """Takes 5 s."""
     with west_beside_home():
         ours = an_iban()
-        with groups.entered("west"), pytest.MonkeyPatch.context() as patch:
-            owner: Any = connections["default"]
-            patch.setitem(settings.__dict__ if False else {}, "GROUP", "west")
-            separate_in(owner, "west")
+        with groups.entered("west"):
+            with override_settings(GROUP="west"):
+                separate(None, SimpleNamespace(connection=connection))
             theirs = an_iban()
     assert ours != theirs
 
 
-def separate_in(owner: Any, name: str) -> None:
-    from django.test import override_settings  # noqa: PLC0415
-
-    class Editor:
-        connection = owner
-
-    with override_settings(GROUP=name):
-        separate(None, Editor)
-
-
 def an_iban() -> str:
-    client = people.a_client("Of a group")
-    wallet: Wallet = people.first_wallet(people.a_user(client, people.ALICE))
-    people.submit(orders.CreateIban(client_id=client.id, wallet_id=wallet.id))
+    wallet = people.first_wallet(people.a_user(people.a_client("Of a group"), people.ALICE))
+    posting.submit(CreateIban(**people.about(wallet)))
     wallet.refresh_from_db()
     return wallet.iban or ""
