@@ -1,6 +1,7 @@
 #!/bin/bash
-# Rehearses docs/operations/install.md and backup.md on this machine: installs ioCash from a checkout,
-# adds staff, a client and a key, pays through nginx, upgrades without a failed request, backs up,
+# Rehearses docs/operations/install.md, upgrades.md and backup.md on this machine: installs ioCash from a
+# checkout, adds staff, a client and a key, pays through nginx, upgrades and goes back without a failed
+# request, backs up,
 # destroys both stores and restores them. It runs the commands of the pages themselves, with other
 # folders and ports: nothing of the machine's own services is touched. All that it starts ends.
 #
@@ -10,6 +11,7 @@
 # PostgreSQL's programs), KEEP=1 (keep the folder). As root, PostgreSQL and PgBouncer run as `postgres`.
 set -Eeuo pipefail
 
+PATH=$PATH:/usr/sbin  # of nginx and PgBouncer; users other than root lack it
 CHECKOUT=$(cd "$(dirname "$0")/.." && pwd)
 PAGES=$CHECKOUT/docs/operations
 R=$(mktemp -d /tmp/rehearsal-XXXXXX)
@@ -73,7 +75,7 @@ block() {  # PAGE NAME: run a block of a page
 
 apt-get() {
   for program in git curl openssl nginx pgbouncer; do
-    command -v "$program" >/dev/null || PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || fail "$program is not installed."
+    command -v "$program" >/dev/null || fail "$program is not installed."
   done
 }
 
@@ -97,7 +99,7 @@ runuser() {  # -u ACCOUNT -- COMMAND
   if is_root && [ "$account" = postgres ]; then command runuser -u postgres -- env "PATH=$PATH" "$@"; else "$@"; fi
 }
 curl() { command curl --cacert "$R/etc/iocash/tls/certificate.pem" --resolve "pay.example:$P_PROXY:127.0.0.1" "$@"; }
-nginx() { PATH=$PATH:/usr/sbin command nginx -p "$R/nginx" -c "$R/etc/nginx/nginx.conf" -g "pid $R/nginx/pid; $NGINX_USER" "$@" 2>"$R/log/nginx-test.log"; }
+nginx() { command nginx -p "$R/nginx" -c "$R/etc/nginx/nginx.conf" -g "pid $R/nginx/pid; $NGINX_USER" "$@" 2>"$R/log/nginx-test.log"; }
 
 systemctl() {
   local verb=$1 unit
@@ -146,7 +148,7 @@ start_unit() {
 
 run_pooler() {  # PgBouncer refuses to be root
   local command
-  command="$(PATH=$PATH:/usr/sbin command -v pgbouncer) -q $R/etc/pgbouncer/here.ini"
+  command="pgbouncer -q $R/etc/pgbouncer/here.ini"
   # shellcheck disable=SC2086
   if is_root; then exec setpriv --reuid postgres --regid postgres --clear-groups $command; fi
   # shellcheck disable=SC2086
@@ -154,7 +156,7 @@ run_pooler() {  # PgBouncer refuses to be root
 }
 
 run_nginx() {
-  exec "$(PATH=$PATH:/usr/sbin command -v nginx)" -p "$R/nginx" -c "$R/etc/nginx/nginx.conf" \
+  exec nginx -p "$R/nginx" -c "$R/etc/nginx/nginx.conf" \
     -g "pid $R/nginx/pid; daemon off; $NGINX_USER"
 }
 
@@ -283,7 +285,7 @@ upgrade() {
   pay_on &
   payer=$!
   PIDS+=("$payer")
-  block install upgrade
+  for name in before migrate restart look back forward restart; do block upgrades "$name"; done
   rm "$R/paying"
   wait "$payer"
   PAID=$(grep -c '^201$' "$R/statuses")
@@ -359,7 +361,7 @@ say "backed up"
 
 for name in look disk-full pooler worker locks replica clock leaked-key lost-factor audit; do block incidents "$name"; done
 for name in connections disk; do block sizing "$name"; done
-for name in due; do block retention "$name"; done
+for name in archive due; do block retention "$name"; done
 block backup stop
 block backup instant
 verify_balance "$BOB" $((1350 + PAID)) "restored to the instant: the later payment is not there"

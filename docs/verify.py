@@ -4,6 +4,7 @@
     python3 verify.py proof PROOF.json ROOT    is the movement under this root?
     python3 verify.py anchor ANCHOR.txt [ROOT] is the file complete, and has it this root?
     python3 verify.py FOLDER [SHA256]          is the export complete, and its ledger right?
+    python3 verify.py events FOLDER [SHA256]   is the archive of events complete?
 
 PROOF.json is the answer of GET /wallets/{id}/movements/{id}/proof. Take ROOT from where the
 institution publishes its roots, not from the proof: a proof with its own root proves nothing.
@@ -22,12 +23,18 @@ An export (`manage.py export_client`) is right if all of this is true:
 4. each wallet has the number, balance and digest of its last movement;
 5. the lines "wallet <id> <owner> <number> <digest, or ->" have the root of the manifest.
 
+An archive of events (`manage.py archive_events`) is right if all of this is true:
+1. the last manifest has the given SHA-256, if one is given;
+2. each manifest names the SHA-256 of the one before it, and the first none;
+3. each file has the SHA-256 of its manifest, and its number of events, in the order of positions.
+
 The exit code is 0 if it is right, 1 if it is wrong, and 2 if a file can't be read.
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import os
@@ -314,6 +321,36 @@ def micros(text: str) -> int:
     return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + micro
 
 
+def verify_events(folder: str, sha256_of_last: str | None = None) -> tuple[int, int]:
+    """Verify an archive of events; return how many events and files it has. Raises Wrong."""
+    previous, position, events, number = None, 0, 0, 0
+    names = {name for name in os.listdir(folder) if re.fullmatch(r"events-\d+\.json", name)}
+    for number in range(1, len(names) + 1):
+        name = os.path.join(folder, f"events-{number:06}")
+        require(os.path.basename(name) + ".json" in names, name + ".json is missing.")
+        with open(name + ".json", "rb") as given:
+            content = given.read()
+        manifest = json.loads(content)
+        require(manifest["format"] == "iocash-events 1", "It is no archive of this format.")
+        require(manifest["previous"] == previous, name + ".json does not follow the one before.")
+        previous = sha256(content).hex()
+        require(os.path.isfile(name + ".ndjson.gz"), name + ".ndjson.gz is missing.")
+        digest = facts_of_file(name + ".ndjson.gz")[2]
+        require(digest == manifest["sha256"], name + ".ndjson.gz was changed.")
+        count = 0
+        with gzip.open(name + ".ndjson.gz", "rt", encoding="utf-8") as lines:
+            for count, line in enumerate(lines, 1):  # noqa: B007 (the last one counts)
+                found = json.loads(line)["position"]
+                require(found > position, "The event at " + str(found) + " is not in order.")
+                position = found
+        require(count == manifest["events"], name + " has another number of events.")
+        require(position == manifest["last"], name + " ends at another event.")
+        events += count
+    last = "The last manifest has the SHA-256 " + str(previous) + "."
+    require(sha256_of_last in (None, previous), last)
+    return events, number
+
+
 def main(words: list[str]) -> int:
     if len(words) == 3 and words[0] == "proof":
         with open(words[1], encoding="utf-8") as given:
@@ -324,6 +361,10 @@ def main(words: list[str]) -> int:
         with open(words[1], encoding="utf-8", newline="\n") as given:
             found, count = verify_anchor(given, *words[2:])
         print(f"right: {count} lines, root {found}")
+        return 0
+    if len(words) in (2, 3) and words[0] == "events":
+        events, files = verify_events(*words[1:])
+        print(f"right: {events} events in {files} files")
         return 0
     if len(words) in (1, 2) and os.path.isdir(words[0]):
         movements, wallets = verify_export(*words)

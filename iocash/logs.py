@@ -24,14 +24,15 @@ class Lines(OrjsonFormatter):
         return moment(datetime.fromtimestamp(record.created, UTC))
 
 
-def database_error(error: BaseException, *, code: str, request_id: str | None) -> None:
+def database_error(error: BaseException, *, code: str, request_id: str | None) -> str:
     """Log the database error that caused a 503: its SQLSTATE, class and first line.
 
+    Returns the SQLSTATE, or a blank if the database did not answer.
     The first line has no personal data: errors that quote values never cause a 503.
     """
     found = next((each for each in chain(error) if isinstance(each, psycopg.Error)), None)
     if found is None:
-        return
+        return ""
     words = str(found).partition("\n")[0]
     facts = {
         "requestId": request_id,
@@ -40,6 +41,7 @@ def database_error(error: BaseException, *, code: str, request_id: str | None) -
         "error": type(found).__name__,
     }
     logger.warning("%s: %s", code, words, extra=facts)
+    return found.sqlstate or ""
 
 
 class Unquoted(logging.Filter):

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.test import Client as Browser
 
 import dev
 from iocash import metrics
 from iocash.db import clock
+from iocash.http import problems
 from iocash.worker import DUTIES
 from iocash.worker.loop import DutyReport, load_duties
 from tests.support import bank, barrier, people, sandbox
@@ -44,11 +45,13 @@ from wallets.models import Wallet
 pytestmark = [pytest.mark.ci, pytest.mark.django_db, needs_promtool]
 
 MINUTES = timedelta(minutes=10)
+BEHIND = {"outbox_held_back_seconds": "90", "outbox_age_seconds": "90"}
 
 
 @pytest.fixture
-def healthy(tmp_path: Path, alices: Wallet, bobs: Wallet) -> Iterator[Scrape]:
+def healthy(tmp_path: Path, settings: Any, alices: Wallet, bobs: Wallet) -> Iterator[Scrape]:
     """A server with a worker; it has been audited."""
+    settings.DOCUMENTS_DIR = str(tmp_path)
     sandbox.make()
     metrics.METER.start(str(tmp_path / "counts"))
     load_duties()
@@ -140,6 +143,13 @@ def server_refuses(alices: Wallet, bobs: Wallet) -> None:
         cursor.execute("SET LOCAL synchronous_commit = on")
 
 
+def disk_is_full(alices: Wallet, bobs: Wallet) -> None:
+    """The database has no room for a row: its error is behind a 503."""
+    with pytest.raises(OperationalError) as raised, transaction.atomic():
+        connection.cursor().execute("DO $$ BEGIN RAISE SQLSTATE '53100'; END $$")
+    assert problems.refusal(raised.value, None).status == 503
+
+
 STATES: dict[str, Callable[[Wallet, Wallet], None]] = {
     "IocashHoldOverdue": hold_expires,
     "IocashRunOverdue": run_is_due,
@@ -150,9 +160,15 @@ STATES: dict[str, Callable[[Wallet, Wallet], None]] = {
     "IocashEndpointDisabled": receiver_is_gone,
     "IocashCashOutsUnsent": cash_out_waits,
     "IocashManyUnavailable": server_refuses,
+    "IocashDiskFull": disk_is_full,
 }
-ELSEWHERE = {"IocashDatabaseDown", "IocashTransactionOld", "IocashReplicaLags"}
-"""They take servers of their own: `tests/test_metrics_served.py`."""
+ELSEWHERE = {
+    "IocashDatabaseDown",
+    "IocashReplicaLags",
+    "IocashTransactionBlocks",
+    "IocashTransactionOld",
+}
+"""They take servers of their own: `tests/test_metrics_served.py` and `tests/test_incidents.py`."""
 
 
 def test_every_alert_is_rehearsed():
@@ -186,6 +202,31 @@ def test_alert_fires_alone(alert, healthy, alices, bobs, tmp_path):
     hour = 13 if alert == "IocashCashOutsUnsent" else 10
     later: Any = scrape()
     assert firing(tmp_path, healthy, later, hour=hour) == {alert}
+
+
+def test_waiting_events_are_no_alert_beside_a_dead_worker(healthy, alices, bobs, tmp_path):
+    worker_stops(alices, bobs)
+    events_wait(alices, bobs)
+    assert firing(tmp_path, healthy, scrape()) == {"IocashWorkerDead"}
+
+
+@pytest.mark.parametrize(
+    ("alert", "figures"),
+    [
+        ("IocashDatabaseDown", {"database_up": "0"}),
+        ("IocashDiskFull", {"database_errors_total": "1"}),
+        ("IocashTransactionBlocks", {"oldest_transaction_seconds": "90", **BEHIND}),
+        ("IocashDiskFull", {"folder_free_bytes": "1"}),
+    ],
+)
+def test_refusals_are_no_alert_beside_their_cause(alert, figures, healthy, alices, bobs, tmp_path):
+    """What one cause brings about fires nothing else: the page of the cause is the right one."""
+    server_refuses(alices, bobs)
+    later = scrape()
+    for name, value in figures.items():
+        (series,) = [each for each in later if each.startswith(f"iocash_{name}{{")]
+        later[series] = value
+    assert firing(tmp_path, healthy, later) == {alert}
 
 
 def test_cash_outs_may_wait_before_the_hour_of_the_cut_off(healthy, alices, bobs, tmp_path):

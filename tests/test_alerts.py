@@ -96,7 +96,8 @@ def test_every_alert_has_its_section():
 def test_statement_and_families_have_the_same_names():
     """Each figure of the database has its help, and each of them is asked for."""
     asked = set(NAME.findall(figures.ALL)) - {"iocash_now"}
-    computed = {families.UP.name, families.ANCHOR.name, "iocash_clock_difference_seconds"}
+    places = {families.ANCHOR.name, families.FOLDER_FREE.name, families.FOLDER_SIZE.name}
+    computed = {families.UP.name, "iocash_clock_difference_seconds"} | places
     listed = {family.name for family in families.FAMILIES}
     assert asked | computed == listed
     assert not asked & computed

@@ -69,6 +69,7 @@ OF_NO_DATABASE: Final = {
     "iocash/metrics/__init__.py METER": "counts of requests; a process serves all groups",
     "iocash/money.py currencies": "a table of the package",
     "iocash/postgres/base.py SERVER": "the embedded server, which has all databases",
+    "iocash/traces/spans.py HERE": "the spans of a thread",
     "iocash/worker/__init__.py DUTIES": "the code",
     "users/approvals/actions.py APPROVABLES": "the code",
     "users/demo_documents.py draw_pdf": "pictures",

@@ -12,7 +12,7 @@ from tests.support.deployment import SERVICES, config
 
 FOLDER = dev.ROOT / "docs" / "operations"
 PAGES = sorted(FOLDER.glob("*.md"))
-REHEARSED = ("install", "backup", "secrets", "sizing", "incidents", "retention")
+REHEARSED = ("install", "upgrades", "backup", "secrets", "sizing", "incidents", "retention")
 REHEARSAL = (dev.ROOT / "deploy" / "rehearse.sh").read_text()
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 BY_HAND = {

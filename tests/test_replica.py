@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from iocash_client import Client
+from iocash_client.models import TransferBody
 
 from tests.faults.standby import Standby
 from tests.support.api_operations import API
@@ -186,6 +188,18 @@ def test_paused_replica_is_stale_without_the_token_and_right_with_it(caller, sta
         right, stale = (Decimal(caller.get(path, each)[2]["balance"]) for each in (token, ""))
         assert right < stale
     eventually(lambda: caller.shows(movement))
+
+
+def test_python_client_reads_its_own_writes(caller, server, facts, standby):
+    with paused(standby), Client(server.url, facts["apiKey"]) as client:
+        body = TransferBody(target_wallet_id=facts["bobWalletId"], amount="0.01")
+        paid = client.create_movement(facts["aliceWalletId"], body)
+        assert not caller.shows(paid.id), "the control sees nothing: nothing is stale"
+        assert paid.id in [each.id for each in client.list_all_movements().page().items]
+        with Client(server.url, facts["apiKey"]) as other:
+            assert other.list_all_movements().page().meta.as_of
+            other.write_token = client.write_token
+            assert paid.id in [each.id for each in other.list_all_movements().page().items]
 
 
 def test_token_of_every_kind_of_write_is_waited_for(caller, standby):

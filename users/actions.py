@@ -368,7 +368,8 @@ def back_to_page(request: HttpRequest, obj: Any, form: forms.Form) -> HttpRespon
 
 
 def by(request: HttpRequest) -> By:
-    return By(f"staff:{request.user.pk}", request.request_id)  # type: ignore[attr-defined]
+    named: Any = request
+    return By(f"staff:{request.user.pk}", named.request_id, trace=named.trace)
 
 
 def with_filters_kept(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

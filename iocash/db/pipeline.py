@@ -30,6 +30,8 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.types.string import TextLoader
 
+from iocash import traces
+
 Connection = psycopg.Connection[Any]
 Row = tuple[Any, ...]
 
@@ -108,6 +110,7 @@ class Pipeline:
         self.asked.append(answer)
         return answer
 
+    @traces.spanned("trip")
     def send(self) -> None:
         """Send all statements, and wait for the answers.
 

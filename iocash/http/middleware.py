@@ -19,7 +19,7 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.encoding import escape_uri_path
 from django_otp.middleware import OTPMiddleware
 
-from iocash import errors, metrics
+from iocash import errors, metrics, traces
 from iocash.db import groups
 from iocash.http import problems
 from iocash.http.parsing import content_length
@@ -36,10 +36,6 @@ access = logging.getLogger("iocash.access")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-TRACE_PARENT = re.compile(
-    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
-)
-"""`traceparent` (W3C Trace Context): its version, the id of the trace, and what is added later."""
 
 
 class RequestMiddleware:
@@ -57,20 +53,27 @@ class RequestMiddleware:
             return self.answer(request)
 
     def answer(self, request: HttpRequest) -> HttpResponseBase:
-        started = perf_counter()
         metrics.begin_request()
         if not request.path_info.startswith("/"):  # OPTIONS *: no pattern would see it
             request.path_info = f"/{request.path_info}"
         drop_double_slash(request)
+        request.trace = traces.accepted(request.META.get("HTTP_TRACEPARENT"))  # type: ignore[attr-defined]
         request.request_id = request_id(request)  # type: ignore[attr-defined]
-        is_api = problems.is_api(request.path)
-        request.passes_by = is_api and "HTTP_AUTHORIZATION" in request.META  # type: ignore[attr-defined]
-        response = self._api_answer(request) if is_api else self.get_response(request)
+        response = self._answer(request)
         policy = settings.CONTENT_SECURITY_POLICY
         response.headers.setdefault("Content-Security-Policy", policy)
         response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         # Django logs every refusal as a warning and every 503 as an error; here they are a line.
         response._has_been_logged = True  # type: ignore[attr-defined]
+        return response
+
+    @traces.spanned("request")
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request, count it and log it."""
+        started = perf_counter()
+        is_api = problems.is_api(request.path)
+        request.passes_by = is_api and "HTTP_AUTHORIZATION" in request.META  # type: ignore[attr-defined]
+        response = self._api_answer(request) if is_api else self.get_response(request)
         seconds = perf_counter() - started
         _observe(request, response.status_code, seconds)
         _log(request, response.status_code, seconds)
@@ -144,6 +147,7 @@ def _observe(request: HttpRequest, status: int, seconds: float) -> None:
         metrics.count_error(code, status)
     if route == "unknown" or code == errors.MethodNotAllowed.code or method not in METHODS:
         method = "other"
+    request.metered = method, route  # type: ignore[attr-defined]
     metrics.end_request(route, method, status, seconds)
 
 
@@ -160,8 +164,8 @@ def _log(request: HttpRequest, status: int, seconds: float) -> None:
         "code": code,
         "durationMs": milliseconds,
     }
-    if trace := trace_id(request):
-        facts["traceId"] = trace
+    if trace := request.trace:  # type: ignore[attr-defined]
+        facts["traceId"] = traces.id_of(trace)
     access.info("%s %s %s %s ms", request.method, path, status, milliseconds, extra=facts)
 
 
@@ -169,15 +173,6 @@ def request_id(request: HttpRequest) -> str:
     """Take the caller's id for this request when it is well-formed, else make one."""
     given = request.META.get("HTTP_X_REQUEST_ID", "")
     return given if REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
-
-
-def trace_id(request: HttpRequest) -> str | None:
-    """The id of the trace that the caller's `traceparent` names; None if it is malformed."""
-    given: str | None = request.META.get("HTTP_TRACEPARENT")
-    found = TRACE_PARENT.fullmatch(given) if given else None
-    if found is None or (found[1] == "00" and found[3]):
-        return None
-    return found[2]
 
 
 # --- For browsers ------------------------------------------------------------------------------

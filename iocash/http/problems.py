@@ -33,7 +33,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as drf
 from rest_framework import serializers
 
-from iocash import errors, logs
+from iocash import errors, logs, metrics
 from iocash.db import groups
 from iocash.http.languages import VARY, language_headers, preferred_language, translator
 from iocash.http.rendering import JSON, Response, camel, dump, prefers_html
@@ -143,10 +143,11 @@ def refusal(exc: Exception, request: Any) -> errors.Refused:
 
 
 def noted(refused: errors.Refused | None, exc: Exception, request: Any) -> errors.Refused | None:
-    """Log the database's error behind a 503."""
+    """Log and count the database's error behind a 503."""
     if isinstance(refused, errors.Unavailable):
         request_id = getattr(request, "request_id", None)
-        logs.database_error(exc, code=refused.code, request_id=request_id)
+        if sqlstate := logs.database_error(exc, code=refused.code, request_id=request_id):
+            metrics.count_database_error(sqlstate)
     return refused
 
 

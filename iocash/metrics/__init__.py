@@ -30,6 +30,12 @@ REFUSALS: Final = Family(
     "Errors that were answered, by their code and status.",
     ("code", "status"),
 )
+DATABASE_ERRORS: Final = Family(
+    "iocash_database_errors_total",
+    "counter",
+    "Errors of the database behind a 503, by their SQLSTATE; 53100: its disk is full.",
+    ("sqlstate",),
+)
 GROUPS: Final = Family(
     "iocash_group_orders",
     "histogram",
@@ -44,10 +50,12 @@ PROCESSES: Final = Family(
 LOST: Final = Family(
     DROPPED[0], "counter", "Numbers that found no room: the other figures lack them."
 )
-FAMILIES: Final = (REQUESTS, REFUSALS, GROUPS, RUNNING, PROCESSES, LOST)
+FAMILIES: Final = (REQUESTS, REFUSALS, DATABASE_ERRORS, GROUPS, RUNNING, PROCESSES, LOST)
 
 CLASSES: Final = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")
 SERVER_ERROR: Final = 500
+DISK_FULL: Final = "53100"
+"""The SQLSTATE of a database that has no room."""
 
 
 class Meter:
@@ -89,6 +97,11 @@ def count_error(code: str, status: int) -> None:
         store.add((REFUSALS.name, code, str(status)))
 
 
+def count_database_error(sqlstate: str) -> None:
+    if store := METER.store:
+        store.add((DATABASE_ERRORS.name, sqlstate))
+
+
 def observe_group(orders: int) -> None:
     if store := METER.store:
         store.observe((GROUPS.name,), GROUPS.bounds, orders)
@@ -104,6 +117,7 @@ def counted_samples() -> Iterator[Sample]:
     for kind in errors.REGISTRY.values():  # a counter that appears with its first error hides it
         if kind.status >= SERVER_ERROR:
             found.setdefault((REFUSALS.name, kind.code, str(kind.status)), [0.0])
+    found.setdefault((DATABASE_ERRORS.name, DISK_FULL), [0.0])
     for key, values in found.items():
         yield Sample(key[0], key[1:], tuple(values))
     yield Sample(RUNNING.name, (), (float(sum(running)),))

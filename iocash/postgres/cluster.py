@@ -53,6 +53,7 @@ ALTER ROLE iocash_app SET tcp_keepalives_idle = '10s'
 ALTER ROLE iocash_app SET tcp_keepalives_interval = '5s'
 ALTER ROLE iocash_app SET tcp_keepalives_count = 3
 ALTER ROLE iocash_app SET tcp_user_timeout = '20s'
+GRANT pg_read_all_stats TO iocash_app
 CREATE DATABASE iocash OWNER iocash_owner
 """  # single-user mode reads one statement a line
 

@@ -114,6 +114,7 @@ SECURITY_EXPIRES: date | None = parsed("SECURITY_EXPIRES", date.fromisoformat, "
 SECURITY_POLICY = os.environ.get("SECURITY_POLICY", "")
 SECURITY_LANGUAGES = as_list("SECURITY_LANGUAGES", "en")
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")  # blank: private networks read /metrics
+SPANS = flag("SPANS")  # of OpenTelemetry, which the variables OTEL_* configure
 METRICS_DIR = os.environ.get("METRICS_DIR", "")  # of the processes' counts; blank: a private one
 HTTPS = not DEBUG and not flag("INSECURE_HTTP")
 

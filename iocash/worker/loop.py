@@ -15,6 +15,7 @@ from typing import Any, Final
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 from django.utils.module_loading import autodiscover_modules
 
+from iocash import traces
 from iocash.db.backend.base import renew
 from iocash.worker import Duty, Interrupted
 
@@ -83,7 +84,7 @@ class Runner(Thread):
         """Perform the duty once. Returns the seconds until the next time."""
         begun = time.monotonic()
         try:
-            done = self.duty.perform()
+            done = self.perform()
         except Interrupted:
             pause = self.duty.every
         except Exception as error:  # noqa: BLE001 (whatever fails, the duty goes on)
@@ -95,6 +96,10 @@ class Runner(Thread):
         self.report.seconds += time.monotonic() - begun
         self.hand_in_if_time(is_idle=pause > 0)
         return pause
+
+    @traces.spanned("duty")
+    def perform(self) -> int:
+        return self.duty.perform()
 
     def note_failure(self, error: Exception) -> float:
         """Log the failure, and return the seconds until the next try."""

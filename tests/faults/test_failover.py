@@ -23,6 +23,7 @@ import dev
 from iocash.postgres import binaries, places
 from tests.faults.standby import STREAMING, Replica, Standby, either
 from tests.support.embedded_postgres import eventually
+from tests.support.pgbouncer import Pooler, needs_pgbouncer
 from tests.support.scratch_postgres import Scratch
 from tests.support.server import Served
 
@@ -206,6 +207,33 @@ def test_killed_primary_pauses_writes_briefly_and_loses_nothing(primary, standby
     assert measured(payers, promoted, capsys) <= LONGEST_PAUSE
     assert payers.lost(standby) == set()
     assert standby.ask(TWICE) == 0
+    assert "The ledger is correct." in standby.manage("audit")
+
+
+def lead(pooler: Pooler, standby: Standby) -> None:
+    """Run the page's commands on a pooler of ours."""
+    script = commands("failover.md", "lead the pooler").replace("/etc/pgbouncer", "$FOLDER")
+    script = script.replace("systemctl reload pgbouncer", "")
+    where = {"NEW_HOST": str(standby.cluster.sockets), "NEW_PORT": places.PORT}
+    run(standby, script, FOLDER=str(pooler.folder), **where)
+    pooler.reload()
+
+
+@needs_pgbouncer
+def test_pooler_leads_to_the_new_primary(primary, standby, facts, tmp_path):
+    make_synchronous(primary)
+    with (
+        Pooler(primary.address(), primary.cluster.account) as pooler,
+        Served(pooler.address, tmp_path / "log") as server,
+    ):
+        payers = Payers(server, facts)
+        with payers.at_work():
+            payers.some_more(50)
+            fence(primary)
+            promote(standby)
+            lead(pooler, standby)
+            payers.some_more(50)
+    assert payers.lost(standby) == set()
     assert "The ledger is correct." in standby.manage("audit")
 
 

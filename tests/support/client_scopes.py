@@ -46,6 +46,7 @@ NOT_SERVING = (
     "wallets.duties",
     "wallets.exports.tables",
     "wallets.exports.writing",
+    "wallets.moves",
     "wallets.management",
     "wallets.migrations",
     "wallets.models.currencies",

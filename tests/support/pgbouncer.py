@@ -89,6 +89,10 @@ class Pooler:
             return True
         return False
 
+    def reload(self) -> None:
+        """Read the configuration again, as `systemctl reload pgbouncer` says."""
+        self.process.send_signal(signal.SIGHUP)
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()

@@ -31,6 +31,9 @@ print(json.dumps(seed_demo.seed()))
 class Scratch:
     """One server, which may be stopped in any way and started again; its data are kept."""
 
+    checkout = CHECKOUT
+    """The code that `manage` and `run` run."""
+
     def __init__(self, folder: Path) -> None:
         self.where = Places(folder / ".iocash")
         self.where.create()
@@ -95,7 +98,7 @@ class Scratch:
         program = [sys.executable, *words]
         done = subprocess.run(
             program,
-            cwd=CHECKOUT,
+            cwd=self.checkout,
             env=self.environment(),
             capture_output=True,
             text=True,

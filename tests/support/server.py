@@ -59,6 +59,7 @@ class Served:
     """A server that answers on `port` until the block ends; what it writes goes to `log`."""
 
     application = "iocash.wsgi:application"
+    checkout = CHECKOUT
 
     def __init__(self, database: str, log: Path, **environment: str) -> None:
         self.log = log
@@ -89,7 +90,7 @@ class Served:
         options = [*demo.GRANIAN.split(), "--port", str(self.port)]
         return subprocess.Popen(
             [sys.executable, "-m", "granian", *options, self.application],
-            cwd=CHECKOUT,
+            cwd=self.checkout,
             env=self.environment,
             stdout=log,
             stderr=log,

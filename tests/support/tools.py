@@ -158,7 +158,9 @@ GENERATOR = FromPyPI(
     ),
     ("java",),
 )
-ALL: tuple[Tool, ...] = (REDOCLY, SPECTRAL, AXE, TYPESCRIPT, PYTHON_CLIENT, GENERATOR)
+FLIT = FromPyPI("flit-core", ("flit-core==3.12.0",))
+"""Builds the package of the Python client; pure Python, and needs no other package."""
+ALL: tuple[Tool, ...] = (REDOCLY, SPECTRAL, AXE, TYPESCRIPT, PYTHON_CLIENT, GENERATOR, FLIT)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -260,3 +261,13 @@ def test_figures_have_the_group_where_there_are_several():
         assert 'iocash_database_up{group="west"} 1' in text
         assert "iocash_requests_in_progress{group" not in text
     assert "iocash_database_up 1" in Browser().get("/metrics").content.decode()
+
+
+@pytest.mark.django_db
+def test_room_of_each_folder_is_shown(tmp_path, settings):
+    settings.DOCUMENTS_DIR, settings.ANCHORS_DIR = str(tmp_path), str(tmp_path / "missing")
+    free, size = (
+        read(f"iocash_folder_{name}_bytes", 'folder="DOCUMENTS_DIR"') for name in ("free", "disk")
+    )
+    assert 0 <= free < size == shutil.disk_usage(tmp_path).total
+    assert b'folder="ANCHORS_DIR"' not in Browser().get(AT).content

@@ -97,6 +97,13 @@ class Barrier(models.Model):
         help_text="All transactions that may create a row before the barrier have lower numbers."
     )
 
+    archived_position = models.BigIntegerField(
+        db_default=0, help_text="Events up to it are in an archive; some only there."
+    )
+    archived_until = models.DateTimeField(
+        null=True, help_text="All of them were created before this time."
+    )
+
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(id=1), name="barrier_is_one_row"),

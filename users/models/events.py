@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 from django.db import connection, models
 
+from iocash import traces
 from iocash.db.clock import Now
 from iocash.db.outcome import Witness
 from iocash.db.transactions import as_rows, from_json, note_witness
@@ -27,11 +28,13 @@ class By:
 
     `approval` is the approval that covers it: one member of staff asked for it, and another one
     approved it. What a closing pays again within its approval can be ordered by a third one.
+    `trace` is the trace that the request belongs to (`iocash.traces`).
     """
 
     actor: str
     request_id: str = ""
     approval: uuid.UUID | None = None
+    trace: str | None = None
 
     @property
     def is_staff(self) -> bool:
@@ -209,6 +212,7 @@ class Event(models.Model):
     kind = models.CharField(max_length=40)
     actor = models.CharField(max_length=60)
     request_id = models.CharField(max_length=64, blank=True)
+    trace = models.CharField(max_length=traces.LENGTH, null=True)  # noqa: DJ001 (mostly none)
     created_at = models.DateTimeField(db_default=Now())
     data = models.JSONField(default=dict)
 
@@ -272,6 +276,7 @@ COLUMNS: Final = {
     "kind": "text",
     "by.actor": "text",
     "by.request_id": "text",
+    "by.trace": "text",
     "data": "jsonb",
 }
 """The columns that are written, with their types, by the attribute of a Fact that fills each."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import Q
 from rest_framework.request import Request
 
+from iocash import errors
 from iocash.http.cursors import Cursor, HiddenCursor
 from iocash.http.pages import LAST, NEXT, OLDEST_FIRST, Listing, Parts, ScanningPages
 from users.models import Barrier, Event
@@ -23,6 +25,8 @@ class EventPages(ScanningPages):
     columns = ("position",)
     cursor_kind = HiddenCursor
     links_schema: ClassVar[dict[str, Any]] = {"$ref": "#/components/schemas/EventPageLinks"}
+    archived = 0
+    """The position up to which events are in an archive."""
     released = 0
     """The position up to which the page was read."""
 
@@ -30,7 +34,10 @@ class EventPages(ScanningPages):
         self.edge = None
         if view.query["sort"] != OLDEST_FIRST:
             return super().paginate_queryset(queryset, request, view)
-        self.released = Barrier.objects.values_list("released_position", flat=True).get()
+        columns = ("released_position", "archived_position", "archived_until")
+        self.released, self.archived, until = Barrier.objects.values_list(*columns).get()
+        if until is not None:
+            self.require_kept(view.query, until)
         rows = super().paginate_queryset(self.up_to(queryset), request, view)
         if self.is_at_the_end:
             before, self.released = self.released, release_events()
@@ -40,7 +47,24 @@ class EventPages(ScanningPages):
         return rows
 
     def up_to(self, listing: Listing) -> Listing:
-        return listing._replace(values={**listing.values, "until": self.released})
+        """End at the barrier, and begin behind what is only in an archive."""
+        values = {**listing.values, "until": self.released}
+        if self.archived:
+            values["since"] = max(values["since"] or 0, self.archived + 1)
+        return listing._replace(values=values)
+
+    def require_kept(self, query: dict[str, Any], until: datetime) -> None:
+        """Check that the page begins behind what is only in an archive.
+
+        Raises:
+            InvalidParameters: the cursor or the date lies before.
+        """
+        cursor: Cursor | None = query.get("cursor")
+        start: datetime | None = query.get("start_date")
+        if cursor and cursor.where != LAST and cursor.place < self.archived:
+            raise archived("cursor", until)
+        if start is not None and start < until:
+            raise archived("startDate", until)
 
     @property
     def is_at_the_end(self) -> bool:
@@ -72,6 +96,13 @@ class EventPages(ScanningPages):
         """The position up to which a reader has read everything, at the end of the list."""
         known = self.cursor.place if self.cursor else 0
         return max(self.released, known)
+
+
+def archived(field: str, until: datetime) -> errors.InvalidParameters:
+    """The refusal of a query for events that are not kept in the database any more."""
+    words = "Events before {time} are archived. Ask the operator for them; begin at that time."
+    message = errors.Message(words, time=until.isoformat())
+    return errors.InvalidParameters(errors.FieldError(field, "archived", message))
 
 
 def rows_of_events(

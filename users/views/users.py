@@ -166,7 +166,8 @@ class ClientView(View):
 
     @property
     def by(self) -> By:
-        return By(self.caller.actor, self.request.request_id)  # type: ignore[attr-defined]
+        request: Any = self.request
+        return By(self.caller.actor, request.request_id, trace=request.trace)
 
     @property
     def key(self) -> str | None:

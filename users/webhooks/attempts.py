@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from iocash import traces
 from iocash.db.transactions import as_rows, from_json
 from users import signatures
 from users.models import WebhookAttempt, WebhookEndpoint
@@ -35,6 +36,8 @@ class Outgoing:
     id: UUID
     kind: str
     body: bytes
+    trace: str | None = None
+    """Of the request that caused the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,15 @@ class Attempted:
         return not self.failure
 
 
+@traces.spanned("webhook_attempt")
 def try_once(
     sender: Sender, endpoint: WebhookEndpoint, keys: Sequence[str], message: Outgoing, number: int
 ) -> Attempted:
-    """Send a message once, signed with these secrets."""
+    """Send a message once, signed with these secrets. A retry belongs to the same trace."""
     begun, clock = datetime.now(UTC), time.monotonic()
     headers = {"Content-Type": "application/json"}
+    if parent := traces.onward(message.trace):
+        headers["traceparent"] = parent
     headers |= signatures.signed_headers(*keys, id_=str(message.id), body=message.body)
     found: dict[str, Any]
     try:

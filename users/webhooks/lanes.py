@@ -122,7 +122,7 @@ def load_round(lease: Lease, released: int, render: Render, most: int = BATCH) -
     events = [event for lane in lanes for event in lane.events]
     bodies = render(events)
     messages = {
-        event.id: Outgoing(event.id, event.kind, body)
+        event.id: Outgoing(event.id, event.kind, body, event.trace)
         for event, body in zip(events, bodies, strict=True)
     }
     end = min(released, released if stream.until is None else stream.until)

@@ -18,6 +18,12 @@ def counter(name: str, words: str, *labels: str) -> Family:
 
 UP: Final = gauge("database_up", "1: the database has answered this scrape. 0: it has not.")
 ANCHOR: Final = gauge("anchor_age_seconds", "Age of the newest anchor in ANCHORS_DIR.")
+FOLDER_FREE: Final = gauge(
+    "folder_free_bytes", "Room on the disk of a folder of this server.", "folder"
+)
+FOLDER_SIZE: Final = gauge(
+    "folder_disk_bytes", "Size of the disk of a folder of this server.", "folder"
+)
 WAITING: Final = {
     "webhook_streams_behind": "Streams of webhook endpoints with events that were not sent.",
     "webhook_deliveries_waiting": "Places where a stream of webhooks has stopped.",
@@ -59,6 +65,8 @@ FAMILIES: Final = (
     gauge("safeguarding_report_seconds", "Age of the last safeguarding report."),
     gauge("safeguarding_last_wrong_seconds", "Age of the last safeguarding report that is wrong."),
     ANCHOR,
+    FOLDER_FREE,
+    FOLDER_SIZE,
     gauge("oldest_transaction_seconds", "Age of the oldest transaction that the role can see."),
     gauge("replica_lag_seconds", "How far a replica is behind.", "replica"),
     gauge("duty_last_run_seconds", "Time since a duty of the worker last reported.", "duty"),

@@ -6,6 +6,7 @@ money are by the clock of the database, those of our own processes by the real c
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,12 +21,14 @@ from iocash.db.backend.base import impatient
 from iocash.db.transactions import fetch
 from iocash.metrics.text import Sample
 from wallets.anchors.folder import newest_anchor
-from wallets.dashboard.families import ANCHOR, UP
+from wallets.dashboard.families import ANCHOR, FOLDER_FREE, FOLDER_SIZE, UP
 
 MOST: Final = 10_000
 """How far rows are counted."""
 PATIENCE: Final = 2.0
 """Seconds to wait for the database. Those who watch must be answered when it does not."""
+FOLDERS: Final = ("DOCUMENTS_DIR", "ANCHORS_DIR", "BANK_FILES_DIR")
+"""The settings whose folders need room."""
 
 
 def counted(name: str, rows: str) -> str:
@@ -246,3 +249,16 @@ def anchor_age() -> Iterator[Sample]:
     with suppress(OSError):
         if newest := newest_anchor(groups.folder(settings.ANCHORS_DIR)):
             yield Sample(ANCHOR.name, (), (max(0.0, time.time() - newest.stat().st_mtime),))
+
+
+def room_of_folders() -> Iterator[Sample]:
+    """The room on the disk of each folder of this server; nothing of one that can't be read.
+
+    On one machine, the disk of the documents is mostly the database's too.
+    """
+    for name in FOLDERS:
+        if place := getattr(settings, name):
+            with suppress(OSError):
+                disk = os.statvfs(place)
+                yield Sample(FOLDER_FREE.name, (name,), (float(disk.f_bavail * disk.f_frsize),))
+                yield Sample(FOLDER_SIZE.name, (name,), (float(disk.f_blocks * disk.f_frsize),))

@@ -76,6 +76,7 @@ def samples_of_database() -> Iterator[Sample]:
         if sample.name == CLOCK:
             yield Sample(DIFFERENCE, (), (sample.values[0] - time.time(),))
     yield from figures.anchor_age()
+    yield from figures.room_of_folders()
 
 
 def require_access(request: HttpRequest) -> None:

@@ -254,7 +254,7 @@ class Move:
 
     def take_back(self, move_id: UUID) -> None:
         """Take the move back in the new group, then in the old one; remove what was copied."""
-        records.take_back(self.source, self.target, move_id)
+        records.take_move_back(self.source, self.target, move_id)
         if records.is_all_of_this_move(self.target, self.client_id, move_id):
             remove_client_rows(self.target, self.client_id, move_id)
             records.show_rows(self.target, move_id)

@@ -40,14 +40,16 @@ def require_same_rows_in_both(run: Run) -> None:
     """
     parts = client_parts()
     with ThreadPoolExecutor(2) as pool:
-        both = pool.map(lambda raw: totals_of(run, raw, parts), (run.source.reader, run.target.raw))
+        both = pool.map(
+            lambda raw: row_totals_of(run, raw, parts), (run.source.reader, run.target.raw)
+        )
         ours, theirs = both
     for part, one, other in zip(parts, ours, theirs, strict=True):
         if one != other:
             raise Differs(f"{part.name} differs: {one[0]} rows and {other[0]} rows.")
 
 
-def totals_of(
+def row_totals_of(
     run: Run, raw: psycopg.Connection[Any], parts: tuple[ClientRows, ...]
 ) -> list[tuple[Any, ...]]:
     return [rows_answered(raw, total_query(part), run.values)[0] for part in parts]

@@ -267,7 +267,7 @@ def end_move(source: GroupSide, move_id: UUID) -> float:
     return float(found[0]) if found else 0.0
 
 
-def take_back(source: GroupSide, target: GroupSide, move_id: UUID) -> None:
+def take_move_back(source: GroupSide, target: GroupSide, move_id: UUID) -> None:
     """Take a move back: first where it would be switched.
 
     Raises:

@@ -17,7 +17,7 @@ import psycopg
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from iocash import errors
+from iocash import errors, traces
 from iocash.db import replica
 from iocash.db.groups import ByGroup
 from iocash.db.pipeline import Silent
@@ -164,6 +164,7 @@ def outcome_of(order: Order, answer: Result) -> Outcome:
         del answer  # avoids a reference cycle with this frame
 
 
+@traces.spanned("group")
 def post_group(orders: Sequence[Order], before_asking: Callable[[], None]) -> Sequence[Result]:
     """Post a group of orders, without waiting long for wallets that are locked.
 

@@ -44,6 +44,9 @@ class EventListView(EventView):
         From old to new by default: complete, and for each wallet in the order of its changes. Keep
         the link `resume` of the last page, and follow it to read what comes afterwards; with `wait`
         the response comes as soon as there is an event.
+
+        An operator can archive events after years: the list begins behind them, and a cursor or
+        `startDate` before is refused with the code `archived`.
         """
         until, client_id = time.monotonic() + self.query["wait"], self.caller.client_id
         listing = self.listing()

@@ -11,9 +11,15 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.core.management.commands import migrate as django_migrate
-from django.db import ProgrammingError, connection
+from django.db import ProgrammingError, connection, transaction
 
 from users.management.commands import migrate
+
+LOCKED = """
+    SELECT relation::regclass::text FROM pg_locks
+    WHERE pid = pg_backend_pid() AND mode = 'AccessExclusiveLock' AND locktype = 'relation'
+        AND relation = ANY(ARRAY(SELECT oid FROM pg_class WHERE relkind = 'r'))
+"""
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,9 +29,11 @@ def reader() -> Iterator[int]:
     """Somebody who has read the users, and whose transaction stays open; the session's number."""
     connection.ensure_connection()
     other = psycopg.connect(**connection.get_connection_params() | address())
-    other.execute("SELECT count(*) FROM users_user")
-    yield other.info.backend_pid
-    other.close()
+    try:
+        other.execute("SELECT count(*) FROM users_user")
+        yield other.info.backend_pid
+    finally:
+        other.close()
 
 
 def address() -> dict[str, Any]:
@@ -87,6 +95,45 @@ def test_migrate_continues_when_the_lock_is_free(altering, monkeypatch):
         monkeypatch.setattr("time.sleep", end)
         assert f"users_user is locked by session {pid} (iocash_owner, iocash)" in run()
     assert altering == ["altered"]
+
+
+def test_second_try_locks_the_tables_of_requests_in_their_order(pauses, monkeypatch):
+    """The first one locks a wallet before a user, and meets a request that does the opposite."""
+    locked: list[set[str]] = []
+
+    def handle(self: Any, *args: Any, **options: Any) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE wallets_wallet ALTER status DROP DEFAULT")
+            cursor.execute(LOCKED)
+            locked.append({name for (name,) in cursor.fetchall()})
+            if len(locked) == 1:
+                cursor.execute("SET LOCAL lock_timeout = '1ms'")
+                with reader():
+                    cursor.execute("ALTER TABLE users_user ALTER status DROP DEFAULT")
+
+    monkeypatch.setattr(django_migrate.Command, "handle", handle)
+    run()
+    assert locked == [{"wallets_wallet"}, {*migrate.ORDER_OF_REQUESTS}]
+    assert pauses == [2.0]
+
+
+def test_change_outside_of_a_transaction_locks_no_other_table(pauses, monkeypatch):
+    """An index that is built without stopping writes stays one."""
+    tries: list[str] = []
+
+    def handle(self: Any, *args: Any, **options: Any) -> None:
+        tries.append("try")
+        with connection.cursor() as cursor:
+            if len(tries) == 1:
+                with reader(), transaction.atomic():
+                    cursor.execute("SET LOCAL lock_timeout = '1ms'")
+                    cursor.execute("ALTER TABLE users_user ALTER status DROP DEFAULT")
+            cursor.execute("CREATE INDEX CONCURRENTLY for_a_test ON users_user (status)")
+            cursor.execute("DROP INDEX for_a_test")
+
+    monkeypatch.setattr(django_migrate.Command, "handle", handle)
+    run()
+    assert len(tries) == 2
 
 
 def test_migrate_bounds_its_wait_when_the_role_does_not(monkeypatch):

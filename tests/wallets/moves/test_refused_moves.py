@@ -286,7 +286,7 @@ def test_run_with_a_successor_changes_nothing(client_demo, alices, bobs, west, m
     whole = records.switch_group
 
     def switch(run: Any) -> None:
-        records.take_back(run.source, run.target, run.move_id)
+        records.take_move_back(run.source, run.target, run.move_id)
         whole(run)
 
     monkeypatch.setattr(records, "switch_group", switch)

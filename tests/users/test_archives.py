@@ -1,0 +1,274 @@
+"""Old events in files: complete, chained, and only then removed from the database."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+import dev
+from iocash.db import clock
+from tests.support import audited, people, sandbox
+from tests.support.server import OURS, database_of_tests
+from tests.support.webhooks import an_endpoint, last_position
+from users import archives
+from users.models import Barrier, Event
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "events"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def years_later(alices, bobs):
+    """Alice has paid Bob twice, and two years have passed."""
+    people.transfer(alices, bobs, 1_00)
+    people.transfer(alices, bobs, 2_00)
+    with sandbox.made(timedelta(days=800)):
+        yield
+
+
+def archive(folder: Path, *, size: int = 3, years: float = 1) -> list[archives.ArchiveManifest]:
+    until = clock.now() - timedelta(days=365.25 * years)
+    return [*archives.write_archive(connection, folder, until, size)]
+
+
+def lines_of(folder: Path) -> list[dict[str, Any]]:
+    return [
+        json.loads(line)
+        for path in sorted(folder.glob("*.gz"))
+        for line in gzip.decompress(path.read_bytes()).splitlines()
+    ]
+
+
+def verify(folder: Path, *words: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "docs/verify.py", "events", folder, *words],
+        cwd=dev.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_archive_has_every_old_event_as_it_is_stored(folder, years_later):
+    archive(folder)
+    rows = [*Event.objects.order_by("position").values("position", "id", "kind", "data")]
+    assert len(rows) > 6
+    found = [
+        {"position": each["position"], "id": each["id"], "kind": each["kind"], "data": each["data"]}
+        for each in lines_of(folder)
+    ]
+    assert found == [row | {"id": str(row["id"])} for row in rows]
+
+
+def test_archive_goes_on_behind_its_last_file(folder, years_later, alices, bobs):
+    before = archive(folder)
+    people.transfer(alices, bobs, 1)
+    assert archive(folder) == []
+    sandbox.set_clock(clock.now() + timedelta(days=400))
+    (added,) = archive(folder)
+    assert (added.first, added.number) == (before[-1].last + 1, len(before) + 1)
+    assert added.previous == before[-1].digest
+
+
+def test_young_event_is_not_archived(folder, alices, bobs):
+    people.transfer(alices, bobs, 1)
+    assert archive(folder) == []
+
+
+def test_event_is_kept_until_webhooks_have_it(folder, alices, bobs):
+    begin = last_position()
+    endpoint = an_endpoint(alices.client, "https://receiver.example/hooks")
+    endpoint.streams.update(position=begin)
+    people.transfer(alices, bobs, 1)
+    with sandbox.made(timedelta(days=800)):
+        assert archive(folder)[-1].last <= begin
+
+
+@pytest.mark.spoils_the_books
+def test_only_settled_movements_of_callers_are_removed(folder, years_later):
+    last = Event.objects.filter(kind="movement.settled").order_by("position").last()
+    assert last
+    Event.objects.filter(pk=last.pk).update(actor="staff:1")
+    archive(folder)
+    before = {*Event.objects.values_list("id", "kind", "actor")}
+    archives.remove_events(connection, folder, share=0)
+    gone = before - {*Event.objects.values_list("id", "kind", "actor")}
+    assert {kind for _, kind, _ in gone} == {"movement.settled"}
+    assert Event.objects.filter(pk=last.pk).exists()
+    assert gone == {e for e in before if e[1] == "movement.settled" and e[2][:6] != "staff:"}
+
+
+@pytest.mark.spoils_the_books
+def test_audit_takes_archived_events_as_read_and_finds_a_younger_one_missing(
+    folder, years_later, alices, bobs
+):
+    people.transfer(alices, bobs, 3_00)
+    archive(folder)
+    assert archives.remove_events(connection, folder, share=0) >= 4
+    assert audited.violated() == set()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM users_event WHERE kind = 'movement.settled'")
+    assert audited.violated() == {"events"}
+
+
+def test_nothing_is_removed_for_a_file_that_was_changed(folder, years_later):
+    first, *_ = archive(folder)
+    path = folder / f"{first.name}.ndjson.gz"
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + b"{}\n"))
+    before = Event.objects.count()
+    with pytest.raises(archives.WrongArchive, match="not as its manifest says"):
+        archives.remove_events(connection, folder, share=0)
+    assert Event.objects.count() == before
+    assert Barrier.objects.get().archived_position == 0
+
+
+def test_edited_manifest_stops_the_archive(folder, years_later):
+    archive(folder)
+    path = folder / "events-000001.json"
+    path.write_text(path.read_text().replace('"events": 3', '"events": 2'))
+    with pytest.raises(archives.WrongArchive, match="does not follow"):
+        archive(folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--years", "0.5"], "at least 1"),
+        (["--years", "2", "--remove"], "needs --as-owner"),
+    ],
+)
+def test_command_refuses_what_would_harm(folder, words, message):
+    with pytest.raises(CommandError, match=message):
+        call_command("archive_events", folder, *words)
+
+
+def test_command_writes_the_archive_and_names_its_last_manifest(folder, years_later):
+    out = StringIO()
+    call_command("archive_events", folder, "--years", "1", "--size", "3", stdout=out)
+    known = archives.load_manifests(folder)
+    assert f"{len(known)} files. The last manifest: {known[-1].digest}" in out.getvalue()
+    assert verify(folder, known[-1].digest)[0] == 0
+
+
+@pytest.mark.parametrize("broken", ["edited", "missing", "cut", "unknown root", "gap"])
+def test_verify_finds_what_is_wrong(folder, years_later, broken):
+    known = archive(folder)
+    file = folder / f"{known[0].name}.ndjson.gz"
+    words = ["0" * 64] if broken == "unknown root" else []
+    if broken == "edited":
+        content = gzip.decompress(file.read_bytes()).replace(b"wallet", b"purses", 1)
+        file.write_bytes(gzip.compress(content, mtime=0))
+    if broken == "missing":
+        file.unlink()
+    if broken == "cut":
+        (folder / f"{known[-1].name}.json").unlink()
+        words = [known[-1].digest]
+    if broken == "gap":
+        (folder / f"{known[0].name}.json").unlink()
+    assert verify(folder)[0] == (0 if words else 1)
+    assert verify(folder, *words)[0] == 1
+
+
+# --- What callers see ----------------------------------------------------------------------------
+
+
+def test_cursor_before_what_is_kept_is_refused(folder, api, years_later, alices, bobs):
+    first = api.get("events?size=1")
+    archive(folder)
+    archives.remove_events(connection, folder, share=0)
+    people.transfer(alices, bobs, 1)
+    refused = api.call("GET", first.json["_links"]["next"]["href"])
+    assert (refused.status, refused.json["code"]) == (400, "invalid_parameters")
+    (error,) = refused.json["errors"]
+    assert (error["field"], error["code"]) == ("cursor", "archived")
+    assert "are archived" in error["detail"]
+
+
+def test_list_begins_behind_the_archive(folder, api, years_later, alices, bobs):
+    archive(folder)
+    archives.remove_events(connection, folder, share=0)
+    people.transfer(alices, bobs, 1)
+    page = api.get("events").json
+    assert [each["kind"] for each in page["_embedded"]["events"]] == ["movement.settled"] * 2
+    resumed = api.call("GET", page["_links"]["resume"]["href"])
+    assert resumed.status == 200
+
+
+def test_date_before_what_is_kept_is_refused(folder, api, years_later, alices, bobs):
+    archive(folder)
+    archives.remove_events(connection, folder, share=0)
+    early = (clock.now() - timedelta(days=900)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    refused = api.get(f"events?startDate={early}")
+    assert [each["field"] for each in refused.json["errors"]] == ["startDate"]
+    late = (clock.now() - timedelta(days=100)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert api.get(f"events?startDate={late}").status == 200
+
+
+# --- Killed --------------------------------------------------------------------------------------
+
+OLD = """
+    INSERT INTO users_event (id, client_id, subject, subject_id, kind, actor, request_id, data,
+                             created_at)
+    SELECT uuidv7(), %s, 'movement', uuidv7(), CASE number %% 5 WHEN 0 THEN 'movement.pending'
+           ELSE 'movement.settled' END, 'key:1', '', '{}', iocash_now() - interval '3 years'
+    FROM generate_series(1, 4000) AS number
+"""
+
+
+@pytest.mark.ci
+@pytest.mark.spoils_the_books
+@pytest.mark.django_db(transaction=True)
+def test_killed_process_loses_no_event(folder, client_demo):
+    """Killed 12 times anywhere, and started again each time. Takes 40 s."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM users_event")
+        cursor.execute(OLD, [client_demo.id])
+    Barrier.objects.update(barrier_position=10**9, released_position=10**9)
+    events = {str(key): kind for key, kind in Event.objects.values_list("id", "kind")}
+    kept = {name: value for name, value in os.environ.items() if name not in OURS}
+    address = database_of_tests()
+    owner = address.replace("user=iocash_app", "user=iocash_owner")
+    environment = kept | {"DEBUG": "1", "DATABASE_URL": address, "DATABASE_OWNER_URL": owner}
+    words = ["--years", "2", "--remove", "--as-owner", "--size", "150"]
+    program = [sys.executable, "manage.py", "archive_events", folder, *words]
+    killed = 0
+    for _ in range(40):
+        process = subprocess.Popen(program, cwd=dev.ROOT, env=environment)
+        while process.poll() is None and not [*folder.glob("*.gz")]:
+            time.sleep(0.005)
+        time.sleep(random.uniform(0, 0.3))
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        archived = {each["id"] for each in lines_of(folder)}
+        here = {str(key) for key in Event.objects.values_list("id", flat=True)}
+        assert archived | here == {*events}
+        if killed == 12:
+            break
+    assert killed > 3
+    assert subprocess.run(program, cwd=dev.ROOT, env=environment, check=False).returncode == 0
+    assert sorted(each["id"] for each in lines_of(folder)) == sorted(events)
+    here = {str(key) for key in Event.objects.values_list("id", flat=True)}
+    assert here == {key for key, kind in events.items() if kind != "movement.settled"}
+    assert verify(folder)[0] == 0
+    assert not [*folder.glob("*.draft")]
