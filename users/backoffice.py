@@ -207,7 +207,7 @@ class Site(admin.AdminSite):
         """Show another group of clients from here on; then open its first page, or another one."""
         name, after = request.POST.get("group", ""), request.POST.get("next", "")
         if request.method == "POST" and name in groups.names():
-            if name != chosen_groups.chosen(request):
+            if name != chosen_groups.chosen_group(request):
                 rotate_token(request)  # a form of the other group, in another tab, is refused
             request.session[chosen_groups.SESSION_KEY] = name
         index = reverse("admin:index")
