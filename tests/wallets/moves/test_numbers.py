@@ -77,7 +77,12 @@ def test_guard_reads_the_status_after_the_transaction_has_its_number(client_demo
         raw.commit()
         try:
             Note.objects.create(
-                client=client_demo, user=alice, subject_id=alice.id, text="Called.", actor="staff:1"
+                client=client_demo,
+                user=alice,
+                subject="user",
+                subject_id=alice.id,
+                text="Called.",
+                actor="staff:1",
             )
         finally:
             connection.close()
