@@ -28,6 +28,13 @@ IDENTITY: Final = """
     SELECT system_identifier::text || ' ' || (SELECT oid FROM pg_database
         WHERE datname = current_database()) FROM pg_control_system()
 """
+ARCHIVED: Final = "SELECT archived_position, archived_until FROM users_barrier"
+HAS_ARCHIVED: Final = """
+    SELECT FROM wallets_movement WHERE client_id = %s AND settled_at < %s LIMIT 1
+"""
+HAS_POSITION: Final = """
+    SELECT FROM users_event WHERE client_id = %s AND position <= %s LIMIT 1
+"""
 OFFSET: Final = "SELECT clock_offset FROM users_sandbox"
 ADVANCE_CLOCK: Final = "UPDATE users_sandbox SET clock_offset = greatest(clock_offset, %s)"
 MEMBER: Final = "SELECT id, username FROM auth_user WHERE id = %s OR username = %s"
@@ -82,9 +89,24 @@ def require_fitting_groups(source: GroupSide, target: GroupSide, client_id: UUID
         )
     if cases := [str(case) for (case,) in source.ask(SHARED_CASES, values)]:
         raise MoveRefused(f"Other clients are in the same cases: {', '.join(cases)}.")
+    require_events_outside_archives(source, target, client_id)
     here, there = (side.first(OFFSET) for side in (source, target))
     if (here is None) != (there is None):
         raise MoveRefused("One of the groups is a sandbox, and the other is not.")
+
+
+def require_events_outside_archives(source: GroupSide, target: GroupSide, client_id: UUID) -> None:
+    """Require that no archive of events is between the client's events and their readers.
+
+    Raises:
+        MoveRefused: events of settled movements are in files of the old group, and the audit of the
+            new one would miss them; or lists of events begin in the new group behind the client's.
+    """
+    ((_, until),), ((position, _),) = (side.ask(ARCHIVED) for side in (source, target))
+    if until and source.ask(HAS_ARCHIVED, [client_id, until]):
+        raise MoveRefused(f"Events of the client were archived in {source.name}.")
+    if position and source.ask(HAS_POSITION, [client_id, position]):
+        raise MoveRefused(f"The archive of {target.name} has passed the positions of its events.")
 
 
 def copy_shared_rows(run: Run) -> None:
