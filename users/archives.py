@@ -191,7 +191,7 @@ def remove_events(connection: Any, folder: Path, *, share: float = SHARE) -> int
         marker = folder / f"{manifest.name}.removed"
         if marker.exists():
             continue
-        written = events_of(folder, manifest)
+        written = events_of_file(folder, manifest)
         until = datetime.fromisoformat(manifest.until)
         with transaction.atomic(connection.alias), connection.cursor() as cursor:
             cursor.execute(NOTE, [manifest.last, until, manifest.last])
@@ -212,7 +212,7 @@ def remove_step(connection: Any, values: list[Any], share: float) -> int:
     return removed
 
 
-def events_of(folder: Path, manifest: ArchiveManifest) -> list[tuple[int, str]]:
+def events_of_file(folder: Path, manifest: ArchiveManifest) -> list[tuple[int, str]]:
     """The positions and ids of a file's events, which is checked before anything is removed.
 
     Raises:

@@ -36,6 +36,7 @@ STAFF = (
 )
 """The back office, where staff see all clients; and the bank, whose accounts hold their money."""
 NOT_SERVING = (
+    "users.archives",
     "users.deliveries",
     "users.duties",
     "users.management",

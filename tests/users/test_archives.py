@@ -110,7 +110,7 @@ def test_two_clients_events_with_one_position_are_in_one_file(folder, years_late
 
 def test_event_in_no_file_is_not_removed(folder, years_later):
     archive(folder)
-    settled = Event.objects.filter(kind="movement.settled").order_by("position").first()
+    settled = Event.objects.filter(kind="movement.settled").earliest("position")
     twin = twin_of(settled)
     archives.remove_events(connection, folder, share=0)
     left = Event.objects.filter(position=settled.position)

@@ -111,8 +111,8 @@ def read_sums(period: ShownPeriod) -> tuple[dict[str, int], dict[str, dict[date,
     totals: dict[str, int] = {}
     flows: dict[str, dict[date, DayFlows]] = defaultdict(dict)
     with replica.connection().cursor() as cursor:
-        here = HAS_NOT_MOVED if groups.are_several() else "true"
-        cursor.execute(READ_SUMS.format(here=here), {"zone": period.zone, "start": period.start_before})
+        query = READ_SUMS.format(here=HAS_NOT_MOVED if groups.are_several() else "true")
+        cursor.execute(query, {"zone": period.zone, "start": period.start_before})
         for currency, day, one, other in cursor.fetchall():
             if day is None:
                 totals[currency] = int(one)
