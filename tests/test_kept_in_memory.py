@@ -91,6 +91,8 @@ OF_NO_DATABASE: Final = {
     "wallets/bank/messages/apart.py FORKER": "a process that reads files",
     "wallets/books/limits.py read": "the settings",
     "wallets/models/movement_querysets.py shown_beside": "the code",
+    "wallets/moves/parts.py client_parts": "the code",
+    "wallets/moves/parts.py shared_parts": "the code",
     "wallets/orders/base.py ordered": "the code",
     "wallets/serializers/scheduled.py zones": "the time zones",
 }

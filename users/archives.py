@@ -45,8 +45,10 @@ END: Final = """
 """The last position that can be archived: all before it is old, and was handed to webhooks."""
 READ: Final = """
     SELECT position, row_to_json(event)::text FROM users_event AS event
-    WHERE position > %s AND position <= %s ORDER BY position LIMIT %s
+    WHERE position > %s AND position <= %s ORDER BY position
+    FETCH FIRST %s ROWS WITH TIES
 """
+"""Clients that were moved here keep their positions, so two can have one: both are in one file."""
 NOTE: Final = """
     UPDATE users_barrier SET archived_position = %s, archived_until = %s
     WHERE archived_position < %s
@@ -54,8 +56,9 @@ NOTE: Final = """
 REMOVE: Final = """
     DELETE FROM users_event
     WHERE position > %s AND position <= %s AND created_at < %s
-      AND kind = 'movement.settled' AND actor NOT LIKE 'staff:%%'
+      AND kind = 'movement.settled' AND actor NOT LIKE 'staff:%%' AND id = ANY(%s::uuid[])
 """
+"""Of the file's events only: a move can have brought others with positions between them."""
 
 
 class WrongArchive(Exception):
@@ -188,27 +191,29 @@ def remove_events(connection: Any, folder: Path, *, share: float = SHARE) -> int
         marker = folder / f"{manifest.name}.removed"
         if marker.exists():
             continue
-        require_intact(folder, manifest)
+        written = events_of_file(folder, manifest)
         until = datetime.fromisoformat(manifest.until)
         with transaction.atomic(connection.alias), connection.cursor() as cursor:
             cursor.execute(NOTE, [manifest.last, until, manifest.last])
         for low in range(manifest.first - 1, manifest.last, STEP):
-            removed += remove_step(connection, low, min(low + STEP, manifest.last), until, share)
+            high = min(low + STEP, manifest.last)
+            ids = [id_ for position, id_ in written if low < position <= high]
+            removed += remove_step(connection, [low, high, until, ids], share)
         write_durably(marker, b"")
     return removed
 
 
-def remove_step(connection: Any, low: int, high: int, until: datetime, share: float) -> int:
+def remove_step(connection: Any, values: list[Any], share: float) -> int:
     begun = time.monotonic()
     with transaction.atomic(connection.alias), connection.cursor() as cursor:
-        cursor.execute(REMOVE, [low, high, until])
+        cursor.execute(REMOVE, values)
         removed: int = cursor.rowcount
     time.sleep(share * (time.monotonic() - begun))
     return removed
 
 
-def require_intact(folder: Path, manifest: ArchiveManifest) -> None:
-    """Check a file before anything is removed for its sake.
+def events_of_file(folder: Path, manifest: ArchiveManifest) -> list[tuple[int, str]]:
+    """The positions and ids of a file's events, which is checked before anything is removed.
 
     Raises:
         WrongArchive: it is missing, or not as its manifest says.
@@ -217,5 +222,7 @@ def require_intact(folder: Path, manifest: ArchiveManifest) -> None:
     content = path.read_bytes() if path.exists() else b""
     if sha256(content).hexdigest() != manifest.sha256:
         raise WrongArchive(f"{path.name} is missing, or not as its manifest says.")
-    if gzip.decompress(content).count(b"\n") != manifest.events:
+    lines = gzip.decompress(content).splitlines()
+    if len(lines) != manifest.events:
         raise WrongArchive(f"{path.name} has another number of events than its manifest.")
+    return [(each["position"], each["id"]) for each in map(json.loads, lines)]

@@ -20,6 +20,7 @@ from django.contrib.auth.signals import user_login_failed
 from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN, PasswordResetConfirmView
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import rotate_token
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse, reverse_lazy
 from django.utils.decorators import method_decorator
@@ -206,6 +207,8 @@ class Site(admin.AdminSite):
         """Show another group of clients from here on; then open its first page, or another one."""
         name, after = request.POST.get("group", ""), request.POST.get("next", "")
         if request.method == "POST" and name in groups.names():
+            if name != chosen_groups.chosen_group(request):
+                rotate_token(request)  # a form of the other group, in another tab, is refused
             request.session[chosen_groups.SESSION_KEY] = name
         index = reverse("admin:index")
         is_own = after.startswith(index) and url_has_allowed_host_and_scheme(after, None)

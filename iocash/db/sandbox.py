@@ -11,6 +11,7 @@ from typing import Final
 
 from django.db import DatabaseError, InterfaceError
 
+from iocash.db.groups import ByGroup
 from iocash.db.transactions import fetch
 
 QUESTION: Final = "SELECT iocash_is_sandbox()"
@@ -19,7 +20,7 @@ PAUSE: Final = 5.0
 
 
 class Known:
-    """What this process knows of its database."""
+    """What this process knows of a database."""
 
     is_sandbox: bool | None = None
     """None: it is not certain yet."""
@@ -27,9 +28,13 @@ class Known:
     """When the database last did not answer; a time of `time.monotonic`."""
 
 
+KNOWN: Final = ByGroup(Known)
+
+
 def note_sandbox(is_sandbox: bool | None) -> None:
     """Note what the database is; None: it is to be asked again."""
-    Known.is_sandbox, Known.failed_at = is_sandbox, None
+    known = KNOWN.here
+    known.is_sandbox, known.failed_at = is_sandbox, None
 
 
 def is_sandbox() -> bool:
@@ -38,9 +43,10 @@ def is_sandbox() -> bool:
     Raises:
         DatabaseError: the database can't be asked, and was not before.
     """
-    if Known.is_sandbox is None:
+    known = KNOWN.here
+    if known.is_sandbox is None:
         note_sandbox(fetch(QUESTION, ())[0][0])
-    return bool(Known.is_sandbox)
+    return bool(known.is_sandbox)
 
 
 def is_known_sandbox() -> bool:
@@ -48,10 +54,11 @@ def is_known_sandbox() -> bool:
 
     A database that does not answer is asked again after PAUSE seconds.
     """
-    if Known.failed_at is not None and time.monotonic() - Known.failed_at < PAUSE:
+    known = KNOWN.here
+    if known.failed_at is not None and time.monotonic() - known.failed_at < PAUSE:
         return False
     try:
         return is_sandbox()
     except (DatabaseError, InterfaceError):
-        Known.failed_at = time.monotonic()
+        known.failed_at = time.monotonic()
         return False

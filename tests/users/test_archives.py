@@ -25,7 +25,8 @@ from tests.support import audited, people, sandbox
 from tests.support.server import OURS, database_of_tests
 from tests.support.webhooks import an_endpoint, last_position
 from users import archives
-from users.models import Barrier, Event
+from users.models import Barrier, Client, Event
+from users.models.ids import new_id
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +90,32 @@ def test_archive_goes_on_behind_its_last_file(folder, years_later, alices, bobs)
     (added,) = archive(folder)
     assert (added.first, added.number) == (before[-1].last + 1, len(before) + 1)
     assert added.previous == before[-1].digest
+
+
+def twin_of(event: Event) -> Event:
+    """A settlement of another client with the same position, as a move brings it."""
+    others = Client.objects.get_or_create(name="Others")[0]
+    values = {each: getattr(event, each) for each in ("subject", "kind", "actor", "data")}
+    about = {"subject_id": new_id(), "client": others, "created_at": event.created_at}
+    return Event.objects.create(position=event.position, **values | about)
+
+
+def test_two_clients_events_with_one_position_are_in_one_file(folder, years_later):
+    third = Event.objects.order_by("position")[2]
+    twin = twin_of(third)
+    archive(folder)
+    twin.delete()
+    assert {each["id"] for each in lines_of(folder)} >= {str(third.id), str(twin.id)}
+
+
+def test_event_in_no_file_is_not_removed(folder, years_later):
+    archive(folder)
+    settled = Event.objects.filter(kind="movement.settled").earliest("position")
+    twin = twin_of(settled)
+    archives.remove_events(connection, folder, share=0)
+    left = Event.objects.filter(position=settled.position)
+    assert [*left.values_list("id", flat=True)] == [twin.id]
+    left.delete()
 
 
 def test_young_event_is_not_archived(folder, alices, bobs):

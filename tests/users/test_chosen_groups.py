@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client as Browser
+from django.utils import timezone
 
 from iocash import errors
 from iocash.db import groups
@@ -23,6 +25,9 @@ from tests.support.staff import ADMINISTRATOR, OPERATOR, VIEWER, a_member, brows
 from users.approvals.asking import member_now
 from users.chosen_groups import DIGEST_OF_MEMBERS, copy_members
 from users.models import Client
+from wallets.bank.safeguarding_reports import ELSEWHERE
+from wallets.dashboard.money import read_sums
+from wallets.dashboard.periods import ShownPeriod
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,6 +37,7 @@ TODAY = "/admin/"
 STAFF_LIST = "/admin/auth/user/"
 USERS = "/admin/users/user/"
 CHOOSE = "/admin/group/"
+TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
 
 @pytest.fixture(autouse=True)
@@ -235,6 +241,26 @@ def test_api_shows_staff_the_chosen_group(wests, homes, operator):
     answer = browser.get("/api/v1/wallets", headers={"Accept": "application/json"})
     ids = [each["id"] for each in answer.json()["_embedded"]["wallets"]]
     assert ids == [str(wests.pk)]
+
+
+def test_form_of_one_group_is_refused_after_another_was_chosen(operator):
+    """Rows of two groups can have one number, and the form says the number only."""
+    browser = browser_of(operator)
+    browser.handler.enforce_csrf_checks = True
+    token = TOKEN.search(shown(browser, TODAY))
+    assert token is not None
+    form = {"csrfmiddlewaretoken": token[1], "group": "west"}
+    assert browser.post(CHOOSE, form).status_code == 302
+    assert browser.post(CHOOSE, form).status_code == 403
+
+
+def test_money_of_a_client_that_has_moved_is_counted_elsewhere(homes):
+    period = ShownPeriod.of("7", timezone.now())
+    assert read_sums(period)[0] == {"EUR": 10_00}
+    assert fetch(ELSEWHERE, ()) == [("EUR", 10_00)]
+    Client.objects.update(status="MOVED")
+    assert read_sums(period) == ({}, {})
+    assert fetch(ELSEWHERE, ()) == []
 
 
 def test_group_that_is_away_is_named(wests, homes, operator, monkeypatch):

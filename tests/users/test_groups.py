@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,16 +10,19 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connections
+from django.test import Client as Browser
 
 from iocash.db import groups
 from iocash.db.backend.base import DatabaseWrapper
 from iocash.db.pipeline import Pipeline
-from tests.support import audited, barrier, people, signed_tokens
+from tests.support import audited, barrier, identity, people, signed_tokens
 from tests.support.groups import west_beside_home
+from tests.support.identity_provider import SECRET
 from tests.support.people import Api
 from tests.support.threads import at_once
 from users import credentials
-from users.models import ApiKey, Client, SigningKey
+from users.models import ApiKey, Client, IdentityVerification, SigningKey, User
+from users.signatures import signed_headers
 from users.views.latest import LATEST
 from wallets import posting
 from wallets.models import Movement, Wallet
@@ -300,3 +304,34 @@ def test_waiting_threads_share_no_look_with_another_group(west, home):
     seen = LATEST.here
     with groups.entered("west"):
         assert LATEST.here is not seen
+
+
+@pytest.fixture
+def verifications(settings: Any) -> list[IdentityVerification]:
+    """One that is pending in each group."""
+    settings.IDENTITY_PROVIDER, settings.IDENTITY_SECRET = "http", [SECRET]
+    found = []
+    for name in groups.names():
+        wallet = a_tenant(name).alices
+        with groups.entered(name):
+            found.append(identity.a_verification(User.objects.get(id=wallet.user_id)))
+    return found
+
+
+def called_back(verification: IdentityVerification) -> int:
+    said = {"verificationId": str(verification.id), "status": "APPROVED"}
+    body = json.dumps(said).encode()
+    signed = signed_headers(SECRET, id_="msg_1", body=body)
+    answer = Browser().post(
+        "/api/v1/identity-callbacks", body, content_type="application/json", headers=signed
+    )
+    return answer.status_code
+
+
+def test_identity_provider_reaches_the_group_of_each_verification(verifications):
+    assert [called_back(each) for each in verifications] == [200, 200]
+    with groups.entered("west"):
+        decided = IdentityVerification.objects.get(id=verifications[1].id)
+        assert decided.status == "APPROVED"
+        Client.objects.update(status="MOVING")
+    assert called_back(verifications[1]) == 503

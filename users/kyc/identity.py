@@ -22,9 +22,9 @@ from iocash import errors
 from iocash.db import clock
 from iocash.db.sandbox import is_sandbox
 from iocash.db.transactions import single_transaction
-from users import kyc, names
+from users import kyc, names, searched_groups
 from users.kyc import providers
-from users.models import Event, IdentityVerification, KycDocument, User, events
+from users.models import Client, Event, IdentityVerification, KycDocument, User, events
 from users.models.events import By, EventKind
 from users.models.fingerprints import Asked
 from users.models.idempotency import claim, find_made
@@ -166,6 +166,21 @@ def record_step(user: User, kind: EventKind, verification: IdentityVerification,
     events.record_about(
         user, kind, by, verification=str(verification.id), provider=verification.provider
     )
+
+
+def find_verification(provider: str, verification_id: uuid.UUID) -> IdentityVerification | None:
+    """Find a verification of a provider, and enter the group of its client; None: no group has it.
+
+    Raises:
+        DatabaseUnavailable: the client is being moved; or a group can't be asked.
+    """
+    known = IdentityVerification.objects.filter(id=verification_id, provider=provider)
+    here = known.exclude(client__status=Client.Status.MOVED).select_related("client")
+    return searched_groups.find_group(lambda: here.all().first(), is_of_moving_client)
+
+
+def is_of_moving_client(verification: IdentityVerification) -> bool:
+    return verification.client.status == Client.Status.MOVING
 
 
 # --- Deciding ----------------------------------------------------------------------------------

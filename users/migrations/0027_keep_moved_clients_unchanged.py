@@ -1,7 +1,8 @@
 """What belongs to a client that is being moved, or has moved, changes no more in this group.
 
 A transaction that has read the client's status before the freeze writes an event, and the trigger
-reads the status again: after the transaction has its number. So the freeze has to wait only for
+reads the status again: after the transaction has its number, which a guard before an INSERT has to
+draw itself. So the freeze has to wait only for
 transactions that have a number. Whoever moves the client says so in `iocash.move`.
 
 Positions of events are unique within a client: other groups count from one, too. The indexes are
@@ -35,6 +36,7 @@ DECLARE
     own uuid;
 BEGIN
     IF TG_OP = 'DELETE' THEN given := OLD; ELSE given := NEW; END IF;
+    PERFORM pg_current_xact_id();
     IF TG_NARGS = 0 THEN
         own := given.client_id;
     ELSIF TG_OP = 'DELETE' THEN

@@ -111,6 +111,8 @@ IS_AWAY = Q(client__in=Client.objects.filter(status__in=["MOVING", "MOVED"]))
 to the row is done there."""
 NOT_AWAY = "client_id NOT IN (SELECT id FROM users_client WHERE status IN ('MOVING', 'MOVED'))"
 """The opposite, in SQL."""
+HAS_NOT_MOVED = "client_id NOT IN (SELECT id FROM users_client WHERE status = 'MOVED')"
+"""What sums of money ask: another group counts the rest."""
 
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
 

@@ -133,5 +133,7 @@ class IdentityCallbackView(View):
     def post(self, request: Request) -> Response:
         """Record the decision of the provider; the same one again changes nothing."""
         body = self.body()
+        if identity.find_verification(HttpProvider.name, body["verification_id"]) is None:
+            raise errors.NotFound()
         status = identity.decide(provider=HttpProvider.name, **body)
         return Response(self.show({"verification_id": body["verification_id"], "status": status}))

@@ -48,10 +48,8 @@ def identity_page(request: HttpRequest, verification_id: UUID) -> HttpResponse:
 
 
 def found(verification_id: UUID) -> IdentityVerification:
-    """A verification of the demo's provider that is not erased (Http404)."""
-    verification = IdentityVerification.objects.filter(
-        id=verification_id, provider=DemoProvider.name
-    ).first()
+    """A verification of the demo's provider that is not erased (Http404). Its group is entered."""
+    verification = identity.find_verification(DemoProvider.name, verification_id)
     if verification is None or not verification.url or not is_sandbox():
         raise Http404
     return verification

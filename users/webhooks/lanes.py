@@ -175,7 +175,8 @@ def waiting_lanes(stream: WebhookStream, kinds: Sequence[EventKind], most: int) 
         stream=stream, status=WAITING, next_attempt_at__lte=RealTime()
     ).order_by("next_attempt_at")
     rows = list(due[:most])
-    stopped = Event.objects.in_bulk([row.position for row in rows if row.event_id])
+    of_rows = [row.position for row in rows if row.event_id]
+    stopped = Event.objects.filter(client=stream.endpoint.client_id).in_bulk(of_rows)
     lanes = []
     for row in rows:
         events = [stopped[row.position]] if row.event_id else []

@@ -15,6 +15,7 @@ from iocash import errors, money
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
 from users.approvals.second import NOBODY, require_two_people
+from users.models.clients import HAS_NOT_MOVED
 from users.models.events import By
 from wallets.bank import unexplained
 from wallets.bank.apart import ApartSum
@@ -43,16 +44,16 @@ FIGURES: Final = (
 )
 """The figures of a position, in the order of the files."""
 
-ELSEWHERE: Final = """
+ELSEWHERE: Final = f"""
     SELECT wallet.currency, sum(wallet.balance)::bigint FROM wallets_wallet AS wallet
-    WHERE wallet.balance > 0 AND NOT EXISTS (
+    WHERE wallet.balance > 0 AND wallet.{HAS_NOT_MOVED} AND NOT EXISTS (
         SELECT FROM wallets_bankaccount AS account
         JOIN wallets_bankaccount_clients AS held ON held.bankaccount_id = account.id
         WHERE account.purpose = 'SAFEGUARDING' AND account.currency = wallet.currency
           AND held.client_id = wallet.client_id
     )
     GROUP BY wallet.currency ORDER BY wallet.currency
-"""
+"""  # noqa: S608 (a constant)
 """What wallets have whose money no safeguarding account holds, by currency."""
 
 

@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.formats import number_format
 
-from iocash.db import replica
+from iocash.db import groups, replica
+from users.models.clients import HAS_NOT_MOVED
 from users.templatetags.office import grouped
 from wallets.dashboard.charts import Chart, chart_of_balances, chart_of_flows
 from wallets.dashboard.periods import ShownPeriod
@@ -22,13 +23,14 @@ CHARTED: Final = 3
 """The currencies that have charts: those with the most money."""
 READ_SUMS: Final = """
     SELECT currency, NULL::date AS day, sum(balance), 0::numeric
-    FROM wallets_wallet GROUP BY currency
+    FROM wallets_wallet WHERE {here} GROUP BY currency
     UNION ALL
     SELECT currency, (settled_at AT TIME ZONE %(zone)s)::date,
            coalesce(sum(amount) FILTER (WHERE amount > 0), 0),
            coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)
     FROM wallets_movement
     WHERE counterparty_id IS NULL AND status = 'SUCCESS' AND settled_at >= %(start)s
+      AND {here}
     GROUP BY 1, 2
 """
 """Both in one statement, and so of one snapshot: past totals follow from the present one."""
@@ -109,7 +111,8 @@ def read_sums(period: ShownPeriod) -> tuple[dict[str, int], dict[str, dict[date,
     totals: dict[str, int] = {}
     flows: dict[str, dict[date, DayFlows]] = defaultdict(dict)
     with replica.connection().cursor() as cursor:
-        cursor.execute(READ_SUMS, {"zone": period.zone, "start": period.start_before})
+        query = READ_SUMS.format(here=HAS_NOT_MOVED if groups.are_several() else "true")
+        cursor.execute(query, {"zone": period.zone, "start": period.start_before})
         for currency, day, one, other in cursor.fetchall():
             if day is None:
                 totals[currency] = int(one)

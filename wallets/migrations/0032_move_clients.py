@@ -41,7 +41,7 @@ GUARDED = {
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
         ("users", "0027_keep_moved_clients_unchanged"),
-        ("wallets", "0029_let_staff_export_users"),
+        ("wallets", "0030_separate_account_numbers"),
     ]
 
     operations: ClassVar = [

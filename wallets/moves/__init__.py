@@ -36,6 +36,7 @@ from wallets.moves.parts import client_parts
 from wallets.moves.preparing import (
     copy_shared_rows,
     hide_incomplete_rows,
+    pass_positions,
     require_fitting_groups,
     require_two_databases,
     set_sequence_of,
@@ -216,6 +217,7 @@ class Move:
         for part in client_parts():
             if part.table.serial:
                 set_sequence_of(self.target, part.name, part.table.serial)
+        pass_positions(run)
         self.report(f"Copied {copied} rows after the freeze.")
 
     def switch(self, run: Run) -> None:

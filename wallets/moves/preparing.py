@@ -28,6 +28,13 @@ IDENTITY: Final = """
     SELECT system_identifier::text || ' ' || (SELECT oid FROM pg_database
         WHERE datname = current_database()) FROM pg_control_system()
 """
+ARCHIVED: Final = "SELECT archived_position, archived_until FROM users_barrier"
+HAS_ARCHIVED: Final = """
+    SELECT FROM wallets_movement WHERE client_id = %s AND settled_at < %s LIMIT 1
+"""
+HAS_POSITION: Final = """
+    SELECT FROM users_event WHERE client_id = %s AND position <= %s LIMIT 1
+"""
 OFFSET: Final = "SELECT clock_offset FROM users_sandbox"
 ADVANCE_CLOCK: Final = "UPDATE users_sandbox SET clock_offset = greatest(clock_offset, %s)"
 MEMBER: Final = "SELECT id, username FROM auth_user WHERE id = %s OR username = %s"
@@ -41,10 +48,12 @@ MEMBERS: Final = """
     SELECT id, username, first_name, last_name FROM auth_user
     WHERE id IN (SELECT number::int FROM ({}) AS named (number)) ORDER BY id
 """
-SET_POSITION: Final = f"""
-    SELECT setval('users_event_position_seq', greatest(%s, {LAST_POSITION}))
+MARGIN: Final = 1_000
+RAISE: Final = """
+    SELECT setval(name, %(number)s + %(margin)s)
+    FROM CAST(pg_get_serial_sequence(%(table)s, %(column)s) AS regclass) AS sequence (name)
+    WHERE %(number)s > coalesce(pg_sequence_last_value(name), 0)
 """
-"""Where there are events, a position has been taken."""
 SCHEMA: Final = "iocash_present"
 ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('iocash_present', 0))"
 HIDDEN: Final = "SELECT subject_id FROM public.wallets_clientmove WHERE is_hidden"
@@ -80,9 +89,24 @@ def require_fitting_groups(source: GroupSide, target: GroupSide, client_id: UUID
         )
     if cases := [str(case) for (case,) in source.ask(SHARED_CASES, values)]:
         raise MoveRefused(f"Other clients are in the same cases: {', '.join(cases)}.")
+    require_events_outside_archives(source, target, client_id)
     here, there = (side.first(OFFSET) for side in (source, target))
     if (here is None) != (there is None):
         raise MoveRefused("One of the groups is a sandbox, and the other is not.")
+
+
+def require_events_outside_archives(source: GroupSide, target: GroupSide, client_id: UUID) -> None:
+    """Require that no archive of events is between the client's events and their readers.
+
+    Raises:
+        MoveRefused: events of settled movements are in files of the old group, and the audit of the
+            new one would miss them; or lists of events begin in the new group behind the client's.
+    """
+    ((_, until),), ((position, _),) = (side.ask(ARCHIVED) for side in (source, target))
+    if until and source.ask(HAS_ARCHIVED, [client_id, until]):
+        raise MoveRefused(f"Events of the client were archived in {source.name}.")
+    if position and source.ask(HAS_POSITION, [client_id, position]):
+        raise MoveRefused(f"The archive of {target.name} has passed the positions of its events.")
 
 
 def copy_shared_rows(run: Run) -> None:
@@ -99,8 +123,16 @@ def copy_shared_rows(run: Run) -> None:
     with run.source.snapshot():
         for part in shared_parts():
             add_shared_rows(run, part)
-    ((position,),) = run.source.ask(f"SELECT coalesce({LAST_POSITION}, 1)")
-    run.target.ask(SET_POSITION, [position])
+    pass_positions(run)
+
+
+def pass_positions(run: Run) -> None:
+    """Let events of the new group have positions above those that the old one has given.
+
+    The client's cursors and streams are at a released position, also if others had the events.
+    """
+    ((position,),) = run.source.ask(f"SELECT coalesce({LAST_POSITION}, 0)")
+    raise_sequence(run.target, "users_event", "position", position)
 
 
 def add_missing_member(run: Run, member: tuple[Any, ...]) -> None:
@@ -133,16 +165,17 @@ def add_shared_rows(run: Run, part: Any) -> None:
 
 
 def set_sequence_of(side: GroupSide, table: str, column: str) -> None:
-    """Let a sequence go on after the highest number; it is never set back."""
-    side.ask(
-        f"""
-        SELECT setval(pg_get_serial_sequence(%s, %s), greatest(
-            (SELECT max({column}) FROM {table}),
-            (SELECT pg_sequence_last_value(pg_get_serial_sequence(%s, %s)::regclass))))
-        WHERE EXISTS (SELECT FROM {table})
-        """,
-        [table, column, table, column],
-    )
+    """Let a sequence go on after the highest number of the table."""
+    ((highest,),) = side.ask(f"SELECT coalesce(max({column}), 0) FROM {table}")
+    raise_sequence(side, table, column, highest)
+
+
+def raise_sequence(side: GroupSide, table: str, column: str, number: int) -> None:
+    """Let a sequence go on after a number, if it has not passed it; it is never set back.
+
+    Others draw from it meanwhile: what they draw until it is set is below the margin.
+    """
+    side.ask(RAISE, {"table": table, "column": column, "number": number, "margin": MARGIN})
 
 
 def hide_incomplete_rows(side: GroupSide, role: str) -> None:

@@ -23,6 +23,7 @@ from tests.support.webhooks import (
     to,
 )
 from users.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from users.models.events import EventKind
 from users.webhooks import attempts, endpoints, lanes
 from users.webhooks.leases import STALLED
 
@@ -59,6 +60,29 @@ def test_held_back_wallet_goes_on_in_order_after_a_retry(alices, bobs, endpoint,
     assert not WebhookDelivery.objects.exists()
     retried = WebhookAttempt.objects.order_by("id").filter(number=2).get()
     assert retried.is_success
+
+
+def test_retry_never_sends_an_event_of_another_client_with_this_position(
+    alices, bobs, endpoint, receiver, worker
+):
+    """Clients that were moved here keep their positions, which others here can have too."""
+    receiver.answering = refusing(alices)
+    pay(alices, bobs)
+    worker.run()
+    row = WebhookDelivery.objects.get()
+    others = people.a_client("Others")
+    Event.objects.create(
+        position=row.position,
+        client=others,
+        subject="client",
+        subject_id=others.id,
+        kind=EventKind.CLIENT_CHANGED,
+        actor="staff:1",
+    )
+    before = len(receiver.received)
+    make_due()
+    worker.run()
+    assert ids(receiver)[before:] == [row.event_id]
 
 
 def test_more_events_than_a_round_has_follow_a_retry(

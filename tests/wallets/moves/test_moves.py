@@ -24,6 +24,7 @@ from wallets.duties.holds import ExpireOverdueHolds
 from wallets.duties.schedules import RunSchedules
 from wallets.exports.tables import exported_tables
 from wallets.models import ClientMove, Hold, Movement, ScheduledOperation, ScheduledRun, Wallet
+from wallets.moves import Move
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.ci]
 
@@ -88,6 +89,36 @@ def test_webhooks_go_on_where_they_were(client_demo, alices, bobs, west):
             deliver()
             expected = [event.id for event in events_after(begin, client_demo)]
         assert sorted(ids(receiver)) == sorted(expected)
+
+
+def test_events_in_the_new_group_follow_what_streams_have_passed(
+    client_demo, alices, bobs, west, monkeypatch
+):
+    """Streams pass positions that others have taken during the move. Takes 5 s."""
+    freeze = Move.freeze
+
+    def freeze_late(move: Move, run: Any) -> None:
+        pay(alices, bobs)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT max(nextval('users_event_position_seq')) FROM generate_series(1, 5000)"
+            )
+        people.cash_in(others, 1_00)
+        deliver()
+        freeze(move, run)
+
+    monkeypatch.setattr(Move, "freeze", freeze_late)
+    others = people.first_wallet(people.a_user(people.a_client("Others"), people.ALICE))
+    with Receiver() as receiver:
+        an_endpoint(client_demo, to(receiver))
+        pay(alices, bobs)
+        deliver()
+        forward(west, client_demo)
+        before = len(receiver.received)
+        with inside(west):
+            pay(alices, bobs)
+            deliver()
+        assert len(receiver.received) == before + 2
 
 
 def deliver() -> int:

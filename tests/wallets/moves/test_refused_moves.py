@@ -56,6 +56,20 @@ def test_client_of_another_group_is_not_moved(client_demo, alices, west):
         move.forward()
 
 
+def test_client_whose_events_were_archived_is_not_moved(client_demo, alices, west):
+    """The audit of the new group would miss them. Takes 3 s."""
+    until = "archived_position = 1, archived_until = clock_timestamp() + interval '1 day'"
+    execute(owner_conninfo(), f"UPDATE users_barrier SET {until}")
+    refused(west, client_demo, "Events of the client were archived in home")
+
+
+def test_client_is_not_moved_where_its_events_would_be_hidden(client_demo, alices, west):
+    """Lists of events begin behind the archive. Takes 3 s."""
+    until = "archived_position = 1000000000000000, archived_until = clock_timestamp() - interval '1 day'"
+    execute(west, f"UPDATE users_barrier SET {until}")
+    refused(west, client_demo, "The archive of west has passed the positions")
+
+
 def test_client_that_is_there_already_is_not_moved(client_demo, alices, west):
     """Takes 3 s."""
     with inside(west):
