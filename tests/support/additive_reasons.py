@@ -31,6 +31,12 @@ REASONS: Final[dict[str, dict[str, str]]] = {
     "users.0019": {"changes": "It encrypts rows of a table that this upgrade creates."},
     "users.0021": {"narrows": OWN_COLUMN},
     "users.0022": {"narrows": "The trigger sees changes of a column that is new in this upgrade."},
+    "users.0026": {"narrows": LOOSER},
+    "users.0027": {
+        "narrows": "Positions of events are unique all the same: one sequence gives them.",
+        "locks": "The primary key is exchanged for an index that is there, which takes no time.",
+    },
+    "users.0028": {"narrows": f"{LOOSER} The former release gives no scope of sandboxes."},
     "wallets.0006": {"narrows": OWN_COLUMN, "locks": QUIET_HOUR},
     "wallets.0007": {
         "narrows": "The former release writes no metadata and names no external account; the"
@@ -58,4 +64,5 @@ REASONS: Final[dict[str, dict[str, str]]] = {
     "wallets.0022": {"narrows": f"{OWN_COLUMN} {LOOSER}", "changes": GROUPS, "locks": QUIET_HOUR},
     "wallets.0023": {"changes": GROUPS},
     "wallets.0029": {"changes": GROUPS},
+    "wallets.0030": {"changes": "It sets a sequence of a group that has no clients yet."},
 }

@@ -36,7 +36,6 @@ INDEXES = {
     "bank_line_open",
     "approval_waiting",
     "bank_decision_open",
-    "event_has_its_position",
     "event_by_position",
     "wallets_audit_pkey",
 }

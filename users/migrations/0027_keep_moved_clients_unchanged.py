@@ -100,7 +100,7 @@ written by whoever has the lease, which the freeze ends."""
 
 
 GUARD = """
-CREATE OR REPLACE TRIGGER row_is_of_this_group BEFORE {commands} ON {table}
+CREATE OR REPLACE TRIGGER row_is_of_this_group AFTER {commands} ON {table}
     FOR EACH ROW EXECUTE FUNCTION users_row_is_of_this_group({path});
 """
 
@@ -137,7 +137,7 @@ ALTER TABLE users_event DROP CONSTRAINT event_has_its_position,
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies: ClassVar = [("users", "0025_know_clients_that_move")]
+    dependencies: ClassVar = [("users", "0026_know_clients_that_move")]
 
     operations: ClassVar = [
         migrations.RunSQL(FUNCTIONS, NO_FUNCTIONS),

@@ -35,7 +35,7 @@ class ClockAnswer(fields.Serializer):
         40,
         read_only=True,
         allow_null=True,
-        example=None,
+        example="P2D",
         help_text="What is left of `advance`, because there was too much to do in 20 seconds: send "
         "it again. Null: nothing.",
     )

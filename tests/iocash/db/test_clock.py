@@ -29,6 +29,10 @@ REAL_TIME = {
     "wallets/dashboard/figures.py": "runs of our own processes, and ages of transactions",
     "wallets/exports/reading.py": "when members of staff were added here",
     "wallets/exports/writing.py": "leases of our own processes",
+    "users/chosen_groups.py": "when members of staff were copied here",
+    "wallets/moves/__init__.py": "moves of our own processes",
+    "wallets/moves/preparing.py": "moves of our own processes",
+    "wallets/moves/records.py": "moves of our own processes",
     "wallets/posting/read.py": "the time of the database's machine, which is compared with ours",
 }
 

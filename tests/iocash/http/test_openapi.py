@@ -392,6 +392,7 @@ def test_operations_are_named_as_methods(own: Any) -> None:
     names = [described["operationId"] for _, described in operations(own)]
     assert {"create_movement", "list_wallets", "get_identity", "put_home_address"} <= {*names}
     verbs = "find|get|list|create|put|update|execute|reverse|request|validate|verify|sign"
+    verbs += "|advance|reject|settle|simulate"
     assert [name for name in names if not re.fullmatch(rf"({verbs})_[a-z_]+", name)] == []
 
 

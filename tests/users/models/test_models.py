@@ -155,7 +155,8 @@ def break_phone_tries(users: dict[str, User]) -> str:
 
 
 def break_sandbox(users: dict[str, User]) -> str:
-    return refused_by("INSERT INTO users_sandbox (id, clock_offset) VALUES (2, '0')")
+    unguarded = "ALTER TABLE users_sandbox DISABLE TRIGGER USER"
+    return refused_by(f"{unguarded}; INSERT INTO users_sandbox (id, clock_offset) VALUES (2, '0')")
 
 
 def break_number_of_barriers(users: dict[str, User]) -> str:

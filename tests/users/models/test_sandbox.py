@@ -12,7 +12,7 @@ from django.db import IntegrityError, OperationalError, ProgrammingError, connec
 from iocash import errors
 from iocash.db import clock
 from iocash.db import sandbox as known_sandbox
-from iocash.db.sandbox import Known, is_known_sandbox, is_sandbox, note_sandbox
+from iocash.db.sandbox import KNOWN, is_known_sandbox, is_sandbox, note_sandbox
 from tests.support import people, sandbox
 from tests.support.limits import LEVELS
 from users import otp
@@ -169,10 +169,10 @@ def test_form_of_keys_offers_the_scope_in_sandboxes_only():
 def test_database_without_clients_is_asked_again():
     note_sandbox(None)
     assert not is_sandbox()
-    assert Known.is_sandbox is None
+    assert KNOWN.here.is_sandbox is None
     make_sandbox(using="default")
     assert is_sandbox()
-    assert Known.is_sandbox is True
+    assert KNOWN.here.is_sandbox is True
 
 
 def test_database_with_clients_is_asked_once(client_demo, monkeypatch):

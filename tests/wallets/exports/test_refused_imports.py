@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,12 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 
-from tests.support import bank, people
+from tests.support import bank, people, sandbox
 from tests.support import kyc as shown
 from tests.support.proofs import run as verify
 from tests.support.second_server import passphrase_file
 from users.kyc import Kind
-from users.models import Client, Sandbox
+from users.models import Client
 from users.models.kyc_documents import file_storage
 from wallets.exports import reading, secrets
 from wallets.exports.folder import (
@@ -182,7 +181,7 @@ def test_sandbox_takes_no_client_of_real_money(folder):
     manifest = Manifest.read(folder)
     assert manifest.clock_offset is None
     manifest.clients[0]["id"] = str(people.unknown_id())
-    Sandbox.objects.create(clock_offset=timedelta(0))
+    sandbox.make()
     with pytest.raises(BadExport, match="Only a sandbox"):
         reading.require_fitting_server(manifest)
 

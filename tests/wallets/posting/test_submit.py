@@ -316,7 +316,7 @@ def test_bug_in_one_order_raises_only_to_its_caller(alices, bobs, monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_order_that_locks_users_is_posted_without_a_group(alices, monkeypatch):
-    monkeypatch.setattr(posting, "GROUPS", None)
+    monkeypatch.setattr(posting, "QUEUES", None)
     order = people.a_cash_in(alices, 1)
     object.__setattr__(order, "needs", order.needs._replace(users=(alices.id,)))
     monkeypatch.setattr(group, "post", lambda orders, own: [Outcome("movement", alices.id, 201)])
@@ -325,7 +325,7 @@ def test_order_that_locks_users_is_posted_without_a_group(alices, monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_order_is_posted_in_the_callers_transaction(alices, monkeypatch):
-    monkeypatch.setattr(posting, "GROUPS", None)
+    monkeypatch.setattr(posting, "QUEUES", None)
     with transaction.atomic():
         people.cash_in(alices, 10_00)
         transaction.set_rollback(True)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("users", "0026_store_traces_and_archives_of_events")]
+    dependencies: ClassVar = [("users", "0025_store_traces_and_archives_of_events")]
 
     operations: ClassVar = [
         migrations.RemoveConstraint(model_name="client", name="client_status_is_known"),
