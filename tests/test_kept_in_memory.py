@@ -29,6 +29,7 @@ BY_GROUP: Final = {
     "iocash/db/backend/base.py KEPT": "by the aliases and groups of connections",
     "iocash/db/outcome.py SYSTEMS": "by the group and the start of its server",
     "iocash/db/pipeline.py PREPARED": "by connections",
+    "iocash/db/sandbox.py KNOWN": "ByGroup",
     "users/credentials.py MEMORY": "each knows the group in which it was read",
     "users/models/barrier.py ALARM": "ByGroup",
     "users/tokens.py GROUPS": "the groups themselves; the key is read there each time",

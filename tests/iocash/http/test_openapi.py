@@ -390,10 +390,9 @@ def test_documents_share_no_path_and_aliases_are_deprecated(own: Any, published:
 
 def test_operations_are_named_as_methods(own: Any) -> None:
     names = [described["operationId"] for _, described in operations(own)]
-    assert {"create_movement", "list_wallets", "get_identity", "put_home_address"} <= {*names}
-    verbs = "find|get|list|create|put|update|execute|reverse|request|validate|verify|sign"
-    verbs += "|advance|reject|settle|simulate"
-    assert [name for name in names if not re.fullmatch(rf"({verbs})_[a-z_]+", name)] == []
+    verbs = "advance create execute find get list put reject request reverse settle sign "
+    verbs += "simulate update validate verify"
+    assert {re.sub(r"_[a-z_]+$", "", name) for name in names} == {*verbs.split()}
 
 
 def test_only_four_methods_are_documented(served: Any) -> None:

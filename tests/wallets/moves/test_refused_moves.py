@@ -65,7 +65,7 @@ def test_client_whose_events_were_archived_is_not_moved(client_demo, alices, wes
 
 def test_client_is_not_moved_where_its_events_would_be_hidden(client_demo, alices, west):
     """Lists of events begin behind the archive. Takes 3 s."""
-    until = "archived_position = 1000000000000000, archived_until = clock_timestamp() - interval '1 day'"
+    until = "archived_position = 10 ^ 15, archived_until = now() - interval '1 day'"
     execute(west, f"UPDATE users_barrier SET {until}")
     refused(west, client_demo, "The archive of west has passed the positions")
 

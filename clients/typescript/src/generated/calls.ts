@@ -145,6 +145,79 @@ export class Calls extends Base {
   }
 
   /**
+   * Advance the clock.
+   *
+   * In sandboxes only. The clock is that of the whole server, for all of its clients. What becomes
+   * due on the way is done at its time and in its order, before the response: holds expire,
+   * scheduled operations are executed, KYC levels and approvals end. Two requests at the same time
+   * don't add up.
+   *
+   * Scope: `sandbox:write`.
+   */
+  async advanceSandboxClock(body: S["ClockBody"]): Promise<Answer<S["ClockAnswer"]>> {
+    return this.createWithoutKey<S["ClockAnswer"]>("/api/v1/sandbox/clock", body);
+  }
+
+  /**
+   * Get the last one-time password of a user.
+   *
+   * In sandboxes only, so that tests need no phone. 404 if none is valid.
+   *
+   * Scope: `sandbox:write`.
+   */
+  async getLastOtp(userId: string): Promise<Answer<S["LastOtpAnswer"]>> {
+    return this.read<S["LastOtpAnswer"]>(`/api/v1/sandbox/users/${part(userId)}/last-otp`);
+  }
+
+  /**
+   * End an identity verification.
+   *
+   * In sandboxes only. Decides the last verification of the user, as the identity provider would
+   * do: an approval approves the identity data and documents that were pending when it began. 404
+   * if none was begun.
+   *
+   * Scope: `sandbox:write`.
+   */
+  async simulateIdentityVerification(userId: string, body: S["SimulatedIdentityBody"]): Promise<Answer<S["IdentityVerificationAnswer"]>> {
+    return this.createWithoutKey<S["IdentityVerificationAnswer"]>(`/api/v1/sandbox/users/${part(userId)}/simulate-identity-verification`, body);
+  }
+
+  /**
+   * Send a transfer from a bank to a wallet.
+   *
+   * In sandboxes only. If statements of the bank bring the cash-ins of the client, a statement with
+   * the transfer is imported. Otherwise it is a cash-in, without a statement.
+   *
+   * Scope: `sandbox:write`.
+   */
+  async simulateBankTransfer(walletId: string, body: S["BankTransferBody"]): Promise<Answer<S["BankTransferAnswer"]>> {
+    return this.createWithoutKey<S["BankTransferAnswer"]>(`/api/v1/sandbox/wallets/${part(walletId)}/bank-transfer-in`, body);
+  }
+
+  /**
+   * Reject a cash-out.
+   *
+   * In sandboxes only: the bank says that it does not pay, and the wallet gets the money back.
+   *
+   * Scope: `sandbox:write`.
+   */
+  async rejectCashOut(walletId: string, movementId: string, body: S["RejectBody"]): Promise<Answer<S["MovementAnswer"]>> {
+    return this.createWithoutKey<S["MovementAnswer"]>(`/api/v1/sandbox/wallets/${part(walletId)}/movements/${part(movementId)}/reject`, body);
+  }
+
+  /**
+   * Settle a cash-out.
+   *
+   * In sandboxes only: the bank says that it has paid. A cash-out in a payment file is settled by a
+   * message of the bank about the file, which must have been sent.
+   *
+   * Scope: `sandbox:write`.
+   */
+  async settleCashOut(walletId: string, movementId: string): Promise<Answer<S["MovementAnswer"]>> {
+    return this.createWithoutKey<S["MovementAnswer"]>(`/api/v1/sandbox/wallets/${part(walletId)}/movements/${part(movementId)}/settle`, {});
+  }
+
+  /**
    * Get the sums of all wallets.
    *
    * In one currency, at an instant or over a period of at most 13 months; with `groupBy` also by

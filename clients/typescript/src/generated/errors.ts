@@ -71,6 +71,8 @@ export class BatchRefused extends Conflict<S["BatchRefusedConflict"]> {}
  * discarded before it is sent, the cash-out can be cancelled again.
  */
 export class CashOutInFile extends Conflict<S["CashOutInFileConflict"]> {}
+/** The cash-out has not been sent to the bank. Mark it as sent before you settle it. */
+export class CashOutNotSent extends Conflict<S["CashOutNotSentConflict"]> {}
 /** The cash-out was sent to the bank. It can't be cancelled or sent again. */
 export class CashOutSent extends Conflict<S["CashOutSentConflict"]> {}
 /** The wallet has another currency than the order, or than the wallet that pays. */
@@ -186,6 +188,7 @@ export const BY_CODE: Record<string, ErrorClass | undefined> = {
   already_verified: AlreadyVerified,
   batch_refused: BatchRefused,
   cash_out_in_file: CashOutInFile,
+  cash_out_not_sent: CashOutNotSent,
   cash_out_sent: CashOutSent,
   currency_mismatch: CurrencyMismatch,
   external_account_removed: ExternalAccountRemoved,

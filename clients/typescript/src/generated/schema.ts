@@ -266,6 +266,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sandbox/clock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Advance the clock
+         * @description In sandboxes only. The clock is that of the whole server, for all of its clients. What becomes due on the way is done at its time and in its order, before the response: holds expire, scheduled operations are executed, KYC levels and approvals end. Two requests at the same time don't add up.
+         */
+        post: operations["advance_sandbox_clock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sandbox/users/{userId}/last-otp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the last one-time password of a user
+         * @description In sandboxes only, so that tests need no phone. 404 if none is valid.
+         */
+        get: operations["get_last_otp"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sandbox/users/{userId}/simulate-identity-verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End an identity verification
+         * @description In sandboxes only. Decides the last verification of the user, as the identity provider would do: an approval approves the identity data and documents that were pending when it began. 404 if none was begun.
+         */
+        post: operations["simulate_identity_verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sandbox/wallets/{walletId}/bank-transfer-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a transfer from a bank to a wallet
+         * @description In sandboxes only. If statements of the bank bring the cash-ins of the client, a statement with the transfer is imported. Otherwise it is a cash-in, without a statement.
+         */
+        post: operations["simulate_bank_transfer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sandbox/wallets/{walletId}/movements/{movementId}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject a cash-out
+         * @description In sandboxes only: the bank says that it does not pay, and the wallet gets the money back.
+         */
+        post: operations["reject_cash_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sandbox/wallets/{walletId}/movements/{movementId}/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Settle a cash-out
+         * @description In sandboxes only: the bank says that it has paid. A cash-out in a payment file is settled by a message of the bank about the file, which must have been sent.
+         */
+        post: operations["settle_cash_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/totals": {
         parameters: {
             query?: never;
@@ -1438,6 +1558,40 @@ export interface components {
             digest: string | null;
             _links: components["schemas"]["Links"];
         };
+        /** @description What became of a transfer from a bank. */
+        BankTransferAnswer: {
+            status: components["schemas"]["BankTransferStatus"];
+            walletId: components["schemas"]["WalletId"];
+            /**
+             * Format: uuid
+             * @description The cash-in. Null: it is in suspense.
+             * @example 01980000-0000-7000-8000-000000000001
+             */
+            movementId: string | null;
+            /**
+             * @description Why it is in suspense: `no_wallet` if the wallet has no IBAN, or the code of a refusal. Null: it is booked.
+             * @example no_wallet
+             */
+            reason: string | null;
+        };
+        /** @description A transfer that somebody sends to the wallet from a bank. */
+        BankTransferBody: {
+            /**
+             * @description In units of the wallet's currency.
+             * @example 10.00
+             */
+            amount: string;
+            /**
+             * @description The payer's words. Null: none.
+             * @example Salary
+             */
+            concept?: string | null;
+        };
+        /**
+         * @description BOOKED: the wallet has the money. SUSPENSE: the bank has it, and staff must explain it.
+         * @example BOOKED
+         */
+        BankTransferStatus: string;
         /** @description The movements that the batch created in its wallet, in the order of its items. */
         BatchAnswer: {
             /**
@@ -1520,6 +1674,10 @@ export interface components {
         CashOutInFileConflict: {
             movementId?: components["schemas"]["MovementId"];
         };
+        /** @description `conflict` of `cash_out_not_sent`. */
+        CashOutNotSentConflict: {
+            movementId?: components["schemas"]["MovementId"];
+        };
         /** @description `conflict` of `cash_out_sent`. */
         CashOutSentConflict: {
             movementId?: components["schemas"]["MovementId"];
@@ -1543,6 +1701,33 @@ export interface components {
              * @example Example Ltd
              */
             name: string;
+        };
+        /** @description The clock of the sandbox. */
+        ClockAnswer: {
+            /**
+             * Format: date-time
+             * @description The new time. All that was due until then is done.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            now: string;
+            /**
+             * @description How far the clock is ahead of the real time, in days and seconds (ISO 8601).
+             * @example P31D
+             */
+            offset: string;
+            /**
+             * @description What is left of `advance`, because there was too much to do in 20 seconds: send it again. Null: nothing.
+             * @example P2D
+             */
+            remaining: string | null;
+        };
+        /** @description How far to advance the clock. */
+        ClockBody: {
+            /**
+             * @description How far, as a duration of ISO 8601: `P1M`, `P2W`, `P1DT12H`. More than zero, and at most a year. Months are months of the calendar.
+             * @example P1M
+             */
+            advance: string;
         };
         /** @description The KYC level of a user, its limits, and the documents missing for the next level. */
         ComplianceAnswer: {
@@ -1827,6 +2012,12 @@ export interface components {
             walletId?: components["schemas"]["WalletId"];
         };
         /**
+         * @description APPROVED: the person is who they say. REJECTED: not proved. EXPIRED: it was not finished.
+         * @example APPROVED
+         * @enum {string}
+         */
+        Decision: "APPROVED" | "REJECTED" | "EXPIRED";
+        /**
          * @description IN: the balance of the wallet grows. OUT: it shrinks.
          * @example IN
          */
@@ -2041,6 +2232,7 @@ export interface components {
          *     - `body_too_large`: The body exceeds the size limit.
          *     - `cash_ins_from_bank`: The statements of the bank bring the client's cash-ins. Nobody orders them.
          *     - `cash_out_in_file`: The cash-out is in a payment file for the bank. It can't be cancelled now. If the file is discarded before it is sent, the cash-out can be cancelled again.
+         *     - `cash_out_not_sent`: The cash-out has not been sent to the bank. Mark it as sent before you settle it.
          *     - `cash_out_sent`: The cash-out was sent to the bank. It can't be cancelled or sent again.
          *     - `client_suspended`: The client is suspended. None of its keys works until staff activate it again.
          *     - `credentials_expired`: The API key has expired.
@@ -2933,6 +3125,37 @@ export interface components {
              */
             cashOut: string | null;
         };
+        /** @description The last one-time password of a user. */
+        LastOtpAnswer: {
+            /**
+             * @description The code.
+             * @example 123456
+             */
+            otp: string;
+            /**
+             * @description The number that it was sent to (E.164).
+             * @example +34600000000
+             */
+            mobilePhone: string;
+            /**
+             * Format: uuid
+             * @description The terms that it signs. Null: it verifies the number.
+             * @example 01980000-0000-7000-8000-000000000001
+             */
+            termsId: string | null;
+            /**
+             * Format: date-time
+             * @description When it was sent.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            sentAt: string;
+            /**
+             * Format: date-time
+             * @description When it expires.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            expiresAt: string;
+        };
         /** @description A limit (null: no limit) and the amount already used. */
         LimitAnswer: {
             /**
@@ -3734,6 +3957,14 @@ export interface components {
             userId?: components["schemas"]["UserId"];
             walletId?: components["schemas"]["WalletId"];
         };
+        /** @description Why the bank rejects the cash-out. */
+        RejectBody: {
+            /**
+             * @description The bank's reason, a code of ISO 20022: `AC04` is a closed account. Without it, the bank gives none.
+             * @example AC04
+             */
+            reasonCode?: string;
+        };
         /**
          * @description Why staff rejected it. Null: they did not.
          * @example The photo is blurred
@@ -4143,6 +4374,15 @@ export interface components {
              * @example 123456
              */
             otp: string;
+        };
+        /** @description How the identity verification ends. */
+        SimulatedIdentityBody: {
+            status: components["schemas"]["Decision"];
+            /**
+             * @description A code for a rejection: capital letters, digits and underscores.
+             * @example DOCUMENT_UNREADABLE
+             */
+            reason?: string;
         };
         /**
          * @description Newest or oldest first, by the time of creation.
@@ -5396,6 +5636,16 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /** @description Conflict: `currency_mismatch`, `limit_exceeded`, `user_not_active`, `wallet_not_ready`. */
+        "409-3186f0e9": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
         /** @description Conflict: `already_exists`, `already_verified`, `otp_expired`, `otp_tried_out`. */
         "409-332030e0": {
             headers: {
@@ -5498,6 +5748,16 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /** @description Conflict: `cash_out_in_file`, `cash_out_not_sent`, `cash_out_sent`, `movement_not_pending`, `version_conflict`. */
+        "409-81cabf21": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
         /** @description Conflict: `already_exists`, `immutable`, `otp_too_soon`, `user_not_active`, `version_conflict`. */
         "409-8be03ec1": {
             headers: {
@@ -5561,6 +5821,16 @@ export interface components {
         };
         /** @description Conflict: `idempotency_key_reused`. */
         "409-idempotency_key_reused": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description Conflict: `invalid_transition`. */
+        "409-invalid_transition": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -6345,6 +6615,228 @@ export interface operations {
             404: components["responses"]["404-not_found"];
             500: components["responses"]["500-internal_error"];
             503: components["responses"]["503-287b73ef"];
+        };
+    };
+    advance_sandbox_clock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClockBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Write-Token": components["headers"]["X-Write-Token"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClockAnswer"];
+                };
+            };
+            400: components["responses"]["400-6aa0ea0e"];
+            401: components["responses"]["401-b9493492"];
+            403: components["responses"]["403-65a2ee4a"];
+            404: components["responses"]["404-not_found"];
+            500: components["responses"]["500-internal_error"];
+            503: components["responses"]["503-06376ff0"];
+        };
+    };
+    get_last_otp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the user. */
+                userId: components["parameters"]["userId-2"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LastOtpAnswer"];
+                };
+            };
+            400: components["responses"]["400-395cef27"];
+            401: components["responses"]["401-b9493492"];
+            403: components["responses"]["403-fad46a8f"];
+            404: components["responses"]["404-not_found"];
+            500: components["responses"]["500-internal_error"];
+            503: components["responses"]["503-287b73ef"];
+        };
+    };
+    simulate_identity_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the user. */
+                userId: components["parameters"]["userId-2"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimulatedIdentityBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Write-Token": components["headers"]["X-Write-Token"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityVerificationAnswer"];
+                };
+            };
+            400: components["responses"]["400-6aa0ea0e"];
+            401: components["responses"]["401-b9493492"];
+            403: components["responses"]["403-65a2ee4a"];
+            404: components["responses"]["404-not_found"];
+            409: components["responses"]["409-invalid_transition"];
+            500: components["responses"]["500-internal_error"];
+            503: components["responses"]["503-06376ff0"];
+        };
+    };
+    simulate_bank_transfer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the wallet. */
+                walletId: components["parameters"]["walletId-2"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BankTransferBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Write-Token": components["headers"]["X-Write-Token"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BankTransferAnswer"];
+                };
+            };
+            400: components["responses"]["400-6aa0ea0e"];
+            401: components["responses"]["401-b9493492"];
+            403: components["responses"]["403-1d274e3d"];
+            404: components["responses"]["404-not_found"];
+            409: components["responses"]["409-3186f0e9"];
+            500: components["responses"]["500-internal_error"];
+            503: components["responses"]["503-a03ffcd1"];
+        };
+    };
+    reject_cash_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the wallet. */
+                walletId: components["parameters"]["walletId-2"];
+                /** @description The id of a movement of the wallet. */
+                movementId: components["parameters"]["movementId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RejectBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Write-Token": components["headers"]["X-Write-Token"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovementAnswer"];
+                };
+            };
+            400: components["responses"]["400-6aa0ea0e"];
+            401: components["responses"]["401-b9493492"];
+            403: components["responses"]["403-65a2ee4a"];
+            404: components["responses"]["404-not_found"];
+            409: components["responses"]["409-81cabf21"];
+            500: components["responses"]["500-internal_error"];
+            503: components["responses"]["503-a03ffcd1"];
+        };
+    };
+    settle_cash_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the wallet. */
+                walletId: components["parameters"]["walletId-2"];
+                /** @description The id of a movement of the wallet. */
+                movementId: components["parameters"]["movementId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Write-Token": components["headers"]["X-Write-Token"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovementAnswer"];
+                };
+            };
+            400: components["responses"]["400-6aa0ea0e"];
+            401: components["responses"]["401-b9493492"];
+            403: components["responses"]["403-65a2ee4a"];
+            404: components["responses"]["404-not_found"];
+            409: components["responses"]["409-81cabf21"];
+            500: components["responses"]["500-internal_error"];
+            503: components["responses"]["503-a03ffcd1"];
         };
     };
     get_totals: {
