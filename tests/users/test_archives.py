@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import random
@@ -198,14 +199,20 @@ def test_command_writes_the_archive_and_names_its_last_manifest(folder, years_la
     assert verify(folder, known[-1].digest)[0] == 0
 
 
-@pytest.mark.parametrize("broken", ["edited", "missing", "cut", "unknown root", "gap"])
+@pytest.mark.parametrize("broken", ["edited", "rewritten", "missing", "cut", "unknown root", "gap"])
 def test_verify_finds_what_is_wrong(folder, years_later, broken):
     known = archive(folder)
     file = folder / f"{known[0].name}.ndjson.gz"
     words = ["0" * 64] if broken == "unknown root" else []
-    if broken == "edited":
+    if broken in {"edited", "rewritten"}:
         content = gzip.decompress(file.read_bytes()).replace(b"wallet", b"purses", 1)
         file.write_bytes(gzip.compress(content, mtime=0))
+    if broken == "rewritten":  # with its manifest; the next one names the former manifest
+        manifest = folder / f"{known[0].name}.json"
+        text = manifest.read_text()
+        assert known[0].sha256 in text
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        manifest.write_text(text.replace(known[0].sha256, digest))
     if broken == "missing":
         file.unlink()
     if broken == "cut":
