@@ -62,6 +62,7 @@ def selected(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, list[Any]]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sort", [pages.NEWEST_FIRST, pages.OLDEST_FIRST])
 @pytest.mark.parametrize("path", LISTS)
 def test_compiled_list_returns_the_rows_of_its_queryset(

@@ -19,6 +19,7 @@ def filled() -> set[str]:
     return {each for each in tables if emptying.ask(f"SELECT FROM {each} LIMIT 1")}
 
 
+@pytest.mark.slow
 def test_all_tables_are_emptied_except_content_types_and_permissions(alices, bobs, supervisor):
     things(alices, bobs)
     guarded, others = emptying.tables()

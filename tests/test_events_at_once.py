@@ -234,6 +234,7 @@ def test_reader_by_position_alone_loses_an_event_that_is_committed_late(
     assert (follower.lost, follower.disordered) == (0, 0)
 
 
+@pytest.mark.slow
 def test_reader_by_transaction_reads_a_wallet_out_of_order(client_demo: Client) -> None:
     """A control; who follows `resume` reads it in order.
 
@@ -275,6 +276,7 @@ def waiting(client_demo: Client, alices: Wallet) -> Iterator[Caller]:
     assert not reader.is_alive()
 
 
+@pytest.mark.slow
 def test_waiting_reader_gets_the_next_event(waiting: Caller, alices: Wallet) -> None:
     begun = time.monotonic()
     people.cash_in(alices, 7)

@@ -10,6 +10,8 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
+import pytest
+
 import dev
 
 PACKAGES: Final = ("iocash", "users", "wallets")
@@ -166,14 +168,17 @@ def is_cache(decorator: ast.expr) -> bool:
     return ast.unparse(called) in CACHES
 
 
+@pytest.mark.slow
 def test_everything_that_a_process_keeps_is_decided_about():
     assert {*kept(trees())} - {*DECIDED} == set()
 
 
+@pytest.mark.slow
 def test_everything_that_is_decided_about_is_kept():
     assert {*DECIDED} - {*kept(trees())} == set()
 
 
+@pytest.mark.slow
 def test_kept_by_group_is_what_the_list_says():
     found = trees()
     said = {name for name, words in BY_GROUP.items() if words == "ByGroup"}

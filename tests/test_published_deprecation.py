@@ -32,6 +32,7 @@ def test_every_response_of_a_published_path_has_its_deprecation(api, version, al
         assert "Sunset" not in answer.headers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", ROUTES)
 def test_every_operation_of_a_published_path_is_deprecated(route):
     view = ROUTES[route].view_class(**ROUTES[route].view_initkwargs)

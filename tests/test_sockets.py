@@ -94,6 +94,7 @@ def test_malformed_content_length_gets_a_bare_400(server, head, headers):
     assert bare(talk(server, head + headers + b"\r\n" + BODY)) == 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "said",
     [
@@ -130,6 +131,7 @@ def test_header_of_a_megabyte_gets_a_bare_431(server):
 # --- What the application refuses ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nothing_moves")
 @pytest.mark.parametrize(
     ("headers", "body"),
@@ -154,6 +156,7 @@ def test_body_shorter_than_its_length_gets_body_interrupted(server, head):
     assert [heard.code for heard in wire.hear()] == [(400, "body_interrupted")]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nothing_moves")
 def test_body_of_50_mb_is_refused_by_its_length(server, head):
     (heard,) = talk(server, head + CLOSE + b"Content-Length: 50000000\r\n\r\n" + BODY)

@@ -29,6 +29,7 @@ def test_wrong_method_gets_400_with_allow(place, api, there):
 # --- Paths --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address",
     [

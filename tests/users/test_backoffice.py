@@ -117,6 +117,7 @@ def test_token_works_once(supervisor, device):
     assert "missing or wrong" in log_in(Browser(), token=token).text
 
 
+@pytest.mark.slow
 def test_required_second_factor_redirects_to_its_set_up(supervisor, required):
     browser = Browser()
     log_in(browser)

@@ -84,6 +84,7 @@ def shown(browser: Browser, path: str) -> str:
     return str(content.decode())
 
 
+@pytest.mark.slow
 def test_lists_show_the_chosen_group(wests, homes, operator):
     browser = browser_of(operator)
     assert "Bob" in shown(browser, USERS)
@@ -95,23 +96,27 @@ def test_lists_show_the_chosen_group(wests, homes, operator):
     assert "Alice" not in shown(browser, USERS)
 
 
+@pytest.mark.slow
 def test_unknown_group_is_not_chosen(wests, operator):
     browser = in_group("north", operator)
     assert "Alice" not in shown(browser, USERS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", ["https://elsewhere.example/admin/", "//elsewhere.example", "/"])
 def test_choice_leads_to_pages_of_the_back_office_only(operator, after):
     answer = browser_of(operator).post(CHOOSE, {"group": "west", "next": after})
     assert answer.headers["Location"] == TODAY
 
 
+@pytest.mark.slow
 def test_choice_needs_a_form(wests, operator):
     browser = browser_of(operator)
     browser.get(f"{CHOOSE}?group=west")
     assert "Alice" not in shown(browser, USERS)
 
 
+@pytest.mark.slow
 def test_sessions_and_staff_stay_at_home(wests, operator, monkeypatch):
     monkeypatch.setattr(sessions, "STEP", -1)  # each request saves its session
     admin = a_member(ADMINISTRATOR, name="Ada")
@@ -124,6 +129,7 @@ def test_sessions_and_staff_stay_at_home(wests, operator, monkeypatch):
     assert "home" in shown(browser, STAFF_LIST)
 
 
+@pytest.mark.slow
 def test_page_copies_members_and_their_roles(wests, operator):
     shown(in_group("west", operator), USERS)
     with groups.entered("west"):
@@ -134,6 +140,7 @@ def test_page_copies_members_and_their_roles(wests, operator):
         assert copy.has_perm("wallets.view_wallet")
 
 
+@pytest.mark.slow
 def test_role_revoked_at_home_is_revoked_in_the_group(wests, operator):
     browser = in_group("west", operator)
     page = f"/admin/wallets/wallet/{wests.pk}/change/"
@@ -145,6 +152,7 @@ def test_role_revoked_at_home_is_revoked_in_the_group(wests, operator):
         assert not Member.objects.get(username="Olga").has_perm("wallets.view_wallet")
 
 
+@pytest.mark.slow
 def test_members_without_the_page_are_up_to_date_too(wests, operator):
     """Whoever opens a page: others are chosen as owners and second persons there."""
     other = a_member(VIEWER, name="Vera")
@@ -157,6 +165,7 @@ def test_members_without_the_page_are_up_to_date_too(wests, operator):
         assert not Member.objects.get(pk=operator.pk).groups.exists()
 
 
+@pytest.mark.slow
 def test_member_now_is_the_one_of_home(wests, operator):
     copy_members("west")
     operator.groups.clear()
@@ -168,6 +177,7 @@ def test_member_now_is_the_one_of_home(wests, operator):
         member_now(operator.pk)
 
 
+@pytest.mark.slow
 def test_name_of_a_former_member_is_free(wests, operator):
     copy_members("west")
     Member.objects.filter(pk=operator.pk).update(username="Olga Former")
@@ -178,6 +188,7 @@ def test_name_of_a_former_member_is_free(wests, operator):
     assert copies == dict(Member.objects.values_list("username", "pk"))
 
 
+@pytest.mark.slow
 def test_equal_members_are_compared_and_not_written(wests, operator):
     copy_members("west")
     mark = "SELECT xmin::text FROM auth_user"
@@ -190,6 +201,7 @@ def test_equal_members_are_compared_and_not_written(wests, operator):
     assert fetch(DIGEST_OF_MEMBERS, ()) == digest
 
 
+@pytest.mark.slow
 def test_content_types_are_those_of_the_group(wests):
     """Their ids differ between databases that were migrated at different times."""
     ContentType.objects.clear_cache()
@@ -201,6 +213,7 @@ def test_content_types_are_those_of_the_group(wests):
     assert ContentType.objects.get_for_model(Client).pk == at_home.pk
 
 
+@pytest.mark.slow
 def test_change_in_the_group_is_written_and_recorded_there(wests, operator):
     page = shown(in_group("west", operator), "/admin/export/users/user/")
     assert "Alice" in page
@@ -209,6 +222,7 @@ def test_change_in_the_group_is_written_and_recorded_there(wests, operator):
     assert not LogEntry.objects.exists()
 
 
+@pytest.mark.slow
 def test_first_page_adds_up_all_groups(wests, homes, operator):
     page = shown(browser_of(operator), TODAY)
     assert "All groups" in page
@@ -216,6 +230,7 @@ def test_first_page_adds_up_all_groups(wests, homes, operator):
         assert amount in page
 
 
+@pytest.mark.slow
 def test_moved_clients_are_counted_once(wests, homes, operator):
     with groups.entered("west"):
         Client.objects.update(status=Client.Status.MOVED)
@@ -224,6 +239,7 @@ def test_moved_clients_are_counted_once(wests, homes, operator):
     assert "20.00 EUR" not in page
 
 
+@pytest.mark.slow
 def test_search_finds_users_of_all_groups_and_opens_them_there(wests, homes, operator):
     browser = browser_of(operator)
     page = shown(browser, "/admin/search/?q=alice")
@@ -236,6 +252,7 @@ def test_search_finds_users_of_all_groups_and_opens_them_there(wests, homes, ope
     assert "In the group home" in shown(browser, "/admin/search/?q=bob")
 
 
+@pytest.mark.slow
 def test_api_shows_staff_the_chosen_group(wests, homes, operator):
     browser = in_group("west", operator)
     answer = browser.get("/api/v1/wallets", headers={"Accept": "application/json"})
@@ -263,6 +280,7 @@ def test_money_of_a_client_that_has_moved_is_counted_elsewhere(homes):
     assert fetch(ELSEWHERE, ()) == []
 
 
+@pytest.mark.slow
 def test_group_that_is_away_is_named(wests, homes, operator, monkeypatch):
     def away(name: str) -> None:
         if name == "west":
@@ -276,6 +294,7 @@ def test_group_that_is_away_is_named(wests, homes, operator, monkeypatch):
     assert "In the group west" in shown(browser, "/admin/search/?q=alice")
 
 
+@pytest.mark.slow
 def test_nothing_is_shown_without_groups(operator, settings):
     settings.GROUPS = {"home": settings.GROUPS["home"]}
     page = shown(browser_of(operator), TODAY)

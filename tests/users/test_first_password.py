@@ -226,6 +226,7 @@ def test_member_is_added_with_the_permission_only():
     assert browser.post(ADD, new_member()).status_code == 403
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_link_sets_one_of_two_simultaneous_passwords():
     alice = a_member(VIEWER, name="alice")

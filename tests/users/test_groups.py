@@ -115,6 +115,7 @@ def name_of(group: str) -> str:
         return str(connections["default"].settings_dict["NAME"])
 
 
+@pytest.mark.slow
 def test_orders_of_a_known_client_of_the_west_touch_no_other_database(west, home, asked):
     assert west.api.get(f"wallets/{west.alices.id}").status == 200  # its group is found
     asked.clear()
@@ -126,11 +127,13 @@ def test_orders_of_a_known_client_of_the_west_touch_no_other_database(west, home
     assert (west.movements(), home.movements()) == (2, 0)
 
 
+@pytest.mark.slow
 def test_client_does_not_see_what_another_group_has(west, home):
     assert home.api.get(f"wallets/{west.alices.id}").status == 404
     assert west.api.get(f"wallets/{home.alices.id}").status == 404
 
 
+@pytest.mark.slow
 def test_orders_of_two_groups_share_no_transaction(west, home, monkeypatch):
     """Threads of both groups queue behind an order that waits; then each queue is posted."""
     assert west.transfer().status == home.transfer().status == 201
@@ -150,12 +153,14 @@ def test_orders_of_two_groups_share_no_transaction(west, home, monkeypatch):
     assert (west.movements(), home.movements()) == (9, 9)
 
 
+@pytest.mark.slow
 def test_queues_are_kept_by_group(west):
     queue = posting.QUEUES.here
     with groups.entered("west"):
         assert posting.QUEUES.here is not queue
 
 
+@pytest.mark.slow
 def test_thread_is_at_home_after_each_way_a_request_ends(west):
     found: list[str] = []
 
@@ -172,6 +177,7 @@ def test_thread_is_at_home_after_each_way_a_request_ends(west):
     assert found == ["home"] * 5
 
 
+@pytest.mark.slow
 def test_thread_is_at_home_after_a_crash(west, monkeypatch):
     class Wrong(Exception):
         pass
@@ -194,6 +200,7 @@ def test_thread_is_at_home_after_a_crash(west, monkeypatch):
         assert groups.current() == "home"
 
 
+@pytest.mark.slow
 def test_signed_tokens_find_the_group_of_their_client(west, asked):
     with groups.entered("west"):
         SigningKey.objects.create(
@@ -227,6 +234,7 @@ def refuse_west(monkeypatch: pytest.MonkeyPatch) -> None:
         connections["default"].close()
 
 
+@pytest.mark.slow
 def test_clients_of_a_group_that_is_away_get_503_and_others_go_on(west, home, monkeypatch):
     assert west.transfer().status == home.transfer().status == 201
     with monkeypatch.context() as patched:
@@ -244,6 +252,7 @@ def test_clients_of_a_group_that_is_away_get_503_and_others_go_on(west, home, mo
     assert (west.movements(), home.movements()) == (2, 4)
 
 
+@pytest.mark.slow
 def test_group_that_did_not_answer_is_not_waited_for_by_others(west, monkeypatch):
     assert west.transfer().status == 201
     tried: list[int] = []
@@ -268,6 +277,7 @@ def copied_to_home(west: Tenant, status: Client.Status) -> None:
     Client.objects.update(status=status)
 
 
+@pytest.mark.slow
 def test_moved_client_is_found_in_its_new_group_by_a_process_that_remembers_the_old_one(west):
     assert west.api.get("me").status == 200
     copied_to_home(west, Client.Status.MOVING)
@@ -284,12 +294,14 @@ def test_moved_client_is_found_in_its_new_group_by_a_process_that_remembers_the_
     assert west.movements() == 0
 
 
+@pytest.mark.slow
 def test_moved_client_is_unknown_if_no_group_has_it(west):
     assert west.transfer().status == 201
     west.become(Client.Status.MOVED)
     assert west.transfer().status == 401
 
 
+@pytest.mark.slow
 def test_remembered_key_is_not_valid_in_another_group(west, monkeypatch):
     """What was read in one group proves nothing in another, also if the rows are equal."""
     assert west.api.get("me").status == 200
@@ -300,6 +312,7 @@ def test_remembered_key_is_not_valid_in_another_group(west, monkeypatch):
         proof.fetch(("SELECT 1", ()))
 
 
+@pytest.mark.slow
 def test_waiting_threads_share_no_look_with_another_group(west, home):
     seen = LATEST.here
     with groups.entered("west"):

@@ -55,6 +55,7 @@ def counted(answers: list[Answer]) -> Counter[tuple[int, str]]:
     return Counter((each.status, each.json.get("code", "")) for each in answers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BLOCKS)
 def test_concurrent_posts_of_a_block_create_one(caller, user, name):
     call = ("POST", f"users/{user.id}/{name}", BLOCKS[name], None)
@@ -64,6 +65,7 @@ def test_concurrent_posts_of_a_block_create_one(caller, user, name):
     assert kinds(user).count("user.kyc_document_sent") == 1
 
 
+@pytest.mark.slow
 def test_concurrent_posts_of_a_document_create_one_and_keep_one_file(caller, user):
     call = ("POST", f"users/{user.id}/documents/income-tax", document(), None)
     answers = all_at_once(caller, [call] * 20)
@@ -90,6 +92,7 @@ def test_concurrent_posts_with_one_key_and_many_bodies_accept_one(caller, user):
     assert len(stored(user)) == 1
 
 
+@pytest.mark.slow
 def test_concurrent_puts_are_all_accepted_and_leave_one_pending(caller, user):
     path = f"users/{user.id}/occupation"
     calls = [("PUT", path, {"occupationCode": f"25{number}"}, None) for number in range(10, 20)]
@@ -140,6 +143,7 @@ def test_approval_after_a_put_is_refused(user):
     assert (sent.status, User.objects.get().kyc_level) == ("PENDING", 0)
 
 
+@pytest.mark.slow
 def test_concurrent_approval_and_put_never_approve_the_newer_block(user):
     """In any order, only the block that the reviewer saw can be approved."""
     with threads.Two() as two:

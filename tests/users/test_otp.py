@@ -215,6 +215,7 @@ def test_ten_thousand_guesses_never_succeed(alice_created, codes):
     assert Otp.objects.get().tries == 5
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_guesses_get_five_tries(codes):
     user = a_newcomer(people.a_client())

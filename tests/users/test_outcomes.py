@@ -11,12 +11,14 @@ from users.models import User
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.mark.slow
 def test_creation_is_confirmed_when_the_answer_to_commit_is_lost(api, codes):
     with cut_at_commit(is_done=True):
         assert api.post("users", ALICE).status == 202
     assert (User.objects.count(), len(codes)) == (1, 1)
 
 
+@pytest.mark.slow
 def test_lost_commit_of_a_creation_changes_nothing(api, codes):
     with cut_at_commit(is_done=False):
         answer = api.post("users", ALICE, key="k")

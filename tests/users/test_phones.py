@@ -175,6 +175,7 @@ def test_number_is_sent_ten_codes_a_day_over_all_clients(client_demo, codes, noo
     assert len(codes) == PhoneUse.CODES_A_DAY
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_requests_of_clients_send_one_code_to_a_number(codes):
     clients = [people.a_client(f"Client {number}") for number in range(6)]
@@ -183,6 +184,7 @@ def test_concurrent_requests_of_clients_send_one_code_to_a_number(codes):
     assert len(codes) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_requests_of_users_send_one_code_to_a_number(codes, clock):
     client = people.a_client()

@@ -187,6 +187,7 @@ def gone(person: Any) -> bool:
     return not get_user_model().objects.filter(pk=person.pk).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_staff_without_a_history_is_deleted_by_the_serving_role(boss, as_serving):
     person = worker()

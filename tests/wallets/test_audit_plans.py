@@ -72,6 +72,7 @@ def rows_read(node: dict[str, Any]) -> float:
     return float((node["Actual Rows"] + sum(dropped)) * node["Actual Loops"])
 
 
+@pytest.mark.slow
 def test_equations_read_few_rows_without_statistics(many_users):
     values = {"first": audit.LOWEST, "last": audit.HIGHEST}
     most = {}

@@ -200,6 +200,7 @@ def test_sums_end_at_the_horizon_of_the_start(paid):
 # --- Interrupted ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 def test_run_killed_after_each_step_goes_on_and_finds_the_same(paid, monkeypatch):
     monkeypatch.setattr(audit, "STEP", 3)
@@ -254,6 +255,7 @@ def test_finding_is_kept_before_the_run_ends(paid):
 # --- What follows from a finding -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 def test_proof_stays_until_the_finding_is_gone(paid):
     first = proved()
@@ -268,6 +270,7 @@ def test_proof_stays_until_the_finding_is_gone(paid):
     assert last().horizon > first.horizon
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 def test_thirtieth_with_a_finding_is_proved_again_by_each_run(paid):
     proof = proved()

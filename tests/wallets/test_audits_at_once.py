@@ -71,6 +71,7 @@ def test_later_end_of_a_run_keeps_findings_of_another(paid):
     assert (last().wrong, last().horizon) == ([wrong], proof.horizon)
 
 
+@pytest.mark.slow
 def test_run_that_ends_after_one_that_proved_nothing_proves_nothing(paid):
     proved()
     early = runs.begin_run(audits.STORE)

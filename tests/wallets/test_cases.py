@@ -111,6 +111,7 @@ def test_forms_sent_at_the_same_time_open_one_case(alices):
     assert Case.objects.count() == CaseSubject.objects.count() == CaseEntry.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_stale_form_shows_the_last_action_and_is_accepted_again(browser, alices):
     case = open_on(browser, alices)
     colleague = browser_of(a_member(OPERATOR, name="colleague"))
@@ -134,6 +135,7 @@ def test_outcome_is_needed_to_close(browser, alices):
     assert case.is_open
 
 
+@pytest.mark.slow
 def test_timeline_shows_actions_on_the_case_and_on_its_users_since_it_was_opened(browser, alices):
     block = reverse("admin:users_user_action", args=[alices.user_id, "block"])
     unblock = reverse("admin:users_user_action", args=[alices.user_id, "unblock"])

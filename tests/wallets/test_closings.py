@@ -109,6 +109,7 @@ def test_confirmation_shows_person_amount_and_account_and_changes_nothing(browse
     assert not cash_outs(alices.user)
 
 
+@pytest.mark.slow
 def test_whole_balance_of_each_wallet_is_paid_out_and_the_user_is_closed(browser, alices, second):
     balances = {each.id: each.balance for each in closing.open_wallets(alices.user)}
     found = order(browser, alices.user)
@@ -183,6 +184,7 @@ def test_two_members_at_once_ask_for_one_closing(alices):
     assert Approval.objects.filter(kind="PAY_OUT").count() == 1
 
 
+@pytest.mark.slow
 def test_second_closing_is_refused_with_the_name_of_the_first_member(browser, alices):
     body = confirmation(browser, alices.user)
     order(browser_of(a_member(SUPERVISOR, name="colleague")), alices.user)
@@ -190,6 +192,7 @@ def test_second_closing_is_refused_with_the_name_of_the_first_member(browser, al
     assert "colleague has ordered the closing of this user." in page.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"holder_name": "Bob Example"}, {"iban": OTHER_IBAN}])
 def test_used_form_with_another_account_is_refused(browser, alices, change):
     body = confirmation(browser, alices.user)
@@ -317,6 +320,7 @@ def test_only_supervisors_order_a_closing(role, alices):
     assert somebody(role).post(address(alices.user), {}).status_code == 403
 
 
+@pytest.mark.slow
 def test_erasure_removes_the_bank_account_of_the_closing(browser, alices):
     found = order(browser, alices.user)
     pay(*cash_outs(alices.user))

@@ -65,6 +65,7 @@ def test_erasure_leaves_no_personal_data(request, caplog):
     assert marks_in({"the log": caplog.text, "the server's log": log}) == {}
 
 
+@pytest.mark.slow
 def test_erasure_keeps_the_ledger_intact(scene):
     money = "id", "amount", "created_at", "status", "balance_after", "digest", "details_digest"
     before = list(Movement.objects.order_by("id").values_list(*money))

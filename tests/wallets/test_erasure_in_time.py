@@ -130,6 +130,7 @@ def test_command_erases_only_users_after_their_retention_period(ended, bob):
     assert run("--due") == ""
 
 
+@pytest.mark.slow
 def test_staff_erase_from_the_users_page(ended, staff):
     office, address = Office(staff), page_of(ended).replace("change/", "action/erase/")
     values = {"key": people.unknown_id(), "reason": erasure.RETENTION_OVER}

@@ -82,6 +82,7 @@ def is_about_bob(key: str) -> bool:
     return key.startswith("x-")
 
 
+@pytest.mark.slow
 def test_erasure_clears_the_salts_of_all_orders_about_the_user(said, alices):
     assert salts() == dict.fromkeys(said, True)
     erase(alices.user)
@@ -111,6 +112,7 @@ def test_salts_are_erased_with_any_chunk_size(most, said, alices, monkeypatch):
     assert salts() == {key: is_about_bob(key) for key in said}
 
 
+@pytest.mark.slow
 def test_key_of_an_erased_user_gets_409_with_the_id_of_its_resource(said, alices, api):
     made = {key.key: key.made_id for key in Key.objects.all()}
     erase(alices.user)

@@ -228,7 +228,7 @@ def test_ages_grow_with_the_clock_of_the_database(alices, bobs):
     sandbox.set_clock(clock.now() + timedelta(minutes=11))
     assert read("iocash_holds_overdue") == 1
     assert 600 <= read("iocash_holds_overdue_oldest_seconds") < 660
-    assert 660 <= read("iocash_outbox_age_seconds") < 720
+    assert 660 <= read("iocash_outbox_age_seconds") < 900  # the rows may be three minutes old
     assert read("iocash_cash_outs", 'state="to_send"') == 1
     assert 660 <= read("iocash_cash_outs_oldest_seconds", 'state="to_send"') < 720
     assert read("iocash_cash_outs", 'state="sent"') == 0
@@ -251,6 +251,7 @@ def test_age_of_the_newest_anchor_is_that_of_its_file(tmp_path, settings):
     assert 0 <= read("iocash_anchor_age_seconds") < 60
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_figures_have_the_group_where_there_are_several():
     groups.AWAY.clear()

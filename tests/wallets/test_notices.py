@@ -122,6 +122,7 @@ def test_simultaneous_forms_record_one_notice(browser, alices):
     assert DormancyNotice.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_notice_from_the_page_of_the_wallet_is_shown_there_and_on_the_timeline(browser, alices):
     at = reverse("admin:wallets_wallet_action", args=[alices.pk, "notice"])
     assert browser.post(at, values(seen="")).status_code == 302
@@ -135,6 +136,7 @@ def test_notice_from_the_page_of_the_wallet_is_shown_there_and_on_the_timeline(b
     assert "Recorded a notice of dormancy." in browser.get(member).text
 
 
+@pytest.mark.slow
 def test_only_notices_since_the_last_movement_count(browser, alices, bobs):
     browser.post(reverse(LIST), values(item(alices)))
     assert listed(browser, notice="sent") == {alices.id}

@@ -156,6 +156,7 @@ def test_malformed_day_shows_today(operator, query):
     assert answer.status_code == 200
 
 
+@pytest.mark.slow
 def test_pages_list_every_deed_once(operator, alices, monkeypatch):
     monkeypatch.setattr(staff_activity, "ROWS", 3)
     browser = browser_of(operator)
@@ -180,6 +181,7 @@ def test_deeds_of_one_instant_are_on_one_page(monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_page_takes_the_same_statements_for_any_number(
     operator, alices, django_assert_max_num_queries
 ):

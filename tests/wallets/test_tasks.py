@@ -63,6 +63,7 @@ def yesterday() -> date:
     return clock.now().date() - timedelta(days=1)
 
 
+@pytest.mark.slow
 def test_task_added_on_a_page_is_shown_there_and_leads_back(browser, member, alices, bobs):
     movement = Movement.objects.get(id=people.transfer(alices, bobs, 1_00).id)
     for thing in (alices.user, alices, movement):
@@ -97,6 +98,7 @@ def test_form_sent_twice_adds_one_task_and_other_words_are_refused(browser, memb
     assert TaskChange.objects.count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_forms_sent_at_the_same_time_add_one_task(browser, member, alices):
     sent = values(member)
@@ -116,6 +118,7 @@ def test_form_offers_active_members_with_permission_as_owners(browser, member, a
     assert not Task.objects.exists()
 
 
+@pytest.mark.slow
 def test_actions_change_the_task_and_are_listed(browser, member, colleague, alices):
     task = a_task(alices)
     do_action(browser, task, "take")
@@ -159,6 +162,7 @@ def test_stale_form_keeps_its_input_and_shows_the_last_change(browser, colleague
     assert task.due_on.year == 2996
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_simultaneous_forms_change_the_task_once(browser, colleague, alices):
     task, other = a_task(alices), browser_of(colleague)

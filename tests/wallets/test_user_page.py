@@ -218,6 +218,7 @@ def test_timeline_names_members_of_staff(browser, alices):
     )
 
 
+@pytest.mark.slow
 def test_pages_of_the_timeline_show_everything_once(browser, alices, bobs):
     for amount in range(1, 26):
         people.transfer(alices, bobs, amount)
@@ -283,6 +284,7 @@ def test_page_records_no_access_because_it_shows_no_document(browser, alices):
 # --- What it costs --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tab", ["wallets", "movements", "holds", "documents", "notes", "timeline"])
 def test_number_of_queries_is_constant_and_small(tab, browser, alices, bobs):
     def queries() -> int:

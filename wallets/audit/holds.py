@@ -85,7 +85,7 @@ EQUATIONS: Final = (
             SELECT frozen.id, frozen.wallet_id,
                 concat('wallet.amount_frozen', CASE frozen.status WHEN 'OPEN' THEN ''
                     ELSE ' wallet.amount_unfrozen' END) AS expected,
-                (SELECT string_agg(kind, ' ' ORDER BY position) FROM users_event AS event
+                (SELECT string_agg(kind, ' ' ORDER BY position + 0) FROM users_event AS event
                  WHERE event.subject_id = frozen.wallet_id AND event.subject = 'wallet'
                    AND event.client_id = frozen.client_id
                    AND event.kind IN ('wallet.amount_frozen', 'wallet.amount_unfrozen')

@@ -209,7 +209,8 @@ def test_role_owns_nothing_and_has_no_special_attributes():
             "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls,"
             " EXISTS (SELECT FROM pg_class WHERE relowner = pg_roles.oid),"
             " EXISTS (SELECT FROM pg_proc WHERE proowner = pg_roles.oid),"
-            " EXISTS (SELECT FROM pg_auth_members WHERE member = pg_roles.oid),"
+            " EXISTS (SELECT FROM pg_auth_members WHERE member = pg_roles.oid"
+            "         AND roleid <> 'pg_read_all_stats'::regrole),"
             " has_schema_privilege(oid, 'public', 'CREATE')"
             " FROM pg_roles WHERE rolname = %s",
             [ROLE],

@@ -34,6 +34,7 @@ def test_one_group_is_home_and_current():
     assert (groups.names(), groups.current(), groups.are_several()) == (("home",), "home", False)
 
 
+@pytest.mark.slow
 def test_entered_group_is_used_by_orm_and_own_statements(west):
     home = database()
     with groups.entered("west"):
@@ -58,6 +59,7 @@ def test_group_entered_within_a_block_is_left_with_it(west):
     assert groups.current() == "home"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begin", [transaction.atomic, single_transaction])
 def test_group_is_not_entered_within_a_transaction_of_another(west, begin):
     with begin(), pytest.raises(errors.Inconsistent), groups.entered("west"):
@@ -67,6 +69,7 @@ def test_group_is_not_entered_within_a_transaction_of_another(west, begin):
         assert groups.current() == "home"
 
 
+@pytest.mark.slow
 def test_left_transaction_is_rolled_back(west):
     def leave_open() -> None:
         with groups.entered("west"):
@@ -80,6 +83,7 @@ def test_left_transaction_is_rolled_back(west):
         assert not Client.objects.exists()
 
 
+@pytest.mark.slow
 def test_unknown_group_is_inconsistent(west):
     with pytest.raises(errors.Inconsistent):
         groups.enter("east")
@@ -99,6 +103,7 @@ def test_other_threads_stay_at_home(west):
     assert found == ["home"]
 
 
+@pytest.mark.slow
 def test_connections_of_groups_are_kept_apart(west):
     (home,) = fetch("SELECT pg_backend_pid()", ())[0]
     with groups.entered("west"):
@@ -109,6 +114,7 @@ def test_connections_of_groups_are_kept_apart(west):
     assert connection.connection.info.backend_pid == home != first
 
 
+@pytest.mark.slow
 def test_thread_closes_its_connections_of_all_groups_when_it_ends(west):
     pids: list[int] = []
 

@@ -241,6 +241,7 @@ def page() -> str:
     return Browser().get("/api/docs/calls").text
 
 
+@pytest.mark.slow
 def test_page_and_reference_link_to_the_anchor_of_each_operation():
     anchors = set(re.findall(r'<section class="call" id="(\w+)"', page()))
     assert len(anchors) == len(served())

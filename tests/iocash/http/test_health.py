@@ -106,6 +106,7 @@ def test_health_endpoints_refuse_parameters_and_other_methods(at: str) -> None:
     assert (answer.status_code, answer["Allow"]) == (400, "GET, HEAD, OPTIONS")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_readyz_names_groups_that_are_away(monkeypatch: pytest.MonkeyPatch) -> None:
     groups.AWAY.clear()

@@ -44,6 +44,7 @@ def later(**delta: float) -> None:
         row.save()
 
 
+@pytest.mark.slow
 def test_idle_session_expires(browser):
     later(minutes=59)
     assert is_in(browser)

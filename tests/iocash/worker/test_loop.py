@@ -125,6 +125,7 @@ def running(duties: list[Duty], reports: Reports, ended: Event) -> Stranger:
     return Stranger(lambda: perform_until_ended(duties, reports.append, ended))
 
 
+@pytest.mark.slow
 def test_hanging_duty_stops_no_other(reports, ended, monkeypatch):
     """Its batch is waited for, and then the exit code is 1."""
     monkeypatch.setattr(loop, "LAST_BATCH", 0.2)

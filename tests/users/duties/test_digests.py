@@ -70,6 +70,7 @@ def test_nothing_is_sent_without_a_mail_server(server, morning, settings):
     assert server.received == []
 
 
+@pytest.mark.slow
 def test_failure_is_raised_and_the_digest_is_sent_later(server, morning, settings):
     a_reader("alice")
     settings.EMAIL_PORT = 1

@@ -65,11 +65,13 @@ def test_client_gets_one_mail_about_a_disabled_endpoint(server, endpoint, reason
     assert "alice@example.com" in str(mail)
 
 
+@pytest.mark.slow
 def test_client_that_disables_its_endpoint_gets_no_mail(server, endpoint):
     disable(endpoint, "CLIENT")
     assert MailAboutWebhooks().perform() == 0
 
 
+@pytest.mark.slow
 def test_client_without_a_contact_gets_no_mail(server, endpoint):
     Client.objects.update(contact="")
     disable(endpoint, "GONE")
@@ -150,6 +152,7 @@ def is_numbered() -> bool:
         return bool(cursor.fetchone()[0])
 
 
+@pytest.mark.slow
 def test_two_processes_mail_once(server, endpoint):
     disable(endpoint, "GONE")
     DutyState.objects.plan("mail-about-webhooks", timezone.now() - timedelta(days=1))

@@ -157,6 +157,7 @@ def test_other_url_is_unsafe(url):
     assert not providers.is_safe_url(url, http_on_loopback=True)
 
 
+@pytest.mark.slow
 @given(from_regex(re.compile(ReturnUrl().schema()["pattern"], re.ASCII), fullmatch=True))
 def test_every_documented_url_is_safe(url):
     assert providers.is_safe_url(url, http_on_loopback=False)

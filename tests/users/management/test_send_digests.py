@@ -116,6 +116,7 @@ def test_refused_digest_is_sent_the_next_time(server):
     assert [address for address, _ in server.received] == ["bob@example.com", "alice@example.com"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["HAS_MAIL_SERVER", "PUBLIC_URL"])
 def test_without_configuration_nothing_is_claimed(server, name, settings):
     a_reader(VIEWER, "alice")
@@ -126,6 +127,7 @@ def test_without_configuration_nothing_is_claimed(server, name, settings):
     assert Preferences.objects.get().digest_date is None
 
 
+@pytest.mark.slow
 def test_command_skips_inactive_members_and_members_without_digest(server):
     gone = a_reader(VIEWER, "gone")
     gone.is_active = False

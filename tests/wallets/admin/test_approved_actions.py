@@ -120,6 +120,7 @@ def test_interrupted_erasure_is_due_again(alice_at_work, second, gone, monkeypat
 # --- Staff, keys, thresholds ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_member_is_added_by_two_people_and_gets_a_link(alice_at_work, bob_at_work):
     form = {"key": str(uuid4()), "username": "carol", "roles": ["viewer"]}
     address = reverse("admin:auth_user_add")

@@ -228,6 +228,7 @@ def test_asker_can_not_approve_in_the_back_office(approver, line):
     assert bank.states() == {"no_wallet": 1}
 
 
+@pytest.mark.slow
 def test_line_is_split_as_typed(operator, line):
     address = page_of_action(line, "split")
     wrong = {"amounts": "7,00\n2.00", "reason": "Two", "key": key_of_form(operator, address)}
@@ -236,6 +237,7 @@ def test_line_is_split_as_typed(operator, line):
     assert BankDecision.objects.get().amounts == [7_00, 3_00]
 
 
+@pytest.mark.slow
 def test_refused_decision_is_shown(operator, approver, line):
     address = page_of_action(line, "return")
     sent(operator, address, reason="Unknown", key=key_of_form(operator, address))

@@ -57,6 +57,7 @@ def test_refused_form_keeps_its_values_and_its_key(browser, alices):
     assert "1 250,5" in page.text
 
 
+@pytest.mark.slow
 def test_refused_form_is_sent_again_with_another_amount_and_acts_once(browser, alices):
     """A refusal stores no key. A form whose outcome is unknown must not be executed twice."""
     form = adding(kind="DOWN", amount="100.01", confirmed="1")

@@ -307,6 +307,7 @@ def test_histories_have_the_freeze_and_its_end(browser, alices, case, lifted):
         assert text in freeze, text
 
 
+@pytest.mark.slow
 def test_timelines_have_the_freeze_and_its_end(browser, alices, case, lifted):
     number = case.number
     user = browser.get(page_of(alices.user), {"tab": "timeline"}).text

@@ -163,6 +163,7 @@ def test_query_count_of_the_queue_is_constant(browser, alices):
     assert count() == before <= 16
 
 
+@pytest.mark.slow
 def test_empty_queue_says_so(browser, alices):
     assert "No payments here." in words_of(queue(browser))
 

@@ -107,6 +107,7 @@ def test_sweep_has_steps(account, bobs, monkeypatch):
     assert len(listed()) == 7
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_movement_of_an_open_transaction_is_not_missed(client_demo, bobs):
     """It was settled before the report, and is committed after it."""

@@ -34,6 +34,7 @@ def advance(duration: str) -> Any:
     return reached
 
 
+@pytest.mark.slow
 def test_year_is_played_in_order_within_seconds(alice, alices, bobs, settings):
     """Twelve monthly payments, a hold that ends in each month, and limits of thirty days."""
     settings.KYC_LIMITS = LEVELS

@@ -51,6 +51,7 @@ def spoil(wallet: Any) -> None:
         cursor.execute(SPOIL, [wallet.pk])
 
 
+@pytest.mark.slow
 def test_ledger_is_audited_once_a_night(alices, nightfall):
     duty = AuditLedger()
     assert [duty.perform(), duty.perform()] == [1, 0]
@@ -59,11 +60,13 @@ def test_ledger_is_audited_once_a_night(alices, nightfall):
     assert [each.finding for each in Audit.objects.all()] == ["", ""]
 
 
+@pytest.mark.slow
 def test_result_is_on_the_first_page(alices, nightfall, staff):
     AuditLedger().perform()
     assert "Right" in Office(staff).get("/admin/")
 
 
+@pytest.mark.slow
 @pytest.mark.spoils_the_books
 def test_finding_is_stored_and_logged(alices, nightfall, caplog):
     spoil(alices)
@@ -72,6 +75,7 @@ def test_finding_is_stored_and_logged(alices, nightfall, caplog):
     assert "the audit of the ledger has failed" in caplog.text
 
 
+@pytest.mark.slow
 def test_audit_that_is_interrupted_is_run_again(alices, nightfall):
     duty = AuditLedger()
     duty.ended = Event()
@@ -150,6 +154,7 @@ def test_written_anchor_is_the_commands(alices, nightfall, kept, tmp_path):
         assert anchors.compare(lines) is None
 
 
+@pytest.mark.slow
 def test_audit_finds_what_differs_from_the_last_anchor(alices, bobs, nightfall, kept):
     """The anchor has a transfer that the ledger has lost without a trace."""
     with transaction.atomic():

@@ -148,6 +148,7 @@ def test_two_processes_expire_a_hold_once(duty, alices, bobs):
     assert events() == [("hold.expired", "system:clock")] * 5
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_execution_before_the_instant_wins_over_the_worker(duty, moved_clock, alices, bobs):
     """The request has executed the hold and has not committed when the worker looks."""

@@ -104,6 +104,7 @@ def test_cancelled_schedule_of_a_late_worker_pays_nothing(alices, bobs):
     assert (runs(schedule), people.balances(alices)) == ([], [100_00])
 
 
+@pytest.mark.slow
 def test_many_due_runs_are_made_in_batches(alices, bobs):
     schedules = [scheduled(alices, bobs, amount=people.decimal(1)) for _ in range(60)]
     make_due(*schedules)

@@ -166,6 +166,7 @@ def address(user: User) -> str:
     return f"/admin/users/user/{user.id}/action/export/"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "begin"), [("ZIP", b"PK"), ("PDF", b"%PDF-")])
 def test_staff_download_the_data_and_are_recorded(person, client, kind, begin):
     member = a_member(SUPERVISOR)

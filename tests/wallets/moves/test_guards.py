@@ -88,7 +88,14 @@ def test_row_of_a_client_that_is_away_is_not_changed(client_demo, alice):
         pytest.raises(OperationalError, match="is being moved, or has moved"),
         transaction.atomic(),
     ):
-        Note.objects.create(client=client_demo, user=alice, text="Called.", actor="staff:1")
+        Note.objects.create(
+            client=client_demo,
+            user=alice,
+            subject=Note.Subject.USER,
+            subject_id=alice.id,
+            text="Called.",
+            actor="staff:1",
+        )
     with (
         pytest.raises(OperationalError, match="is being moved, or has moved"),
         transaction.atomic(),

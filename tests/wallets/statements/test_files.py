@@ -282,6 +282,7 @@ def test_erasure_drops_the_files_of_the_user_and_renews_others(scene: Any):
     assert "qx~z" not in bytes(again(a_file(scene.alices)).content or b"").decode().lower()
 
 
+@pytest.mark.slow
 def test_worker_that_read_before_an_erasure_writes_nothing(scene: Any, worker):
     a_file(scene.bobs)
     with connection.cursor() as cursor:

@@ -38,6 +38,7 @@ def place(movement: Movement) -> str:
     return f"wallets/{movement.wallet_id}/movements/{movement.id}"
 
 
+@pytest.mark.slow
 def test_cash_out_is_accepted_and_readable_at_its_location(api, alices, path):
     answer = api.post(path, a_body())
     assert answer.status == 202

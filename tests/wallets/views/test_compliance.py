@@ -312,6 +312,7 @@ def test_a_parameter_is_refused(api, path):
     assert api.get(f"{path}?level=2").wrong == {"level": "unknown_parameter"}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_compliance_takes_one_round_trip_whatever_the_user_has(api, alice, path, trips):
     approve(alice, LEVEL_2)

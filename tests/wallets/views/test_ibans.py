@@ -127,6 +127,7 @@ def test_unauthorized_and_invalid_iban_requests_are_refused(
     assert api.post(path, {"iban": "ES91"}).wrong == {"iban": "unknown_field"}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_requests_give_each_wallet_one_iban(alice):
     wallets = [people.first_wallet(alice), *(people.a_wallet(alice) for _ in range(4))]

@@ -59,6 +59,7 @@ def test_me_returns_null_for_staff(staff):
     assert (shown["client"], shown["key"], shown["scopes"]) == (None, None, [])
 
 
+@pytest.mark.slow
 def test_staff_need_the_permission_to_view_clients(staff):
     staff.is_superuser = False
     staff.save(update_fields=["is_superuser"])

@@ -109,6 +109,7 @@ def test_staff_without_the_permission_get_permission_denied(alices, path, django
     assert desk.get(path).code == "permission_denied"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_request_for_a_locked_wallet_gets_503(api, alices, bobs, path):
     def ask():

@@ -69,6 +69,7 @@ def test_pairs_find_nothing_of_other_clients(stranger, things, path):
     assert amounts(stranger, f"{path}?metadata[order]=17") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["movements", "wallets/{alices}/movements", "holds"])
 def test_search_by_pairs_scans_a_bounded_range(api, alices, bobs, things, path, monkeypatch):
     monkeypatch.setattr(pages, "SCANNED", 2)

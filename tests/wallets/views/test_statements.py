@@ -195,6 +195,7 @@ def test_full_statement_ends_at_the_head_of_the_chain(alices, statement, history
     assert ids(page) == [str(movement.id) for movement in history]
 
 
+@pytest.mark.slow
 def test_statement_balances_add_up_and_match_the_next_period(statement, history):
     times = [settled(movement) for movement in history]
     for first, last in combinations(range(5), 2):

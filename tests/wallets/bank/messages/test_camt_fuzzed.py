@@ -122,6 +122,7 @@ def test_changed_elements_never_make_another_amount(seed, changes):
         assert len({*places}) == len(places)
 
 
+@pytest.mark.slow
 @given(SEEDS, st.lists(st.sampled_from(CHANGES), min_size=1, max_size=6))
 @settings(max_examples=300, deadline=None)
 def test_changed_answer_is_read_or_refused(seed, changes):
