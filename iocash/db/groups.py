@@ -72,6 +72,8 @@ def own() -> str:
 
 def current() -> str:
     """The group whose database this thread uses."""
+    if not are_several():
+        return own()
     here: Any = connections[DEFAULT_DB_ALIAS]
     return here.group or own()
 
