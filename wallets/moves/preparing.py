@@ -50,9 +50,9 @@ MEMBERS: Final = """
 """
 MARGIN: Final = 1_000
 RAISE: Final = """
-    SELECT setval(name, %(number)s + %(margin)s)
+    SELECT setval(name, %(number)s::bigint + %(margin)s)
     FROM CAST(pg_get_serial_sequence(%(table)s, %(column)s) AS regclass) AS sequence (name)
-    WHERE %(number)s > coalesce(pg_sequence_last_value(name), 0)
+    WHERE %(number)s::bigint > coalesce(pg_sequence_last_value(name), 0)
 """
 SCHEMA: Final = "iocash_present"
 ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('iocash_present', 0))"

@@ -30,6 +30,8 @@ TEXTS = {"event-kinds", "glossary"}
 """Guides without examples."""
 LISTS = {"statements", "reconciliation", "pagination"}
 """Guides that show all movements of a wallet, also those that other guides made."""
+ADVANCING = {"sandbox"}
+"""A guide that advances the clock by a month: what others say of limits is different afterwards."""
 AMOUNT = re.compile(r"\b\d+\.\d\d\b")
 MISSING = [name for name in ("bash", "curl", "openssl") if not shutil.which(name)]
 
@@ -102,6 +104,8 @@ def test_guides_work_one_after_another(reader, live_server):
     Takes seconds; needs the tools of the guides, as `MISSING` lists them.
     """
     for slug in SLUGS:
+        if slug in ADVANCING:
+            continue
         for shown, said in followed(slug, reader, live_server.url):
             found = shell_examples.differences(AMOUNT.sub("1", shown), AMOUNT.sub("1", said))
             assert found == [] or slug in LISTS, slug

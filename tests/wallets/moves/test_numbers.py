@@ -35,7 +35,7 @@ NUMBERLESS: Final = """
         IF pg_current_xact_id_if_assigned() IS NULL THEN RAISE 'no number yet'; END IF;
         RETURN NEW;
     END $$;
-    CREATE TRIGGER row_is_read_after_this_guard BEFORE INSERT ON users_note
+    CREATE TRIGGER row_is_read_after_this_guard AFTER INSERT ON users_note
         FOR EACH ROW EXECUTE FUNCTION test_has_number()
 """
 separate = import_module("wallets.migrations.0030_separate_account_numbers").separate
@@ -59,6 +59,17 @@ def test_sequence_is_never_set_back_while_others_draw(client_demo):
     finally:
         side.close()
     assert len(drawn[0]) == len({*drawn[0]}) == 300_000
+
+
+def test_sequence_goes_on_behind_a_number_of_two_bytes(client_demo):
+    """PostgreSQL adds two small numbers as such. Takes 2 s."""
+    side = GroupSide("home", partial(psycopg.connect, owner_conninfo()))
+    try:
+        side.ask("ALTER TABLE users_event ALTER position RESTART WITH 1")
+        raise_sequence(side, "users_event", "position", 32_767)
+        assert side.ask(DRAWN)[0][0] > 32_767
+    finally:
+        side.close()
 
 
 def test_sequence_goes_on_behind_the_rows_that_came(client_demo):

@@ -89,7 +89,7 @@ def test_name_of_another_client_is_refused(client_demo, alices, west):
 
 def test_group_with_another_schema_is_refused(client_demo, alices, west):
     """Takes 3 s."""
-    execute(west, "DELETE FROM django_migrations WHERE name LIKE '0032_move%'")
+    execute(west, "DELETE FROM django_migrations WHERE name LIKE '0031_move%'")
     refused(west, client_demo, "different schema versions.*0031_move_clients")
     assert statuses(west, client_demo) == ("ACTIVE", "")
 
