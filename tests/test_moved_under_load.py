@@ -150,5 +150,8 @@ def killed_move(groups: TwoGroups, facts: dict[str, Any], name: str, draw: rando
             assert groups.statuses(facts["client"]).count("ACTIVE") <= 1
             continue
         said, _ = process.communicate()
-        assert process.returncode == 0, said
+        has_ended = (
+            f"is in {name} already" in said
+        )  # the run before was killed after its last commit
+        assert process.returncode == 0 or has_ended, said
         return kills
