@@ -150,8 +150,6 @@ def killed_move(groups: TwoGroups, facts: dict[str, Any], name: str, draw: rando
             assert groups.statuses(facts["client"]).count("ACTIVE") <= 1
             continue
         said, _ = process.communicate()
-        has_ended = (
-            f"is in {name} already" in said
-        )  # the run before was killed after its last commit
+        has_ended = f"is in {name} already" in said  # the former run was killed at its end
         assert process.returncode == 0 or has_ended, said
         return kills

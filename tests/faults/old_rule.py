@@ -6,10 +6,9 @@ was; so the payment is posted again.
 
 from __future__ import annotations
 
+from iocash import wsgi  # first: it sets Django up
 from iocash.db import outcome
 from iocash.db.outcome import CommitOutcome
-from iocash.wsgi import application
 
-__all__ = ["application"]
-
+application = wsgi.application
 outcome.find_out = lambda *_: CommitOutcome.ROLLED_BACK
