@@ -52,7 +52,7 @@ def test_each_reason_is_needed(upgrade):
     }
 
 
-def test_page_names_each_migration_that_stops_writes(upgrade):
+def test_page_names_each_migration_with_a_lock(upgrade):
     text = PAGE.read_text()
     named = set(re.findall(r"(?:^\| |, )`(\w+\.\d{4})`", text, re.MULTILINE))
     locking = {n for n, found in upgrade.items() if any(x.startswith("locks") for x in found)}

@@ -46,7 +46,7 @@ def run(name: str, **values: Any) -> str:
 
 
 @pytest.mark.django_db
-def test_page_names_what_is_no_longer_enforced():
+def test_page_names_each_lost_rule():
     plan, lost = plan_of(Catalog.read(ask)), section("What is no longer enforced")
     names = {*KNOWN_TRIGGERS, *DROPPED_TRIGGERS, *(key.name for key in plan.narrowed)}
     tables = {key.table for key in plan.left_out}
@@ -66,7 +66,7 @@ def test_page_says_how_many_tables_are_of_each_kind():
     assert words in PAGE
 
 
-def test_page_names_each_place_that_may_send_any_statement():
+def test_page_names_each_place_without_a_client():
     named = re.findall(r"`((?:users|wallets)\.[\w.]+)`", PAGE)
     assert sorted(named) == sorted(STAFF + NOT_SERVING)
 

@@ -169,17 +169,17 @@ def is_cache(decorator: ast.expr) -> bool:
 
 
 @pytest.mark.slow
-def test_everything_that_a_process_keeps_is_decided_about():
+def test_list_has_everything_in_memory():
     assert {*kept(trees())} - {*DECIDED} == set()
 
 
 @pytest.mark.slow
-def test_everything_that_is_decided_about_is_kept():
+def test_list_has_nothing_else():
     assert {*DECIDED} - {*kept(trees())} == set()
 
 
 @pytest.mark.slow
-def test_kept_by_group_is_what_the_list_says():
+def test_list_names_each_store_by_group():
     found = trees()
     said = {name for name, words in BY_GROUP.items() if words == "ByGroup"}
     calls = {

@@ -49,7 +49,7 @@ def run(groups: TwoGroups, name: str) -> tuple[int, str]:
 
 
 @pytest.mark.ci
-def test_commands_of_the_page_do_what_it_says(groups):
+def test_commands_of_the_page_work(groups):
     """Takes 60 s."""
     client = json.loads(groups.home.run("-c", WRITE).splitlines()[-1])
     code, said = run(groups, "back")

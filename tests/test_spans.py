@@ -147,7 +147,7 @@ class TestSpans:
         assert {each["parent"] for each in sends} <= {*inside, request["span"]}
         assert {each["trace"] for each in trips} == {TRACE}
 
-    def test_trace_that_is_not_recorded_leaves_no_span(self):
+    def test_unrecorded_trace_leaves_no_span(self):
         assert self.spans(self.transfer(traceparent=f"00-{TRACE}-{SPAN}-00")) == []
 
     def test_refusal_has_its_code_and_is_no_error(self):

@@ -83,7 +83,7 @@ def test_client_is_small():
     assert max(lines.values()) <= MOST_LINES // 2
 
 
-def test_versions_and_licence_are_those_of_the_files():
+def test_files_have_the_version_and_licence_of_the_package():
     package = facts()
     assert f'VERSION = "{package["version"]}"' in (PACKAGE / "src" / "calls.ts").read_text()
     assert f"## {package['version']}\n" in (PACKAGE / "CHANGELOG.md").read_text()

@@ -160,7 +160,7 @@ def test_audit_takes_archived_events_as_read_and_finds_a_younger_one_missing(
     assert audited.violated() == {"events"}
 
 
-def test_nothing_is_removed_for_a_file_that_was_changed(folder, years_later):
+def test_changed_file_stops_the_removal(folder, years_later):
     first, *_ = archive(folder)
     path = folder / f"{first.name}.ndjson.gz"
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + b"{}\n"))
@@ -186,7 +186,7 @@ def test_edited_manifest_stops_the_archive(folder, years_later):
         (["--years", "2", "--remove"], "needs --as-owner"),
     ],
 )
-def test_command_refuses_what_would_harm(folder, words, message):
+def test_command_refuses_wrong_options(folder, words, message):
     with pytest.raises(CommandError, match=message):
         call_command("archive_events", folder, *words)
 
@@ -200,7 +200,7 @@ def test_command_writes_the_archive_and_names_its_last_manifest(folder, years_la
 
 
 @pytest.mark.parametrize("broken", ["edited", "rewritten", "missing", "cut", "unknown root", "gap"])
-def test_verify_finds_what_is_wrong(folder, years_later, broken):
+def test_verify_refuses_a_damaged_archive(folder, years_later, broken):
     known = archive(folder)
     file = folder / f"{known[0].name}.ndjson.gz"
     words = ["0" * 64] if broken == "unknown root" else []
@@ -227,7 +227,7 @@ def test_verify_finds_what_is_wrong(folder, years_later, broken):
 # --- What callers see ----------------------------------------------------------------------------
 
 
-def test_cursor_before_what_is_kept_is_refused(folder, api, years_later, alices, bobs):
+def test_cursor_of_a_removed_event_is_refused(folder, api, years_later, alices, bobs):
     first = api.get("events?size=1")
     archive(folder)
     archives.remove_events(connection, folder, share=0)
@@ -249,7 +249,7 @@ def test_list_begins_behind_the_archive(folder, api, years_later, alices, bobs):
     assert resumed.status == 200
 
 
-def test_date_before_what_is_kept_is_refused(folder, api, years_later, alices, bobs):
+def test_date_of_removed_events_is_refused(folder, api, years_later, alices, bobs):
     archive(folder)
     archives.remove_events(connection, folder, share=0)
     early = (clock.now() - timedelta(days=900)).strftime("%Y-%m-%dT%H:%M:%SZ")

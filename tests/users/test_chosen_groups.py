@@ -202,7 +202,7 @@ def test_equal_members_are_compared_and_not_written(wests, operator):
 
 
 @pytest.mark.slow
-def test_content_types_are_those_of_the_group(wests):
+def test_each_group_has_its_own_content_types(wests):
     """Their ids differ between databases that were migrated at different times."""
     ContentType.objects.clear_cache()
     at_home = ContentType.objects.get_for_model(Client)
@@ -271,7 +271,7 @@ def test_form_of_one_group_is_refused_after_another_was_chosen(operator):
     assert browser.post(CHOOSE, form).status_code == 403
 
 
-def test_money_of_a_client_that_has_moved_is_counted_elsewhere(homes):
+def test_old_group_does_not_count_money_of_a_moved_client(homes):
     period = ShownPeriod.of("7", timezone.now())
     assert read_sums(period)[0] == {"EUR": 10_00}
     assert fetch(ELSEWHERE, ()) == [("EUR", 10_00)]
@@ -281,7 +281,7 @@ def test_money_of_a_client_that_has_moved_is_counted_elsewhere(homes):
 
 
 @pytest.mark.slow
-def test_group_that_is_away_is_named(wests, homes, operator, monkeypatch):
+def test_unreachable_group_is_named(wests, homes, operator, monkeypatch):
     def away(name: str) -> None:
         if name == "west":
             raise errors.DatabaseUnavailable

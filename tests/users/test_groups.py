@@ -128,7 +128,7 @@ def test_orders_of_a_known_client_of_the_west_touch_no_other_database(west, home
 
 
 @pytest.mark.slow
-def test_client_does_not_see_what_another_group_has(west, home):
+def test_client_sees_no_rows_of_another_group(west, home):
     assert home.api.get(f"wallets/{west.alices.id}").status == 404
     assert west.api.get(f"wallets/{home.alices.id}").status == 404
 
@@ -235,7 +235,7 @@ def refuse_west(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_clients_of_a_group_that_is_away_get_503_and_others_go_on(west, home, monkeypatch):
+def test_unreachable_group_gives_503_to_its_own_clients_only(west, home, monkeypatch):
     assert west.transfer().status == home.transfer().status == 201
     with monkeypatch.context() as patched:
         refuse_west(patched)
@@ -253,7 +253,7 @@ def test_clients_of_a_group_that_is_away_get_503_and_others_go_on(west, home, mo
 
 
 @pytest.mark.slow
-def test_group_that_did_not_answer_is_not_waited_for_by_others(west, monkeypatch):
+def test_unreachable_group_delays_no_other_group(west, monkeypatch):
     assert west.transfer().status == 201
     tried: list[int] = []
     with monkeypatch.context() as patched:
@@ -278,7 +278,7 @@ def copied_to_home(west: Tenant, status: Client.Status) -> None:
 
 
 @pytest.mark.slow
-def test_moved_client_is_found_in_its_new_group_by_a_process_that_remembers_the_old_one(west):
+def test_process_with_an_old_memory_finds_a_moved_client(west):
     assert west.api.get("me").status == 200
     copied_to_home(west, Client.Status.MOVING)
     assert west.api.get(f"wallets/{west.alices.id}").status == 200

@@ -108,7 +108,7 @@ def test_health_endpoints_refuse_parameters_and_other_methods(at: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_readyz_names_groups_that_are_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readyz_names_unreachable_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     groups.AWAY.clear()
     with west_beside_home():
         assert health.GROUPS_AWAY not in Client().get("/readyz").headers

@@ -182,7 +182,7 @@ def test_database_with_clients_is_asked_once(client_demo, monkeypatch):
     assert not is_sandbox()
 
 
-def test_database_that_is_away_is_asked_again_after_a_pause(client_demo, monkeypatch):
+def test_unreachable_database_is_asked_again_after_a_pause(client_demo, monkeypatch):
     asked: list[str] = []
 
     def fetch(statement: str, values: object) -> None:

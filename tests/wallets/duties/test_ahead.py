@@ -122,7 +122,7 @@ class Endless(Duty):
         return 0
 
 
-def test_clock_stops_before_what_can_not_be_done(monkeypatch):
+def test_clock_stops_before_a_failing_duty(monkeypatch):
     sandbox.make()
     monkeypatch.setitem(DUTIES, "endless", Endless())
     monkeypatch.setattr(ahead, "LONGEST", 0.3)

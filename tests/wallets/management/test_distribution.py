@@ -109,7 +109,7 @@ def test_every_known_trigger_exists(catalog):
     assert known <= {trigger.name for trigger in catalog.triggers}
 
 
-def test_triggers_that_read_local_tables_are_dropped(catalog):
+def test_triggers_on_local_tables_are_dropped(catalog):
     dropped = plan_of(catalog).dropped
     assert "DROP TRIGGER event_is_of_this_group ON users_event" in dropped
     assert "DROP TRIGGER row_is_of_this_group ON wallets_wallet" in dropped
@@ -155,12 +155,12 @@ def test_every_table_has_a_kind(catalog):
         ),
     ],
 )
-def test_table_that_fits_no_rule_is_named(change, fault):
+def test_table_without_a_rule_is_named(change, fault):
     (found,) = faults(FEW._replace(**change))
     assert fault in found
 
 
-def test_trigger_of_a_table_that_becomes_a_reference_is_looked_at():
+def test_trigger_of_a_new_reference_table_is_checked():
     to_file = USER._replace(target="wallets_bankfile")
     reading = Trigger("wallets_bankfile", "t", "SELECT FROM users_approval", True)
     assert [*faults(FEW._replace(triggers=[reading]))] == []

@@ -65,7 +65,7 @@ def test_every_constraint_of_moves_is_tested():
 
 
 @pytest.mark.parametrize("status", ["MOVING", "MOVED"])
-def test_client_that_is_away_gets_no_event(client_demo, status):
+def test_moved_client_gets_no_event(client_demo, status):
     Client.objects.update(status=status)
     with (
         pytest.raises(OperationalError, match="is being moved, or has moved"),
@@ -76,13 +76,13 @@ def test_client_that_is_away_gets_no_event(client_demo, status):
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "SUSPENDED"])
-def test_client_that_is_here_gets_its_events(client_demo, status):
+def test_present_client_gets_its_events(client_demo, status):
     Client.objects.update(status=status)
     record_about_client(client_demo, EventKind.CLIENT_CHANGED, By("staff:1"))
     assert Event.objects.filter(kind=EventKind.CLIENT_CHANGED).count() == 1
 
 
-def test_row_of_a_client_that_is_away_is_not_changed(client_demo, alice):
+def test_row_of_a_moved_client_is_not_changed(client_demo, alice):
     Client.objects.update(status="MOVED")
     with (
         pytest.raises(OperationalError, match="is being moved, or has moved"),

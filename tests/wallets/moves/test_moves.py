@@ -91,7 +91,7 @@ def test_webhooks_go_on_where_they_were(client_demo, alices, bobs, west):
         assert sorted(ids(receiver)) == sorted(expected)
 
 
-def test_events_in_the_new_group_follow_what_streams_have_passed(
+def test_new_events_get_positions_after_the_webhook_streams(
     client_demo, alices, bobs, west, monkeypatch
 ):
     """Streams pass positions that others have taken during the move. Takes 5 s."""
@@ -161,7 +161,7 @@ def rows_of(client: Client) -> dict[str, Any]:
     return found
 
 
-def test_second_client_keeps_positions_that_the_first_one_has(client_demo, alices, bobs, west):
+def test_two_moved_clients_keep_equal_positions(client_demo, alices, bobs, west):
     """Each group counts events from one. Takes 5 s."""
     people.transfer(alices, bobs, 1_00)
     ours = {*Event.objects.filter(client=client_demo).values_list("position", flat=True)}

@@ -72,7 +72,7 @@ def test_sequence_goes_on_behind_a_number_of_two_bytes(client_demo):
         side.close()
 
 
-def test_sequence_goes_on_behind_the_rows_that_came(client_demo):
+def test_sequence_continues_after_the_moved_rows(client_demo):
     """Takes 2 s."""
     side = GroupSide("home", partial(psycopg.connect, owner_conninfo()))
     try:

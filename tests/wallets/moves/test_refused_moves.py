@@ -56,7 +56,7 @@ def test_client_of_another_group_is_not_moved(client_demo, alices, west):
         move.forward()
 
 
-def test_client_whose_events_were_archived_is_not_moved(client_demo, alices, west):
+def test_client_with_archived_events_is_not_moved(client_demo, alices, west):
     """The audit of the new group would miss them. Takes 3 s."""
     until = "archived_position = 1, archived_until = clock_timestamp() + interval '1 day'"
     execute(owner_conninfo(), f"UPDATE users_barrier SET {until}")
@@ -70,7 +70,7 @@ def test_client_is_not_moved_where_its_events_would_be_hidden(client_demo, alice
     refused(west, client_demo, "The archive of west has passed the positions")
 
 
-def test_client_that_is_there_already_is_not_moved(client_demo, alices, west):
+def test_client_is_not_moved_to_its_own_group(client_demo, alices, west):
     """Takes 3 s."""
     with inside(west):
         Client.objects.create(id=client_demo.id, name="Demo")
@@ -219,9 +219,7 @@ def changes(west: str) -> tuple[int, int]:
         return here, Event.objects.filter(kind="client.changed").count()
 
 
-def test_transaction_that_commits_after_the_freeze_is_moved(
-    client_demo, alices, west, late, monkeypatch
-):
+def test_late_transaction_is_moved(client_demo, alices, west, late, monkeypatch):
     """Takes 5 s."""
     commit_soon(monkeypatch, late)
     with moving(owner_conninfo(), west, client_demo.id) as move:
@@ -268,7 +266,7 @@ def test_number_of_the_freeze_is_not_enough(
     assert changes(west) == expected
 
 
-def test_transaction_that_does_not_end_stops_the_move(client_demo, alices, bobs, west, late):
+def test_endless_transaction_stops_the_move(client_demo, alices, bobs, west, late):
     """The copy is kept, and the next run ends the move. Takes 5 s."""
     with (
         moving(owner_conninfo(), west, client_demo.id, longest_wait=0.5) as move,
@@ -318,7 +316,7 @@ def test_suspended_client_is_suspended_in_the_new_group(client_demo, alices, wes
     assert statuses(west, client_demo) == ("MOVED", "SUSPENDED")
 
 
-def test_client_that_is_being_moved_goes_to_no_third_group(client_demo, alices, west, late):
+def test_moving_client_goes_to_no_third_group(client_demo, alices, west, late):
     """Takes 5 s."""
     with (
         moving(owner_conninfo(), west, client_demo.id, longest_wait=0.1) as move,
