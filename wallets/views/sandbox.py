@@ -29,6 +29,7 @@ from users.serializers.identity import IdentityVerificationAnswer, verification_
 from users.serializers.users import Nothing
 from wallets import posting
 from wallets.bank import simulated
+from wallets.books.rows import count_minor
 from wallets.models import Movement, Wallet
 from wallets.orders.payments import BANK, CashIn
 from wallets.serializers.movements import MovementAnswer
@@ -270,11 +271,7 @@ class SandboxTransferView(SandboxView):
 
     def by_statement(self, wallet: Wallet, body: dict[str, Any]) -> dict[str, Any]:
         """Import a statement with the transfer, and say what became of its line."""
-        try:
-            minor = money.to_minor(body["amount"], wallet.currency)
-        except money.WrongAmount as wrong:
-            words = errors.Message(wrong.template, **wrong.values)
-            raise errors.InvalidFields(errors.FieldError("amount", wrong.code, words)) from None
+        minor = count_minor(body["amount"], wallet.currency)
         amount = money.to_text(minor, wallet.currency)
         text = body.get("concept") or ""
         line = self.do(simulated.pay_in, wallet=wallet, amount=amount, text=text)
