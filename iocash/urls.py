@@ -192,6 +192,7 @@ api = [
     path(f"/{ENDPOINT}/ping", WebhookPingView.as_view(), name="webhook-ping"),
     path(f"/{ENDPOINT}/resend", WebhookResendView.as_view(), name="webhook-resend"),
     path(f"/{ENDPOINT}/replay", WebhookReplayView.as_view(), name="webhook-replay"),
+    path(f"/{ENDPOINT}/rotate-secret", WebhookSecretView.as_view(), name="webhook-secret"),
     path("/sandbox/clock", SandboxClockView.as_view(), name="sandbox-clock"),
     path(f"/sandbox/{USER}/last-otp", SandboxOtpView.as_view(), name="sandbox-last-otp"),
     path(
@@ -206,7 +207,6 @@ api = [
         SandboxTransferView.as_view(),
         name="sandbox-bank-transfer-in",
     ),
-    path(f"/{ENDPOINT}/rotate-secret", WebhookSecretView.as_view(), name="webhook-secret"),
     path("/identity-callbacks", IdentityCallbackView.as_view(), name="identity-callbacks"),
 ]
 
