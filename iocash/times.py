@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from math import ceil
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import orjson
 
@@ -22,6 +22,16 @@ def moment(at: datetime) -> str:
 def to_millisecond(instant: datetime) -> datetime:
     """Truncate to milliseconds, as in the API."""
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+Day = TypeVar("Day", bound=date)
+
+
+def add_months(day: Day, months: int) -> Day:
+    """The same day so many months later, or earlier if negative; or the last day of that month."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    last = monthrange(year, month + 1)[1]
+    return day.replace(year=year, month=month + 1, day=min(day.day, last))
 
 
 DURATION: Final = re.compile(
@@ -53,14 +63,8 @@ class Duration(NamedTuple):
         return cls(12 * years + months, time)
 
     def after(self, instant: datetime) -> datetime:
-        """The instant that is so much later: first the months, then the time.
-
-        A month that has no such day has its last day instead.
-        """
-        month = instant.year * 12 + instant.month - 1 + self.months
-        year, month = month // 12, month % 12 + 1
-        day = min(instant.day, monthrange(year, month)[1])
-        return instant.replace(year=year, month=month, day=day) + self.time
+        """The instant that is so much later: first the months, then the time."""
+        return add_months(instant, self.months) + self.time
 
 
 def duration_text(apart: timedelta) -> str:

@@ -8,10 +8,11 @@ This is the rule of Stripe's billing cycle anchor
 
 from __future__ import annotations
 
-from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from iocash.times import add_months
 
 DAYS: Final = {"ONCE": 0, "DAILY": 1, "WEEKLY": 7}
 MONTHS: Final = {"MONTHLY": 1, "YEARLY": 12}
@@ -24,9 +25,7 @@ def date_of(start: date, frequency: str, number: int) -> date:
     """
     if frequency in DAYS:
         return start + timedelta(days=DAYS[frequency] * (number - 1))
-    month = start.year * 12 + start.month - 1 + MONTHS[frequency] * (number - 1)
-    year, month = month // 12, month % 12 + 1
-    return date(year, month, min(start.day, monthrange(year, month)[1]))
+    return add_months(start, MONTHS[frequency] * (number - 1))
 
 
 def is_planned(

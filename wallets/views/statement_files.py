@@ -16,13 +16,14 @@ from iocash.http.languages import preferred_language
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.http.views import Accepted, Created
+from iocash.times import add_months
 from users.views.users import REPLAYED
 from wallets.models import Movement, StatementFile
 from wallets.serializers.statement_files import StatementFileAnswer, StatementFileBody
 from wallets.statements import files
 from wallets.statements.files import FilePeriod
 from wallets.views.base import OrderView
-from wallets.views.totals import MOST_MONTHS, months_before
+from wallets.views.totals import MOST_MONTHS
 
 
 class StatementFileView(OrderView):
@@ -41,7 +42,7 @@ def require_past_period(body: dict[str, Any], now: datetime) -> None:
         for name, value in (("startDate", body["start_date"]), ("endDate", body["end_date"]))
         if value > now
     ]
-    if body["start_date"] < months_before(body["end_date"], MOST_MONTHS):
+    if body["start_date"] < add_months(body["end_date"], -MOST_MONTHS):
         words = errors.Message(
             "Must be at most {months} months before endDate.", months=MOST_MONTHS
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +12,7 @@ from iocash import errors
 from iocash.db import clock
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
-from iocash.times import moment
+from iocash.times import add_months, moment
 from users.models import Client, User
 from users.models.users import UserQuerySet
 from users.views.lists import ReleasedPages
@@ -24,13 +23,6 @@ from wallets.views.base import OrderView
 from wallets.views.statements import following_millisecond, past
 
 MOST_MONTHS: Final = 13
-
-
-def months_before(instant: datetime, months: int) -> datetime:
-    """The same day and time so many months earlier, or the last day of that month."""
-    year, month = divmod(instant.year * 12 + instant.month - 1 - months, 12)
-    day = min(instant.day, monthrange(year, month + 1)[1])
-    return instant.replace(year=year, month=month + 1, day=day)
 
 
 class Shown(NamedTuple):
@@ -98,7 +90,7 @@ class TotalsView(OrderView):
             end = past(query, "end_date", now) or following_millisecond(now)
         else:
             start = end = past(query, "at", now) or following_millisecond(now)
-        if start < months_before(end, MOST_MONTHS):
+        if start < add_months(end, -MOST_MONTHS):
             words = errors.Message(
                 "Must be at most {months} months before endDate.", months=MOST_MONTHS
             )
