@@ -43,6 +43,14 @@ FILE = re.compile(r"`((?!/)[\w./-]+(?:/|\.(?:py|md|json|toml|yaml|txt|html)))`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
+def test_decisions_are_numbered_one_after_another():
+    decisions = sorted((dev.ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [int(each.name.partition("-")[0]) for each in decisions]
+    assert numbers == [*range(1, len(decisions) + 1)]
+    for number, each in zip(numbers, decisions, strict=True):
+        assert each.read_text().startswith(f"# {number}. ")
+
+
 # --- The diagrams --------------------------------------------------------------------------------
 
 
