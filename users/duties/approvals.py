@@ -9,6 +9,7 @@ from django.db.models import Min
 from iocash.worker import Duty
 from users.approvals.deciding import expire_requests
 from users.models import Approval
+from users.models.clients import IS_AWAY
 
 
 class ExpireApprovals(Duty):
@@ -18,7 +19,7 @@ class ExpireApprovals(Duty):
     every = 60.0
 
     def next_due(self) -> datetime | None:
-        waiting = Approval.objects.filter(state=Approval.State.ASKED)
+        waiting = Approval.objects.filter(state=Approval.State.ASKED).exclude(IS_AWAY)
         found: datetime | None = waiting.aggregate(at=Min("expires_at"))["at"]
         return found
 

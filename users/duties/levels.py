@@ -10,6 +10,7 @@ from django.db.models import Min
 from iocash.worker import Duty
 from users import kyc
 from users.models import User
+from users.models.clients import IS_AWAY
 from users.models.events import CLOCK
 
 BATCH: Final = 100
@@ -26,7 +27,8 @@ class EndLapsedLevels(Duty):
 
     def next_due(self) -> datetime | None:
         """The end of the first level that ends: midnight in UTC after its last day."""
-        last = User.objects.filter(erased_at=None).aggregate(day=Min("kyc_until"))["day"]
+        present = User.objects.filter(erased_at=None).exclude(IS_AWAY)
+        last = present.aggregate(day=Min("kyc_until"))["day"]
         return last and datetime.combine(last + timedelta(days=1), time.min, UTC)
 
     def perform(self) -> int:

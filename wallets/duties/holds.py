@@ -35,7 +35,7 @@ class ExpireOverdueHolds(Duty):
     name = "expire-holds"
 
     def next_due(self) -> datetime | None:
-        waiting = Hold.objects.filter(status=Hold.Status.OPEN)
+        waiting = Hold.objects.filter(status=Hold.Status.OPEN).exclude(IS_AWAY)
         found: datetime | None = waiting.aggregate(at=Min("expires_at"))["at"]
         return found
 

@@ -64,10 +64,10 @@ TRIGGERED: Final = TAKE.format(
 """
 )
 
-NEXT_DATED: Final = """
+NEXT_DATED: Final = f"""
     SELECT min(next_at) FROM wallets_scheduledoperation
-    WHERE status IN ('ACTIVE', 'PAUSED') AND trigger = ''
-"""
+    WHERE status IN ('ACTIVE', 'PAUSED') AND trigger = '' AND {NOT_AWAY}
+"""  # noqa: S608 (a constant)
 LATER: Final = TRIGGERING.replace("due.next_at <= iocash_now()", "due.next_at > iocash_now()")
 NEXT_TRIGGERED: Final = f"SELECT min(asked.next_at) FROM ({LATER}) AS asked"  # noqa: S608
 """A balance that asks for a run which can't be made is not waited for."""

@@ -15,7 +15,7 @@ from iocash.worker import DUTIES, Duty, ahead
 from tests.support import people, sandbox
 from tests.support.limits import LEVELS
 from tests.support.schedules import found, scheduled
-from users.models import Event, User
+from users.models import Client, Event, User
 from users.models.sandbox import advance_clock_to
 from wallets import posting
 from wallets.models import Hold, ScheduledRun, Wallet
@@ -32,6 +32,17 @@ def advance(duration: str) -> Any:
     reached = ahead.advance_with_duties(target, advance_clock_to)
     assert reached >= target
     return reached
+
+
+@pytest.mark.spoils_the_books
+def test_clock_does_not_stop_for_moved_clients(alice, alices, bobs):
+    sandbox.make()
+    people.place(alices, bobs, 1_00, expires_at=clock.now() + MINUTE)
+    scheduled(alices, bobs, start_date=clock.today() + timedelta(days=1))
+    User.objects.filter(id=alice.id).update(kyc_until=clock.today())
+    assert ahead.next_stop()
+    Client.objects.update(status="MOVED")
+    assert ahead.next_stop() is None
 
 
 @pytest.mark.slow
