@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
 
+UNREACHABLE = (errors.DatabaseUnavailable, OperationalError, InterfaceError)
+"""What `look_in` raises if a group can't be asked."""
 MOVING = "The client is being moved to another database. Nothing was changed; retry."
 
 
@@ -44,7 +46,7 @@ def find_group(
     for name in sorted(groups.names(), key=lambda name: name != first):
         try:
             found = look_in(name, look)
-        except (errors.DatabaseUnavailable, OperationalError, InterfaceError):
+        except UNREACHABLE:
             is_away = True
             continue
         if found is not None and not is_moving(found):
@@ -58,7 +60,7 @@ def find_group(
     return None
 
 
-def look_in(name: str, look: Callable[[], Found | None]) -> Found | None:
+def look_in(name: str, look: Callable[[], Found]) -> Found:
     """Look in one group.
 
     Raises:

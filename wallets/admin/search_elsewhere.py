@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
-from django.db import InterfaceError, OperationalError
 from django.db.models import Model
 from django.utils.translation import gettext
 
-from iocash import errors
 from iocash.db import groups
 from users.actions import address_of
 from users.models import User
+from users.searched_groups import UNREACHABLE, look_in
 from users.templatetags.office import grouped
 from users.templatetags.words import code_in_words
 from wallets.models import Wallet
@@ -55,12 +54,8 @@ def found_elsewhere(
 
 def hits_of_group(name: str, search: Callable[[], Iterable[FoundHit]]) -> list[HitOfGroup] | None:
     try:
-        groups.require_reachable(name)
-        with groups.entered(name):
-            return [shown_hit(each.row, each.matched) for each in search()]
-    except (errors.DatabaseUnavailable, OperationalError, InterfaceError):
-        with groups.entered(name):
-            groups.note_away()
+        return look_in(name, lambda: [shown_hit(each.row, each.matched) for each in search()])
+    except UNREACHABLE:
         return None
 
 

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.db import InterfaceError, OperationalError
-
-from iocash import errors
 from iocash.db import groups
 from iocash.db.transactions import fetch
 from users.chosen_groups import copy_members
 from users.menu import MENU
+from users.searched_groups import UNREACHABLE, look_in
 
 READ_TOTALS: Final = """
     SELECT wallet.currency, sum(wallet.balance)::bigint
@@ -43,19 +41,20 @@ def group_reports(member: Any) -> list[GroupReport]:
 
 
 def report_of_group(name: str, member: Any, *, is_current: bool) -> GroupReport:
-    report = GroupReport(name, is_current)
     try:
-        groups.require_reachable(name)
-        if name != groups.HOME:
-            copy_members(name)
-        with groups.entered(name):
-            report.waiting = [(label, number) for label, number, _ in MENU.waiting_for(member)]
-            if member.has_perm("wallets.view_movement"):
-                report.totals = [(minor, currency) for currency, minor in fetch(READ_TOTALS, ())]
-    except (errors.DatabaseUnavailable, OperationalError, InterfaceError):
-        with groups.entered(name):
-            groups.note_away()
-        report.is_away = True
+        return look_in(name, lambda: present_report(name, member, is_current=is_current))
+    except UNREACHABLE:
+        return GroupReport(name, is_current, is_away=True)
+
+
+def present_report(name: str, member: Any, *, is_current: bool) -> GroupReport:
+    """The report of the group that is entered."""
+    if name != groups.HOME:
+        copy_members(name)
+    report = GroupReport(name, is_current)
+    report.waiting = [(label, number) for label, number, _ in MENU.waiting_for(member)]
+    if member.has_perm("wallets.view_movement"):
+        report.totals = [(minor, currency) for currency, minor in fetch(READ_TOTALS, ())]
     return report
 
 
