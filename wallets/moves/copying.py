@@ -10,6 +10,7 @@ move. Each of them names the run, so a process that has a successor can't write 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -163,37 +164,32 @@ def receive_rows(side: GroupSide, target: str, chunk: list[bytes]) -> None:
         rows.write(b"".join(chunk))
 
 
-class quiet_triggers:  # noqa: N801 (a context manager that is read as a verb)
+@contextmanager
+def quiet_triggers(run: Run, part: ClientRows) -> Iterator[None]:
     """Switch the triggers of a table off in a transaction, if it has some that refuse history."""
-
-    def __init__(self, run: Run, part: ClientRows) -> None:
-        self.side, self.name, self.is_needed = run.target, part.name, part.name in run.quiet
-
-    def __enter__(self) -> None:
-        if self.is_needed:
-            self.side.change(f"ALTER TABLE {self.name} DISABLE TRIGGER USER")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self.is_needed and kind is None:
-            self.side.change("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
-            self.side.change(f"ALTER TABLE {self.name} ENABLE TRIGGER USER")
+    if part.name not in run.quiet:
+        yield
+        return
+    run.target.change(f"ALTER TABLE {part.name} DISABLE TRIGGER USER")
+    yield
+    run.target.change("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+    run.target.change(f"ALTER TABLE {part.name} ENABLE TRIGGER USER")
 
 
-class refused_collisions:  # noqa: N801
-    """Explain a row of the new group that is in the way."""
+@contextmanager
+def refused_collisions(part: ClientRows) -> Iterator[None]:
+    """Explain a row of the new group that is in the way.
 
-    def __init__(self, part: ClientRows) -> None:
-        self.part = part
-
-    def __enter__(self) -> None:
-        """Nothing is to be done before."""
-
-    def __exit__(self, kind: object, error: BaseException | None, *_: object) -> None:
-        if isinstance(error, pg.IntegrityError):
-            raise MoveRefused(
-                f"{self.part.name}: a row of the client collides with the new group "
-                f"({error.diag.constraint_name}: {error.diag.message_detail})"
-            ) from None
+    Raises:
+        MoveRefused: there is one.
+    """
+    try:
+        yield
+    except pg.IntegrityError as error:
+        raise MoveRefused(
+            f"{part.name}: a row of the client collides with the new group "
+            f"({error.diag.constraint_name}: {error.diag.message_detail})"
+        ) from None
 
 
 def replace_rows(run: Run, part: ClientRows) -> int:
