@@ -270,7 +270,7 @@ def test_review_is_approved_with_five_keys(staff, waiting, bob):
     with staff.task("approve a review and open the next", at=review_of(waiting)):
         staff.sees(".facts-beside", "12345678Z")
         staff.sees(".viewer", "Identity document, front")
-        assert staff.count("input[name=documents]:checked") == 0
+        staff.counts("input[name=documents]:checked", 0)
         for key in ("1", "2", "3", "a", "Enter"):
             staff.press(key)
         staff.sees("h1", bob.display_name)
@@ -281,7 +281,7 @@ def test_review_is_approved_with_five_keys(staff, waiting, bob):
 def test_review_is_rejected_with_a_prepared_reason(staff, waiting, bob):
     RejectionReason.objects.create(text="The picture is not sharp.")
     with staff.task("reject a review with a prepared reason", at=review_of(waiting)):
-        assert staff.count("#reasons option[value='The picture is not sharp.']") == 1
+        staff.counts("#reasons option[value='The picture is not sharp.']", 1)
         staff.press("1")
         staff.press("x")
         staff.type("The picture is not sharp.")
@@ -296,7 +296,7 @@ def test_review_is_assigned_to_me(staff, waiting, supervisor):
         staff.sees(".messagelist", "Review assigned.")
     assert ReviewAssignment.objects.get().member == f"staff:{supervisor.pk}"
     staff.page.goto(review_of(waiting))
-    assert staff.count("button:text-is('Assign to me')") == 0
+    staff.counts("button:text-is('Assign to me')", 0)
 
 
 # --- Access ---------------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ def test_second_factor_is_set_up_with_ten_recovery_codes(staff):
         staff.fill("#id_token", f"{totp(b32decode(secret)):06d}")
         staff.click("input[value=Activate]")
         staff.sees(".recovery-codes code")
-        assert staff.count(".recovery-codes code") == 10
+        staff.counts(".recovery-codes code", 10)
 
 
 # --- Two at once, refused items, stale pages, empty lists -----------------------------------------
@@ -354,7 +354,7 @@ def test_bulk_action_says_which_payments_were_refused_and_why(staff, avila):
     staff.click("button:has-text('Mark 2 payments as sent')")
     staff.sees("h1", "1 payment marked as sent")
     staff.sees("table.cards tbody", "Alice Ávila", "10.00", "cancelled")
-    assert staff.count("table.cards tbody tr") == 1
+    staff.counts("table.cards tbody tr", 1)
     assert states([gone, kept]) == ["CANCELLED", "SENT"]
 
 

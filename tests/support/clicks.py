@@ -79,8 +79,9 @@ class AtWork:
         for text in texts or ("",):
             expect(self.page.locator(selector).first).to_contain_text(text)
 
-    def count(self, selector: str) -> int:
-        return self.page.locator(selector).count()
+    def counts(self, selector: str, number: int) -> None:
+        """Wait until there are as many matches."""
+        expect(self.page.locator(selector)).to_have_count(number)
 
     def title(self) -> str:
         return self.page.inner_text("h1")
