@@ -85,3 +85,17 @@ def test_equations_read_few_rows_without_statistics(many_users):
     assert Event.objects.count() > 10 * USERS
     assert max(most.values()) <= MOST_FOR_EACH_USER * USERS, most
     assert most["levels"] >= USERS
+
+
+def test_object_of_each_key_is_looked_up():
+    """The table is not read as a whole in each step, even if the planner has no index to use."""
+    (keys,) = (each for each in audit.EQUATIONS if each.name == "keys")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_indexscan = off")
+        cursor.execute("SET LOCAL enable_indexonlyscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        values = {"first": audit.LOWEST, "last": audit.HIGHEST}
+        cursor.execute(f"EXPLAIN {keys.query}", values)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "SubPlan" in plan
+    assert "hashed" not in plan

@@ -126,8 +126,12 @@ then (`users.archives`)."""
 
 
 def exists(made: str, there: str) -> str:
-    """Whether the object of a key of this kind still exists."""
-    return f"WHEN '{made}' THEN EXISTS (SELECT FROM {there} AND client_id = key.client_id)"
+    """Whether the object of a key of this kind still exists.
+
+    `OFFSET 0`: each is looked up. Otherwise the planner may hash the whole table, in every step.
+    """
+    one = f"SELECT FROM {there} AND client_id = key.client_id OFFSET 0"
+    return f"WHEN '{made}' THEN EXISTS ({one})"
 
 
 MADE: Final[Mapping[str, str]] = {
