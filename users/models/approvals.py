@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import money
 from iocash.db.clock import Now
-from users.models.clients import Client
+from users.models.clients import Client, has_moved
 from users.models.ids import new_id
 from users.models.users import User
 
@@ -71,8 +71,9 @@ def ceiling_of(kind: str, currency: str) -> int:
 
 class ApprovalQuerySet(models.QuerySet["Approval"]):
     def waiting(self) -> ApprovalQuerySet:
-        """What was asked for, is not decided and has not expired."""
-        return self.filter(state=Approval.State.ASKED, expires_at__gt=Now())
+        """What was asked for here, is not decided and has not expired."""
+        asked = self.filter(state=Approval.State.ASKED, expires_at__gt=Now())
+        return asked.exclude(has_moved())
 
     def overdue(self) -> ApprovalQuerySet:
         return self.filter(state=Approval.State.ASKED, expires_at__lte=Now())

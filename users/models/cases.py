@@ -7,13 +7,13 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Func, Q
+from django.db.models import Exists, Func, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
-from users.models.clients import Client
+from users.models.clients import Client, has_moved
 from users.models.users import User
 
 
@@ -22,7 +22,9 @@ class CaseQuerySet(models.QuerySet["Case"]):
         return self.filter(state=Case.State.OPEN)
 
     def overdue(self, today: date | Func) -> Self:
-        return self.open().filter(due_on__lt=today)
+        """The open cases of this group of clients whose due date has passed."""
+        moved = CaseSubject.objects.filter(has_moved(), case=OuterRef("pk"))
+        return self.open().filter(~Exists(moved), due_on__lt=today)
 
     def owned_by(self, member: Any) -> Self:
         return self.filter(owner=f"staff:{member.pk}")

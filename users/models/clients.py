@@ -114,6 +114,16 @@ NOT_AWAY = "client_id NOT IN (SELECT id FROM users_client WHERE status IN ('MOVI
 HAS_NOT_MOVED = "client_id NOT IN (SELECT id FROM users_client WHERE status = 'MOVED')"
 """What sums of money ask: another group counts the rest."""
 
+
+def has_moved(client: str = "client") -> Q:
+    """Whether the client of a row has moved to another group, which counts the row and works on it.
+
+    A client that is being moved is counted here until it is active there. `client` is the path from
+    the row to it.
+    """
+    return Q(**{f"{client}__in": Client.objects.filter(status=Client.Status.MOVED)})
+
+
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
-from users.models.clients import Client, Owned, OwnedQuerySet
+from users.models.clients import Client, Owned, OwnedQuerySet, has_moved
 from users.models.users import User
 
 DOCUMENT = "DOCUMENT_"
@@ -40,7 +40,8 @@ class KycDocumentQuerySet(OwnedQuerySet["KycDocument"]):
         return self.exclude(status=KycDocument.Status.REPLACED)
 
     def waiting(self) -> Self:
-        return self.filter(status=KycDocument.Status.PENDING)
+        """What waits for a review in this group of clients."""
+        return self.filter(status=KycDocument.Status.PENDING).exclude(has_moved())
 
     def replace_unapproved(self, kind: str) -> None:
         """Mark what is pending or rejected of a kind as replaced."""

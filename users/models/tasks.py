@@ -13,7 +13,7 @@ from django.utils.translation import pgettext_lazy
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
-from users.models.clients import Client, OwnedQuerySet
+from users.models.clients import Client, OwnedQuerySet, has_moved
 from users.models.notes import Note
 from users.models.users import User
 
@@ -35,7 +35,7 @@ class TaskQuerySet(OwnedQuerySet["Task"]):
 
     def due_by(self, day: date | Func) -> Self:
         """The open tasks that are due on a day or were due before it."""
-        return self.unfinished().filter(due_on__lte=day)
+        return self.unfinished().filter(due_on__lte=day).exclude(has_moved())
 
     def urgent_first(self) -> Self:
         """The open ones by their due date, then those that are done, the last one first."""

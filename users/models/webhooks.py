@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import CreationTime, Now
-from users.models.clients import Client, Owned, OwnedQuerySet
+from users.models.clients import Client, Owned, OwnedQuerySet, has_moved
 from users.models.versions import Versioned
 
 LONGEST_URL = 500
@@ -32,7 +32,8 @@ class WebhookEndpointQuerySet(OwnedQuerySet["WebhookEndpoint"]):
 
     def failing(self) -> Self:
         """Those that were disabled because of the receiver."""
-        return self.filter(status="DISABLED", disabled_reason__in=["GONE", "FAILING"])
+        disabled = self.filter(status="DISABLED", disabled_reason__in=["GONE", "FAILING"])
+        return disabled.exclude(has_moved())
 
     def locked(self, endpoint_id: UUID) -> WebhookEndpoint | None:
         return self.select_for_update(no_key=True, of=("self",)).filter(id=endpoint_id).first()

@@ -4,6 +4,7 @@
 money are by the clock of the database, those of our own processes by the real clock.
 """
 
+# ruff: noqa: S608 (the queries are built from constants)
 from __future__ import annotations
 
 import os
@@ -25,6 +26,13 @@ from wallets.dashboard.families import ANCHOR, FOLDER_FREE, FOLDER_SIZE, UP
 
 MOST: Final = 10_000
 """How far rows are counted."""
+MOVED: Final = "SELECT id FROM users_client WHERE status = 'MOVED'"
+HERE: Final = "(client_id IN (SELECT id FROM moved)) IS NOT TRUE"
+"""What has moved to another group is counted there. Its rows here stay as they were at the move, so
+what waits would wait for ever."""
+OF_MOVED: Final = """
+    SELECT id FROM users_webhookendpoint WHERE client_id IN (SELECT id FROM moved)
+"""
 PATIENCE: Final = 2.0
 """Seconds to wait for the database. Those who watch must be answered when it does not."""
 FOLDERS: Final = ("DOCUMENTS_DIR", "ANCHORS_DIR", "BANK_FILES_DIR")
@@ -41,23 +49,25 @@ def counted(name: str, rows: str) -> str:
             ('{name}_oldest_seconds', '{{}}'::text[],
              coalesce(greatest(0, extract(epoch FROM iocash_now() - since)), 0)::float8)
         ) AS figure (name, labels, value)
-    """  # noqa: S608 (constants)
+    """
 
 
-OUTBOX: Final = """
+OUTBOX: Final = f"""
     SELECT figure.* FROM users_barrier AS barrier CROSS JOIN LATERAL (VALUES
         ('iocash_outbox_events', greatest(0, coalesce(
             pg_sequence_last_value('users_event_position_seq'), 0) - released_position)::float8),
         ('iocash_outbox_age_seconds', coalesce(greatest(0, extract(epoch FROM iocash_now() - (
-            SELECT created_at FROM users_event WHERE position > barrier.released_position
+            SELECT created_at FROM users_event
+            WHERE position > barrier.released_position AND {HERE}
             ORDER BY position LIMIT 1))), 0)::float8),
         ('iocash_outbox_held_back_seconds', CASE
             WHEN barrier_xid > pg_snapshot_xmin(pg_current_snapshot())
              AND barrier_xid < pg_snapshot_xmax(pg_current_snapshot())
             THEN greatest(0, extract(epoch FROM iocash_now() - barrier_at)) ELSE 0 END::float8)
     ) AS shown (name, value) CROSS JOIN LATERAL (
-        VALUES (shown.name, '{}'::text[], shown.value)) AS figure (name, labels, value)
+        VALUES (shown.name, '{{}}'::text[], shown.value)) AS figure (name, labels, value)
 """
+"""A client that comes from another group brings its positions, and is not here yet."""
 STREAMS: Final = """
     SELECT first.created_at AS since
     FROM users_webhookstream AS stream
@@ -73,38 +83,41 @@ STREAMS: Final = """
     ) AS first
     WHERE stream.ended_at IS NULL
 """
-DELIVERIES: Final = """
-    SELECT created_at AS since FROM users_webhookdelivery WHERE status = '{}'
+DELIVERIES: Final = f"""
+    SELECT created_at AS since FROM users_webhookdelivery
+    WHERE status = '{{}}' AND endpoint_id NOT IN ({OF_MOVED})
 """
-ENDPOINTS: Final = """
+ENDPOINTS: Final = f"""
     SELECT 'iocash_webhook_endpoints', ARRAY[state], count(endpoint.id)::float8
-    FROM unnest('{enabled,pending,client,staff,gone,failing}'::text[]) AS state
+    FROM unnest('{{enabled,pending,client,staff,gone,failing}}'::text[]) AS state
     LEFT JOIN users_webhookendpoint AS endpoint
         ON lower(coalesce(nullif(endpoint.disabled_reason, ''), endpoint.status)) = state
+        AND {HERE}
     GROUP BY state
     UNION ALL
-    SELECT 'iocash_webhook_endpoints_just_disabled', '{}'::text[], count(*)::float8
+    SELECT 'iocash_webhook_endpoints_just_disabled', '{{}}'::text[], count(*)::float8
     FROM users_webhookendpoint
     WHERE status = 'DISABLED' AND disabled_reason IN ('GONE', 'FAILING')
-      AND updated_at > iocash_now() - interval '1 day'
+      AND updated_at > iocash_now() - interval '1 day' AND {HERE}
 """
-SCHEDULES: Final = """
+SCHEDULES: Final = f"""
     SELECT next_at AS since FROM wallets_scheduledoperation
     WHERE status IN ('ACTIVE', 'PAUSED') AND trigger = '' AND next_at <= iocash_now()
+      AND {HERE}
     ORDER BY next_at
 """
-HOLDS: Final = """
+HOLDS: Final = f"""
     SELECT expires_at AS since FROM wallets_hold
-    WHERE status = 'OPEN' AND expires_at <= iocash_now()
+    WHERE status = 'OPEN' AND expires_at <= iocash_now() AND {HERE}
     ORDER BY expires_at
 """
 CASH_OUTS: Final = f"""
     WITH waiting AS (
         (SELECT id, sent_at, created_at, bank_file_id FROM wallets_movement
-         WHERE status = 'PENDING' ORDER BY created_at, id LIMIT {MOST // 2})
+         WHERE status = 'PENDING' AND {HERE} ORDER BY created_at, id LIMIT {MOST // 2})
         UNION
         (SELECT id, sent_at, created_at, bank_file_id FROM wallets_movement
-         WHERE status = 'PENDING' ORDER BY created_at DESC, id DESC LIMIT {MOST // 2})
+         WHERE status = 'PENDING' AND {HERE} ORDER BY created_at DESC, id DESC LIMIT {MOST // 2})
     ), state AS (
         SELECT CASE WHEN sent_at IS NOT NULL THEN 'sent'
                     WHEN bank_file_id IS NOT NULL THEN 'in_file' ELSE 'to_send' END AS state,
@@ -121,21 +134,21 @@ CASH_OUTS: Final = f"""
         ('iocash_cash_outs_oldest_seconds', ARRAY[state],
          coalesce(greatest(0, extract(epoch FROM iocash_now() - since)), 0)::float8)
     ) AS figure (name, labels, value)
-"""  # noqa: S608 (constants)
+"""
 SUSPENSE: Final = """
     SELECT created_at AS since FROM wallets_bankline AS line
     WHERE is_open AND NOT EXISTS (
         SELECT FROM wallets_bankoutcome AS outcome WHERE outcome.line_id = line.id)
 """
-APPROVALS: Final = """
+APPROVALS: Final = f"""
     SELECT asked_at AS since FROM users_approval
-    WHERE state = 'ASKED' AND expires_at > iocash_now()
+    WHERE state = 'ASKED' AND expires_at > iocash_now() AND {HERE}
 """
 DECISIONS: Final = """
     SELECT asked_at AS since FROM wallets_bankdecision WHERE answered_at IS NULL
     ORDER BY asked_at
 """
-CODES: Final = "SELECT sent_at AS since FROM users_otp WHERE sealed IS NOT NULL"
+CODES: Final = f"SELECT sent_at AS since FROM users_otp WHERE sealed IS NOT NULL AND {HERE}"
 RETRIED_CODES: Final = f"{CODES} AND attempts > 1"
 AUDITS: Final = """
     SELECT figure.* FROM (
@@ -210,7 +223,7 @@ QUESTIONS: Final = (
     ENDPOINTS,
     counted("iocash_schedules_overdue", SCHEDULES),
     counted("iocash_holds_overdue", HOLDS),
-    f"SELECT * FROM ({CASH_OUTS}) AS cash_outs",  # noqa: S608 (constants)
+    f"SELECT * FROM ({CASH_OUTS}) AS cash_outs",
     counted("iocash_bank_lines_in_suspense", SUSPENSE),
     counted("iocash_approvals_waiting", APPROVALS),
     counted("iocash_bank_decisions_waiting", DECISIONS),
@@ -221,7 +234,7 @@ QUESTIONS: Final = (
     DUTIES,
     SERVER,
 )
-ALL: Final = " UNION ALL ".join(QUESTIONS)
+ALL: Final = f"WITH moved AS MATERIALIZED ({MOVED}) {' UNION ALL '.join(QUESTIONS)}"
 
 
 def read_figures() -> Iterator[Sample]:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash.db import replica
 from users.models import User
+from users.models.clients import HAS_NOT_MOVED
 from wallets.books.limits import TOP, WINDOW, limits_of
 
 RECENT: Final = 1_000
@@ -32,7 +33,8 @@ READ_NEAR: Final = f"""
     WITH recent AS MATERIALIZED (
         SELECT DISTINCT wallet.client_id, wallet.user_id
         FROM (
-            SELECT client_id, wallet_id FROM wallets_movement ORDER BY id DESC LIMIT {RECENT}
+            SELECT client_id, wallet_id FROM wallets_movement WHERE {HAS_NOT_MOVED}
+            ORDER BY id DESC LIMIT {RECENT}
         ) AS movement
         JOIN wallets_wallet AS wallet
             ON wallet.client_id = movement.client_id AND wallet.id = movement.wallet_id

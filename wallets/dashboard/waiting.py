@@ -22,6 +22,7 @@ from users import pages
 from users.approvals.actions import APPROVE
 from users.menu import MENU
 from users.models import Case, DutyState, KycDocument, Task, User, WebhookDelivery, WebhookEndpoint
+from users.models.clients import has_moved
 from users.templatetags.words import code_in_words
 from wallets.models import (
     Audit,
@@ -138,6 +139,7 @@ def pending_cash_outs(user: Any, now: datetime) -> Iterator[Tile]:
     """
     found = list(
         Movement.objects.filter(status=Movement.Status.PENDING)
+        .exclude(has_moved())
         .exclude(sent_at=None, bank_file__isnull=False)
         .annotate(is_unsent=IsNull(F("sent_at"), True))
         .values_list("currency", "is_unsent")
@@ -188,6 +190,7 @@ def failing_endpoints(user: Any, now: datetime) -> Iterator[Tile]:
 def failed_deliveries(user: Any, now: datetime) -> Iterator[Tile]:
     """Events whose last retry has failed, of endpoints that are enabled; none: no tile."""
     failed = WebhookDelivery.objects.filter(status="FAILED", endpoint__status="ENABLED")
+    failed = failed.exclude(has_moved("endpoint__client"))
     count = len(failed.values_list("id")[:MOST])
     if count:
         words = ngettext("%(count)s event", "%(count)s events", count)
@@ -237,7 +240,8 @@ def closings_under_way(user: Any, now: datetime) -> Iterator[Tile]:
 
 def failed_runs(user: Any, now: datetime) -> Iterator[Tile]:
     """Runs of scheduled operations that failed within a day."""
-    count = ScheduledRun.objects.filter(status="FAILED", created_at__gte=now - SOON).count()
+    failed = ScheduledRun.objects.filter(status="FAILED", created_at__gte=now - SOON)
+    count = failed.exclude(has_moved()).count()
     words = ngettext("%(count)s run", "%(count)s runs", count)
     yield Tile(
         _("Failed scheduled runs in 24 hours"),
@@ -253,7 +257,7 @@ def expiring_holds(user: Any, now: datetime) -> Iterator[Tile]:
     expiring = Hold.objects.filter(
         status=Hold.Status.OPEN, expires_at__gt=now, expires_at__lte=until
     )
-    rows = expiring.values_list("currency").annotate(
+    rows = expiring.exclude(has_moved()).values_list("currency").annotate(
         Count("id"), Min("expires_at"), Sum("remaining")
     )
     found = list(rows.order_by("currency"))

@@ -11,13 +11,14 @@ from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
 from users.models import Client, User
+from users.models.clients import has_moved
 from users.models.idempotency import staff_key
 from wallets.models.wallets import Wallet
 
 
 class ClosingQuerySet(models.QuerySet["Closing"]):
     def under_way(self) -> Self:
-        return self.filter(state=Closing.State.UNDER_WAY)
+        return self.filter(state=Closing.State.UNDER_WAY).exclude(has_moved())
 
     def of_users(self, user_ids: Any) -> Self:
         return self.under_way().filter(user__in=user_ids)

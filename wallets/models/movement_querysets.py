@@ -10,6 +10,7 @@ from django.db.models import OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Abs, Cast, Coalesce
 
 from users.models import Client, Key
+from users.models.clients import has_moved
 from users.models.ids import as_id, id_range
 from users.models.searches import HasIdOf, compact
 from wallets.models.holds import BIGINT
@@ -55,7 +56,8 @@ class MovementQuerySet(DatedQuerySet["Movement"]):
 
     def pending_cash_outs(self, *, is_sent: bool) -> Self:
         """Cash-outs to send to the bank, or sent and not yet settled or rejected."""
-        return self.filter(status="PENDING", sent_at__isnull=not is_sent)
+        pending = self.filter(status="PENDING", sent_at__isnull=not is_sent)
+        return pending.exclude(has_moved())
 
     def to_send(self) -> Self:
         """Cash-outs to send to the bank, which are in no file yet."""
