@@ -6,16 +6,21 @@ Takes 60 s; needs promtool.
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.test import Client as Browser
+from django.test import override_settings
 
 import dev
 from iocash import metrics
@@ -28,6 +33,7 @@ from tests.support.cash_outs import a_cash_out
 from tests.support.prometheus import (
     ALERTS,
     RULES,
+    TARGET,
     Scrape,
     firing,
     needs_promtool,
@@ -37,9 +43,15 @@ from tests.support.prometheus import (
 from tests.support.receivers import Receiver
 from tests.support.schedules import make_due, scheduled
 from tests.support.webhooks import Worker, an_endpoint, to
+from users import signatures
 from users.models import DutyState, WebhookEndpoint
+from users.models.duties import ARCHIVE
+from wallets.anchors import BadAnchor
+from wallets.anchors.folder import FORM
 from wallets.bank import safeguarding_reports
-from wallets.duties.audits import AuditLedger
+from wallets.dashboard import families
+from wallets.duties.audits import AuditLedger, WriteAnchor
+from wallets.duties.witness import AnchorNotSent, SendAnchors
 from wallets.models import Wallet
 
 pytestmark = [pytest.mark.ci, pytest.mark.django_db, needs_promtool]
@@ -50,14 +62,17 @@ BEHIND = {"outbox_held_back_seconds": "90", "outbox_age_seconds": "90"}
 
 @pytest.fixture
 def healthy(tmp_path: Path, settings: Any, alices: Wallet, bobs: Wallet) -> Iterator[Scrape]:
-    """A server with a worker; it has been audited."""
+    """A server with a worker; it has been audited, and there is an anchor."""
     settings.DOCUMENTS_DIR = str(tmp_path)
+    settings.ANCHORS_DIR = str(tmp_path / "anchors")
+    (tmp_path / "anchors").mkdir()
     sandbox.make()
     metrics.METER.start(str(tmp_path / "counts"))
     load_duties()
     for name in DUTIES:
         DutyState.objects.add_report(DutyReport(name, runs=1))
     AuditLedger().perform_period()
+    WriteAnchor().perform()
     scrape()  # what appears with the first request is there
     yield scrape()
     metrics.METER.store = None
@@ -150,12 +165,54 @@ def disk_is_full(alices: Wallet, bobs: Wallet) -> None:
     assert problems.refusal(raised.value, None).status == 503
 
 
+def the_anchor() -> Path:
+    (found,) = Path(settings.ANCHORS_DIR).glob(FORM)
+    return found
+
+
+def anchors_are_removed(alices: Wallet, bobs: Wallet) -> None:
+    """Somebody removes them."""
+    the_anchor().unlink()
+
+
+def no_anchor_was_written_tonight(alices: Wallet, bobs: Wallet) -> None:
+    """The newest full anchor is of the night before last."""
+    then = time.time() - timedelta(hours=27).total_seconds()
+    os.utime(the_anchor(), (then, then))
+
+
+def anchor_is_damaged(alices: Wallet, bobs: Wallet) -> None:
+    """No other can be written after it, and a quarter of an hour passes."""
+    the_anchor().write_text("damaged")
+    people.transfer(alices, bobs, 10_00)
+    sandbox.set_clock(clock.now() + 2 * MINUTES)
+    with pytest.raises(BadAnchor):
+        WriteAnchor().perform()
+
+
+def receiver_of_anchors_is_away(alices: Wallet, bobs: Wallet) -> None:
+    """Nobody takes the anchor, and a quarter of an hour passes."""
+    values = {"ANCHORS_URL": "http://127.0.0.1:9/", "ANCHORS_SECRET": signatures.new_secret()}
+    with override_settings(**values), pytest.raises(AnchorNotSent):
+        SendAnchors().perform()
+    sandbox.set_clock(clock.now() + 2 * MINUTES)
+    WriteAnchor().perform()
+
+
+def archive_fails(alices: Wallet, bobs: Wallet) -> None:
+    """The folder of old events can't be made."""
+    with pytest.raises(OSError, match="exists"):
+        call_command("archive_events", the_anchor(), "--years", "5")
+
+
 STATES: dict[str, Callable[[Wallet, Wallet], None]] = {
     "IocashHoldOverdue": hold_expires,
     "IocashRunOverdue": run_is_due,
     "IocashOutboxOld": events_wait,
     "IocashWorkerDead": worker_stops,
     "IocashAuditFinding": row_is_changed,
+    "IocashAnchorLate": anchors_are_removed,
+    "IocashEventArchiveFailing": archive_fails,
     "IocashSafeguardingWrong": money_is_missing,
     "IocashEndpointDisabled": receiver_is_gone,
     "IocashCashOutsUnsent": cash_out_waits,
@@ -202,6 +259,42 @@ def test_alert_fires_alone(alert, healthy, alices, bobs, tmp_path):
     hour = 13 if alert == "IocashCashOutsUnsent" else 10
     later: Any = scrape()
     assert firing(tmp_path, healthy, later, hour=hour) == {alert}
+
+
+@pytest.mark.parametrize(
+    "happens", [no_anchor_was_written_tonight, anchor_is_damaged, receiver_of_anchors_is_away]
+)
+def test_late_anchor_fires_one_alert(happens, healthy, alices, bobs, tmp_path):
+    happens(alices, bobs)
+    assert firing(tmp_path, healthy, scrape()) == {"IocashAnchorLate"}
+
+
+def test_archive_of_long_ago_fires_one_alert(healthy, tmp_path):
+    call_command("archive_events", tmp_path / "events", "--years", "5")
+    assert firing(tmp_path, healthy, scrape()) == set()
+    then = F("last_success_at") - timedelta(days=36)
+    DutyState.objects.filter(name=ARCHIVE).update(last_run_at=then, last_success_at=then)
+    assert firing(tmp_path, healthy, scrape()) == {"IocashEventArchiveFailing"}
+
+
+def of_group(name: str, scraped: Scrape) -> Scrape:
+    """The figures of the database of one group, as `/metrics` has them where there are several."""
+    names = {family.name for family in families.FAMILIES}
+    return {
+        series.replace(TARGET, f'{TARGET},group="{name}"'): value
+        for series, value in scraped.items()
+        if series.partition("{")[0] in names
+    }
+
+
+def test_worker_of_one_group_is_dead_while_that_of_another_works(healthy, alices, bobs, tmp_path):
+    both = of_group("home", healthy) | of_group("west", healthy)
+    worker_stops(alices, bobs)
+    later = of_group("home", healthy) | of_group("west", scrape())
+    assert firing(tmp_path, both, later) == {"IocashWorkerDead"}
+    events_wait(alices, bobs)
+    later = of_group("home", healthy) | of_group("west", scrape())
+    assert firing(tmp_path, both, later) == {"IocashWorkerDead"}
 
 
 def test_waiting_events_are_no_alert_beside_a_dead_worker(healthy, alices, bobs, tmp_path):

@@ -96,7 +96,8 @@ def test_every_alert_has_its_section():
 def test_statement_and_families_have_the_same_names():
     """Each figure of the database has its help, and each of them is asked for."""
     asked = set(NAME.findall(figures.ALL)) - {"iocash_now"}
-    places = {families.ANCHOR.name, families.FOLDER_FREE.name, families.FOLDER_SIZE.name}
+    anchors = {families.ANCHOR.name, families.ANCHORS.name, families.FULL_ANCHOR.name}
+    places = {families.FOLDER_FREE.name, families.FOLDER_SIZE.name} | anchors
     computed = {families.UP.name, "iocash_clock_difference_seconds"} | places
     listed = {family.name for family in families.FAMILIES}
     assert asked | computed == listed

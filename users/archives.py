@@ -10,6 +10,7 @@ caused. Whatever the code looks up later is about other events. The audit takes 
 read. `docs/verify.py` verifies an archive, without the database.
 """
 
+# ruff: noqa: S608 (the queries are built from constants)
 from __future__ import annotations
 
 import fcntl
@@ -27,22 +28,34 @@ from typing import Any, Final
 
 from django.db import transaction
 
+from iocash.times import moment
+
 FORMAT: Final = "iocash-events 1"
 STEP: Final = 1000
 """Positions of one DELETE, a transaction of its own."""
 SHARE: Final = 4
 """After each DELETE, so many times its duration is left to others."""
 
-END: Final = """
+MOVED: Final = """
+    SELECT endpoint.id FROM users_webhookendpoint AS endpoint
+    JOIN users_client AS client ON client.id = endpoint.client_id AND client.status = 'MOVED'
+"""
+END: Final = f"""
     SELECT least(
         released_position,
-        (SELECT min(position) FROM users_webhookstream WHERE ended_at IS NULL),
-        (SELECT min(position) - 1 FROM users_webhookdelivery WHERE status = 'WAITING'),
+        (SELECT min(position) FROM users_webhookstream
+         WHERE ended_at IS NULL AND endpoint_id NOT IN ({MOVED})),
+        (SELECT min(position) - 1 FROM users_webhookdelivery
+         WHERE status = 'WAITING' AND endpoint_id NOT IN ({MOVED})),
         (SELECT position - 1 FROM users_event WHERE position > %s AND created_at >= %s
          ORDER BY position LIMIT 1)
     ) FROM users_barrier
 """
-"""The last position that can be archived: all before it is old, and was handed to webhooks."""
+"""The last position that can be archived: all before it is old, and was handed to webhooks. Those
+of a client that has moved to another group go on there, and not here."""
+FIRST_LEFT: Final = """
+    SELECT created_at FROM users_event WHERE position > %s ORDER BY position LIMIT 1
+"""
 READ: Final = """
     SELECT position, row_to_json(event)::text FROM users_event AS event
     WHERE position > %s AND position <= %s ORDER BY position
@@ -63,6 +76,10 @@ REMOVE: Final = """
 
 class WrongArchive(Exception):
     """The folder is not the archive that it says."""
+
+
+class HeldUp(Exception):
+    """Old events can't be archived yet. The text says what holds them up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +158,23 @@ def write_archive(
                 return
             before = add_archive_file(folder, rows, until, before)
             yield before
+
+
+def require_all_archived(connection: Any, folder: Path, until: datetime) -> None:
+    """Require that no event that was created before `until` is left out of the files.
+
+    Raises:
+        HeldUp: one is.
+    """
+    known = load_manifests(folder)
+    with connection.cursor() as cursor:
+        cursor.execute(FIRST_LEFT, [known[-1].last if known else 0])
+        row = cursor.fetchone()
+    if row and row[0] < until:
+        raise HeldUp(
+            f"Events since {moment(row[0])} are not archived: an endpoint of webhooks has not got "
+            "them, or they are not released."
+        )
 
 
 def add_archive_file(

@@ -2,6 +2,10 @@
 
 Sessions and members of staff are at home. Other groups have copies of the members with their
 roles, because rows of a group name them. The copies have no passwords, and nobody logs in there.
+
+A copy gives nobody anything: who a member is, and what it may do, is read at home by each request
+(`enter_chosen`) and by each approval (`users.approvals.asking.member_now`). Copies are compared
+with home before a page shows or chooses members, and each minute by the worker of the group.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from iocash.db import groups
 from iocash.db.transactions import fetch, single_transaction
+from users.searched_groups import look_in
 
 SESSION_KEY: Final = "group"
 """In a session: the name of the chosen group."""
@@ -196,19 +201,23 @@ def enter_chosen(request: HttpRequest) -> None:
     groups.enter(name)
 
 
-def copy_members(name: str) -> None:
-    """Copy the members of staff and their roles into a group, if they differ."""
-    with groups.entered(groups.HOME):
-        wanted = fetch(DIGEST_OF_MEMBERS, ())
+def copy_members(name: str) -> bool:
+    """Copy the members of staff and their roles into a group; return whether they differed.
+
+    Raises:
+        DatabaseUnavailable, OperationalError, InterfaceError: home does not answer.
+    """
+    wanted = look_in(groups.HOME, lambda: fetch(DIGEST_OF_MEMBERS, ()))
     with groups.entered(name):
         if fetch(DIGEST_OF_MEMBERS, ()) == wanted:
-            return
+            return False
         with single_transaction(), connection.cursor() as cursor:
             cursor.execute(LOCK)
             with groups.beside(groups.HOME):
                 ((members,),) = fetch(MEMBERS, ())
             for step in STEPS:
                 cursor.execute(step, {"members": members, "password": make_password(None)})
+    return True
 
 
 def streamed_within(name: str, content: Iterator[bytes]) -> Iterator[bytes]:

@@ -19,14 +19,18 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client as Browser
+from django.utils import timezone
 
 import dev
-from iocash.db import clock
-from tests.support import audited, people, sandbox
+from iocash.db import clock, groups
+from tests.support import audited, barrier, people, sandbox
+from tests.support.groups import west_beside_home
 from tests.support.server import OURS, database_of_tests
-from tests.support.webhooks import an_endpoint, last_position
+from tests.support.webhooks import a_failed_delivery, an_endpoint, last_position
 from users import archives
-from users.models import Barrier, Client, Event
+from users.models import Barrier, Client, DutyState, Event, WebhookStream
+from users.models.duties import ARCHIVE
 from users.models.ids import new_id
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +137,21 @@ def test_event_is_kept_until_webhooks_have_it(folder, alices, bobs):
         assert archive(folder)[-1].last <= begin
 
 
+def test_moved_client_holds_no_archive_up(folder, alices, bobs):
+    """Its webhooks go on in another group, so their places here stay where they are."""
+    begin = last_position()
+    endpoint = an_endpoint(alices.client, "https://receiver.example/hooks")
+    endpoint.streams.update(position=begin)
+    people.transfer(alices, bobs, 1)
+    event = Event.objects.latest("position")
+    again = {"status": "WAITING", "failed_at": None, "next_attempt_at": timezone.now()}
+    a_failed_delivery(endpoint, event, **again)
+    with sandbox.made(timedelta(days=800)):
+        Client.objects.filter(id=alices.client_id).update(status="MOVED")
+        assert archive(folder)[-1].last == last_position()
+        Client.objects.filter(id=alices.client_id).update(status="ACTIVE")
+
+
 @pytest.mark.spoils_the_books
 def test_only_settled_movements_of_callers_are_removed(folder, years_later):
     last = Event.objects.filter(kind="movement.settled").order_by("position").last()
@@ -197,6 +216,48 @@ def test_command_writes_the_archive_and_names_its_last_manifest(folder, years_la
     known = archives.load_manifests(folder)
     assert f"{len(known)} files. The last manifest: {known[-1].digest}" in out.getvalue()
     assert verify(folder, known[-1].digest)[0] == 0
+
+
+def test_command_says_that_webhooks_hold_the_archive_up(folder, alices, bobs):
+    begin = last_position()
+    an_endpoint(alices.client, "https://receiver.example/hooks").streams.update(position=begin)
+    people.transfer(alices, bobs, 1)
+    with sandbox.made(timedelta(days=800)):
+        with pytest.raises(CommandError, match="an endpoint of webhooks has not got them"):
+            call_command("archive_events", folder, "--years", "1")
+        assert archives.load_manifests(folder)[-1].last <= begin
+        state = DutyState.objects.get(name=ARCHIVE)
+        assert (state.has_failed, state.last_failure, state.failures) == (True, "HeldUp", 1)
+        WebhookStream.objects.update(position=last_position())
+        call_command("archive_events", folder, "--years", "1")
+        state.refresh_from_db()
+        assert (state.has_failed, state.failures) == (False, 1)
+
+
+def test_run_is_no_duty_of_the_worker(folder, years_later):
+    """Else a run by hand would hide that no worker reports, and be late a minute afterwards."""
+    call_command("archive_events", folder, "--years", "1")
+    assert DutyState.objects.filter(name=ARCHIVE).exists()
+    assert DutyState.objects.present() == []
+    text = Browser().get("/metrics").content.decode()
+    assert "iocash_event_archive_failing 0" in text
+    assert f'duty="{ARCHIVE}"' not in text
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_group_has_an_archive_of_its_own(folder, years_later):
+    call_command("archive_events", folder, "--years", "1")
+    with west_beside_home(), groups.entered("west"):
+        client = people.a_client("Of the west")
+        about = {"client": client, "subject": "wallet", "subject_id": new_id(), "kind": "x"}
+        old = clock.now() - timedelta(days=900)
+        Event.objects.create(**about, actor="key:1", created_at=old, position=1)
+        barrier.put(barrier.ALWAYS)
+        call_command("archive_events", folder, "--years", "1")
+    (manifest,) = archives.load_manifests(folder / "west")
+    assert (manifest.first, manifest.events) == (1, 1)
+    assert verify(folder)[0] == 0
 
 
 @pytest.mark.parametrize("broken", ["edited", "rewritten", "missing", "cut", "unknown root", "gap"])

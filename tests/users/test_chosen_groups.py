@@ -20,10 +20,12 @@ from iocash.db import groups
 from iocash.db.transactions import fetch
 from iocash.http import sessions
 from tests.support import barrier, people
+from tests.support.approvals import a_request, approve
 from tests.support.groups import west_beside_home
-from tests.support.staff import ADMINISTRATOR, OPERATOR, VIEWER, a_member, browser_of
+from tests.support.staff import ADMINISTRATOR, OPERATOR, SUPERVISOR, VIEWER, a_member, browser_of
 from users.approvals.asking import member_now
 from users.chosen_groups import DIGEST_OF_MEMBERS, copy_members
+from users.duties.members import CopyMembers
 from users.models import Client
 from wallets.bank.safeguarding_reports import ELSEWHERE
 from wallets.dashboard.money import read_sums
@@ -175,6 +177,61 @@ def test_member_now_is_the_one_of_home(wests, operator):
     Member.objects.filter(pk=operator.pk).update(is_active=False)
     with groups.entered("west"), pytest.raises(errors.PermissionDenied):
         member_now(operator.pk)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "removed", [{"is_active": False}, {"is_staff": False}, {"is_active": False, "is_staff": False}]
+)
+def test_removed_member_can_work_in_no_group(wests, homes, operator, removed):
+    """Not with an open session either, and though a copy of the member has all rights."""
+    browser = in_group("west", operator)
+    pages = [TODAY, USERS, f"/admin/users/user/{wests.user_id}/change/", "/admin/search/?q=alice"]
+    shown(browser, pages[1])
+    with groups.entered("west"):
+        asked = a_request(wests, 5_00, a_member(SUPERVISOR, name="Susan"))
+        Member.objects.filter(pk=operator.pk).update(is_superuser=True)
+    Member.objects.filter(pk=operator.pk).update(**removed)
+    for page in pages:
+        assert browser.get(page).status_code == 302
+        assert browser.post(page).status_code == 302
+    headers = {"Accept": "application/json"}
+    assert browser.get("/api/v1/wallets", headers=headers).status_code == 401
+    with groups.entered("west"):
+        former = Member.objects.get(pk=operator.pk)
+        assert (former.is_active, former.is_superuser) == (True, True)
+        with pytest.raises(errors.PermissionDenied):
+            approve(asked, former)
+        assert not former.has_usable_password()
+    assert not Browser().login(username="Olga", password="")
+
+
+def as_worker_of(name: str, settings: Any) -> int:
+    """Perform the duty in a process of a group, with `GROUP`."""
+    settings.GROUP = name
+    with groups.entered(name):
+        return CopyMembers().perform()
+
+
+@pytest.mark.slow
+def test_worker_of_a_group_brings_copies_up_to_date(wests, operator, settings):
+    assert as_worker_of("west", settings) == 1
+    assert as_worker_of("west", settings) == 0
+    settings.GROUP = "home"
+    operator.groups.clear()
+    Member.objects.filter(pk=operator.pk).update(is_active=False, is_staff=False)
+    assert as_worker_of("west", settings) == 1
+    with groups.entered("west"):
+        copy = Member.objects.get(pk=operator.pk)
+        assert (copy.is_active, copy.is_staff, copy.groups.count()) == (False, False, 0)
+
+
+def test_worker_of_home_copies_no_members(operator, settings):
+    before = fetch(DIGEST_OF_MEMBERS, ())
+    assert as_worker_of("home", settings) == 0
+    settings.GROUPS = {"home": settings.GROUPS["home"]}
+    assert as_worker_of("home", settings) == 0
+    assert fetch(DIGEST_OF_MEMBERS, ()) == before
 
 
 @pytest.mark.slow

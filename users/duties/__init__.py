@@ -8,6 +8,7 @@ from users.duties.barrier import AdvanceBarrier
 from users.duties.codes import DeliverCodes
 from users.duties.digests import SendDigests
 from users.duties.levels import EndLapsedLevels
+from users.duties.members import CopyMembers
 from users.duties.webhooks import (
     DeleteWebhookAttempts,
     DeliverWebhooks,
@@ -19,6 +20,7 @@ add_duties(
     AdvanceBarrier(),
     EndLapsedLevels(),
     ExpireApprovals(),
+    CopyMembers(),
     SendDigests(),
     DeliverCodes(),
     DeliverWebhooks(),

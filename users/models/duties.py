@@ -50,6 +50,8 @@ FINISH: Final = """
     WHERE name = %s AND lease = %s
 """
 
+ARCHIVE: Final = "archive-events"
+"""The row of `manage.py archive_events`. It is no duty of the worker: cron runs it, for example."""
 LATE: Final = timedelta(minutes=5)
 """Every duty runs at least once a minute; after this real time without a run it is late."""
 PERIOD_IS_LATE: Final = timedelta(hours=1)
@@ -61,8 +63,9 @@ GONE: Final = timedelta(days=1)
 class DutyStateQuerySet(models.QuerySet["DutyState"]):
     def present(self) -> list[DutyState]:
         """The duties that are performed, by name, without those of former versions."""
-        newest = self.aggregate(newest=models.Max("last_run_at"))["newest"]
-        return [*self.filter(last_run_at__gt=newest - GONE).order_by("name")] if newest else []
+        duties = self.exclude(name=ARCHIVE)
+        newest = duties.aggregate(newest=models.Max("last_run_at"))["newest"]
+        return [*duties.filter(last_run_at__gt=newest - GONE).order_by("name")] if newest else []
 
     def add_report(self, report: DutyReport) -> None:
         """Add what a process did since its last report."""

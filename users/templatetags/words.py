@@ -82,6 +82,7 @@ WORDS: Final[Mapping[str, Any]] = {
     "audit": _("Verify the ledger each night"),
     "book-bank-lines": _("Book new lines of bank statements"),
     "delete-webhook-attempts": _("Delete old attempts of webhooks"),
+    "copy-members": _("Copy the members of staff to this group"),
     "deliver-codes": _("Deliver one-time passwords"),
     "deliver-webhooks": _("Send events to webhook endpoints"),
     "drop-statement-files": _("Drop files of statements after a week"),

@@ -31,7 +31,8 @@ def newest_anchor(folder: Path) -> Path | None:
 
 def newest_full_anchor(folder: Path) -> Path | None:
     """The last anchor that is no part; None if there is none."""
-    return max((each for each in folder.glob(FORM) if not is_part(each)), default=None)
+    newest_first = sorted(folder.glob(FORM), reverse=True)
+    return next((each for each in newest_first if not is_part(each)), None)
 
 
 def is_part(anchor: Path) -> bool:

@@ -18,6 +18,8 @@ def counter(name: str, words: str, *labels: str) -> Family:
 
 UP: Final = gauge("database_up", "1: the database has answered this scrape. 0: it has not.")
 ANCHOR: Final = gauge("anchor_age_seconds", "Age of the newest anchor in ANCHORS_DIR.")
+ANCHORS: Final = gauge("anchor_is_there", "1: ANCHORS_DIR has a full anchor. 0: it has none.")
+FULL_ANCHOR: Final = gauge("anchor_full_age_seconds", "Age of the newest full anchor.")
 FOLDER_FREE: Final = gauge(
     "folder_free_bytes", "Room on the disk of a folder of this server.", "folder"
 )
@@ -64,7 +66,11 @@ FAMILIES: Final = (
     gauge("safeguarding_right", "1: the last safeguarding report is right. 0: money is missing."),
     gauge("safeguarding_report_seconds", "Age of the last safeguarding report."),
     gauge("safeguarding_last_wrong_seconds", "Age of the last safeguarding report that is wrong."),
+    gauge("event_archive_failing", "1: the last run of archive_events has failed."),
+    gauge("event_archive_last_right_seconds", "Time since archive_events has archived all."),
+    ANCHORS,
     ANCHOR,
+    FULL_ANCHOR,
     FOLDER_FREE,
     FOLDER_SIZE,
     gauge("oldest_transaction_seconds", "Age of the oldest transaction that the role can see."),

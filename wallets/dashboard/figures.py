@@ -21,8 +21,16 @@ from iocash.db import groups
 from iocash.db.backend.base import impatient
 from iocash.db.transactions import fetch
 from iocash.metrics.text import Sample
-from wallets.anchors.folder import newest_anchor
-from wallets.dashboard.families import ANCHOR, FOLDER_FREE, FOLDER_SIZE, UP
+from users.models.duties import ARCHIVE
+from wallets.anchors.folder import newest_anchor, newest_full_anchor
+from wallets.dashboard.families import (
+    ANCHOR,
+    ANCHORS,
+    FOLDER_FREE,
+    FOLDER_SIZE,
+    FULL_ANCHOR,
+    UP,
+)
 
 MOST: Final = 10_000
 """How far rows are counted."""
@@ -177,8 +185,9 @@ SAFEGUARDING: Final = """
         ('iocash_safeguarding_last_wrong_seconds', '{}'::text[], wrong::float8)
     ) AS figure (name, labels, value)
 """
-DUTIES: Final = """
-    SELECT figure.* FROM users_dutystate AS duty CROSS JOIN LATERAL (VALUES
+DUTIES: Final = f"""
+    WITH duty AS (SELECT * FROM users_dutystate WHERE name <> '{ARCHIVE}')
+    SELECT figure.* FROM duty CROSS JOIN LATERAL (VALUES
         ('iocash_duty_last_run_seconds',
          greatest(0, extract(epoch FROM clock_timestamp() - last_run_at))::float8),
         ('iocash_duty_overdue_seconds', CASE WHEN lease_until > clock_timestamp() THEN 0 ELSE
@@ -192,8 +201,19 @@ DUTIES: Final = """
     ) AS shown (name, value)
     CROSS JOIN LATERAL (VALUES (shown.name, ARRAY[duty.name], shown.value))
         AS figure (name, labels, value)
-    WHERE duty.last_run_at > (SELECT max(last_run_at) FROM users_dutystate) - interval '1 day'
+    WHERE duty.last_run_at > (SELECT max(last_run_at) FROM duty) - interval '1 day'
 """
+ARCHIVES: Final = f"""
+    SELECT figure.* FROM users_dutystate AS run CROSS JOIN LATERAL (VALUES
+        ('iocash_event_archive_failing', '{{}}'::text[], (
+            last_failure_at IS NOT NULL
+            AND last_failure_at > coalesce(last_success_at, '-infinity'))::int::float8),
+        ('iocash_event_archive_last_right_seconds', '{{}}'::text[],
+         greatest(0, extract(epoch FROM clock_timestamp() - last_success_at))::float8)
+    ) AS figure (name, labels, value)
+    WHERE run.name = '{ARCHIVE}'
+"""
+"""Nothing before the first run: an archive is a choice."""
 SERVER: Final = """
     SELECT 'iocash_database_clock_seconds', '{}'::text[],
            extract(epoch FROM clock_timestamp())::float8
@@ -231,7 +251,8 @@ QUESTIONS: Final = (
     counted("iocash_otp_retried", RETRIED_CODES),
     AUDITS,
     SAFEGUARDING,
-    DUTIES,
+    f"SELECT * FROM ({DUTIES}) AS duties",
+    ARCHIVES,
     SERVER,
 )
 ALL: Final = f"WITH moved AS MATERIALIZED ({MOVED}) {' UNION ALL '.join(QUESTIONS)}"
@@ -255,13 +276,17 @@ def read_figures() -> Iterator[Sample]:
     )
 
 
-def anchor_age() -> Iterator[Sample]:
-    """The age of the newest anchor; nothing where its folder can't be read."""
+def ages_of_anchors() -> Iterator[Sample]:
+    """The ages of the newest anchor and of the newest full one, and whether there is one."""
     if not settings.ANCHORS_DIR:
         return
     with suppress(OSError):
-        if newest := newest_anchor(groups.folder(settings.ANCHORS_DIR)):
-            yield Sample(ANCHOR.name, (), (max(0.0, time.time() - newest.stat().st_mtime),))
+        place = groups.folder(settings.ANCHORS_DIR)
+        newest, full = newest_anchor(place), newest_full_anchor(place)
+        yield Sample(ANCHORS.name, (), (float(full is not None),))
+        for name, anchor in ((ANCHOR.name, newest), (FULL_ANCHOR.name, full)):
+            if anchor is not None:
+                yield Sample(name, (), (max(0.0, time.time() - anchor.stat().st_mtime),))
 
 
 def room_of_folders() -> Iterator[Sample]:

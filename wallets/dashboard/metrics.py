@@ -75,7 +75,7 @@ def samples_of_database() -> Iterator[Sample]:
         yield sample
         if sample.name == CLOCK:
             yield Sample(DIFFERENCE, (), (sample.values[0] - time.time(),))
-    yield from figures.anchor_age()
+    yield from figures.ages_of_anchors()
     yield from figures.room_of_folders()
 
 

@@ -257,8 +257,10 @@ def expiring_holds(user: Any, now: datetime) -> Iterator[Tile]:
     expiring = Hold.objects.filter(
         status=Hold.Status.OPEN, expires_at__gt=now, expires_at__lte=until
     )
-    rows = expiring.exclude(has_moved()).values_list("currency").annotate(
-        Count("id"), Min("expires_at"), Sum("remaining")
+    rows = (
+        expiring.exclude(has_moved())
+        .values_list("currency")
+        .annotate(Count("id"), Min("expires_at"), Sum("remaining"))
     )
     found = list(rows.order_by("currency"))
     count = sum(row[1] for row in found)
