@@ -247,6 +247,7 @@ def test_run_is_no_duty_of_the_worker(folder, years_later):
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_group_has_an_archive_of_its_own(folder, years_later):
+    barrier.put(barrier.ALWAYS)
     call_command("archive_events", folder, "--years", "1")
     with west_beside_home(), groups.entered("west"):
         client = people.a_client("Of the west")

@@ -185,11 +185,12 @@ def test_member_now_is_the_one_of_home(wests, operator):
 )
 def test_removed_member_can_work_in_no_group(wests, homes, operator, removed):
     """Not with an open session either, and though a copy of the member has all rights."""
+    supervisor = a_member(SUPERVISOR, name="Susan")
     browser = in_group("west", operator)
     pages = [TODAY, USERS, f"/admin/users/user/{wests.user_id}/change/", "/admin/search/?q=alice"]
     shown(browser, pages[1])
     with groups.entered("west"):
-        asked = a_request(wests, 5_00, a_member(SUPERVISOR, name="Susan"))
+        asked = a_request(wests, 5_00, supervisor)
         Member.objects.filter(pk=operator.pk).update(is_superuser=True)
     Member.objects.filter(pk=operator.pk).update(**removed)
     for page in pages:
@@ -203,24 +204,21 @@ def test_removed_member_can_work_in_no_group(wests, homes, operator, removed):
         with pytest.raises(errors.PermissionDenied):
             approve(asked, former)
         assert not former.has_usable_password()
-    assert not Browser().login(username="Olga", password="")
 
 
-def as_worker_of(name: str, settings: Any) -> int:
-    """Perform the duty in a process of a group, with `GROUP`."""
-    settings.GROUP = name
+def as_worker_of(name: str) -> int:
+    """Perform the duty in a group."""
     with groups.entered(name):
         return CopyMembers().perform()
 
 
 @pytest.mark.slow
-def test_worker_of_a_group_brings_copies_up_to_date(wests, operator, settings):
-    assert as_worker_of("west", settings) == 1
-    assert as_worker_of("west", settings) == 0
-    settings.GROUP = "home"
+def test_worker_of_a_group_brings_copies_up_to_date(wests, operator):
+    assert as_worker_of("west") == 1
+    assert as_worker_of("west") == 0
     operator.groups.clear()
     Member.objects.filter(pk=operator.pk).update(is_active=False, is_staff=False)
-    assert as_worker_of("west", settings) == 1
+    assert as_worker_of("west") == 1
     with groups.entered("west"):
         copy = Member.objects.get(pk=operator.pk)
         assert (copy.is_active, copy.is_staff, copy.groups.count()) == (False, False, 0)
@@ -228,9 +226,9 @@ def test_worker_of_a_group_brings_copies_up_to_date(wests, operator, settings):
 
 def test_worker_of_home_copies_no_members(operator, settings):
     before = fetch(DIGEST_OF_MEMBERS, ())
-    assert as_worker_of("home", settings) == 0
+    assert as_worker_of("home") == 0
     settings.GROUPS = {"home": settings.GROUPS["home"]}
-    assert as_worker_of("home", settings) == 0
+    assert as_worker_of("home") == 0
     assert fetch(DIGEST_OF_MEMBERS, ()) == before
 
 

@@ -23,5 +23,5 @@ class CopyMembers(Duty):
         Raises:
             DatabaseUnavailable, OperationalError, InterfaceError: home does not answer.
         """
-        name = groups.own()
+        name = groups.current()
         return int(name != groups.HOME and copy_members(name))

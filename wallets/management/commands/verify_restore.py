@@ -18,10 +18,12 @@ from iocash.db.backend import safety
 from iocash.times import moment
 from users.kyc import stored
 from users.models import Event
+from users.searched_groups import UNREACHABLE
 from wallets import anchors, audit
 from wallets.anchors import folder, missing
 from wallets.anchors.file import time_of
 from wallets.models import Movement
+from wallets.moves.restored import unsettled_moves
 
 MOST = 10
 """Sentences that are printed of each check."""
@@ -80,6 +82,7 @@ class Command(BaseCommand):
             ("server", wrong_server),
             ("schema", lambda: [*intact.wrong_migrations(), *intact.wrong_tables()]),
             ("rights", intact.wrong_rights),
+            ("moves", wrong_moves),
             ("documents", self.wrong_documents),
             ("ledger", lambda: [str(found) for _, found in audit.findings() if found]),
             ("until", lambda: later_than(until)),
@@ -96,7 +99,10 @@ class Command(BaseCommand):
 
     def wrong_documents(self) -> Iterator[str]:
         yield from stored.wrong_files()
-        self.report["unknownFiles"] = stored.unknown_files()
+        try:
+            self.report["unknownFiles"] = stored.unknown_files()
+        except UNREACHABLE:
+            yield "A group of clients does not answer: files without a row can't be told."
 
     def wrong_anchors(self, given: Path | None, until: datetime | None) -> Iterator[str]:
         """Compare with the newest anchor, and with the newest one that the ledger must have."""
@@ -147,6 +153,18 @@ class Command(BaseCommand):
             f"{self.report['movements']} movements; the newest event is of "
             f"{self.report['newestEventAt'] or 'never'}."
         )
+
+
+def wrong_moves() -> Iterator[str]:
+    """Say which clients have moved from or to this group since the backup."""
+    try:
+        found = unsettled_moves()
+    except UNREACHABLE:
+        yield "A group of clients does not answer: moves since the backup can't be told."
+        return
+    if found:
+        yield f"{len(found)} clients have moved since the backup: manage.py settle_moves."
+    yield from map(str, found)
 
 
 def instant(text: str) -> datetime:
