@@ -9,7 +9,7 @@ Another group knows them. What it has was acknowledged after the backup, so it d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -82,41 +82,45 @@ class UnsettledMove(NamedTuple):
         return f"{came}, after the backup, and its rows were removed there."
 
 
-def unsettled_moves() -> list[UnsettledMove]:
-    """What the group of this thread does not know of moves from and to it.
+Ask = Callable[[str, str, Sequence[Any]], list[tuple[Any, ...]]]
+"""Executes a query in a group."""
+
+
+def asked_in(name: str, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Rows of a group, as the role that serves.
 
     Raises:
-        DatabaseUnavailable, OperationalError, InterfaceError: another group does not answer.
+        DatabaseUnavailable, OperationalError, InterfaceError: it does not answer.
     """
+    return look_in(name, lambda: [tuple(row) for row in fetch(statement, tuple(values))])
+
+
+def unsettled_moves(ask: Ask = asked_in) -> list[UnsettledMove]:
+    """What the group of this thread does not know of moves from and to it."""
     here = groups.current()
     others = [name for name in groups.names() if name != here]
-    active = {name: asked_in(name, ACTIVE) for name in (here, *others)}
-    return [*has_left(here, active), *has_come(here, others, active)]
+    active = {name: dict(ask(name, ACTIVE, ())) for name in (here, *others)}
+    came = [(name, row) for name in others for row in ask(name, CAME_FROM, [here])]
+    return [*has_left(here, active), *has_come(came, active)]
 
 
-def asked_in(name: str, statement: str, *values: Any) -> dict[Any, tuple[Any, ...]]:
-    """Rows of a group by their first column, in their order."""
-    return look_in(name, lambda: {row[0]: tuple(row) for row in fetch(statement, values)})
-
-
-def has_left(here: str, active: Mapping[str, Mapping[Any, Any]]) -> Iterator[UnsettledMove]:
+def has_left(here: str, active: Mapping[str, Mapping[UUID, str]]) -> Iterator[UnsettledMove]:
     for name, clients in active.items():
         if name != here:
             for client_id in clients.keys() & active[here].keys():
-                yield UnsettledMove(Unsettled.LEFT, client_id, clients[client_id][1], name)
+                yield UnsettledMove(Unsettled.LEFT, client_id, clients[client_id], name)
 
 
 def has_come(
-    here: str, others: list[str], active: Mapping[str, Mapping[Any, Any]]
+    came: list[tuple[str, tuple[Any, ...]]], active: Mapping[str, Mapping[UUID, str]]
 ) -> Iterator[UnsettledMove]:
     somewhere = {client_id for clients in active.values() for client_id in clients}
     last: dict[UUID, UnsettledMove] = {}
-    for name in others:
-        for move_id, client_id, named, stage, at in asked_in(name, CAME_FROM, here).values():
-            kind = Unsettled.CAME if stage == "DONE" else Unsettled.GONE
-            found = UnsettledMove(kind, client_id, named, name, move_id, at)
-            if client_id not in last or last[client_id].moved_at < at:
-                last[client_id] = found
+    for name, (move_id, client_id, named, stage, at) in came:
+        kind = Unsettled.CAME if stage == "DONE" else Unsettled.GONE
+        found = UnsettledMove(kind, client_id, named, name, move_id, at)
+        if client_id not in last or last[client_id].moved_at < at:
+            last[client_id] = found
     return (each for client_id, each in last.items() if client_id not in somewhere)
 
 

@@ -8,7 +8,6 @@ import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from iocash.db import groups
-from users.searched_groups import UNREACHABLE
 from wallets.management.commands.move_client import opened_groups
 from wallets.moves import MoveRefused
 from wallets.moves.restored import settle_moves, unsettled_moves
@@ -32,22 +31,18 @@ class Command(BaseCommand):
             self.settle(apply=options["apply"])
         except MoveRefused as refused:
             raise CommandError(str(refused)) from refused
-        except UNREACHABLE as error:
-            raise CommandError(f"A group does not answer: {error}") from error
         except psycopg.Error as error:
             raise CommandError(f"{str(error).strip()}\nRun the command again.") from error
 
     def settle(self, *, apply: bool) -> None:
-        found = unsettled_moves()
-        for each in found:
-            self.stdout.write(str(each))
-        if not apply:
-            if found:
-                raise CommandError(f"{len(found)} clients. Nothing was changed: --apply.")
-            self.stdout.write("Each client is active in one group.")
-            return
         with opened_groups() as sides:
-            refused = settle_moves(sides, groups.current(), found, self.stdout.write)
-        if refused:
-            raise CommandError("\n".join(refused))
+            found = unsettled_moves(lambda name, query, values: sides[name].ask(query, values))
+            for each in found:
+                self.stdout.write(str(each))
+            if found and not apply:
+                raise MoveRefused(f"{len(found)} clients. Nothing was changed: --apply.")
+            if apply:
+                refused = settle_moves(sides, groups.current(), found, self.stdout.write)
+                if refused:
+                    raise MoveRefused("\n".join(refused))
         self.stdout.write("Each client is active in one group.")
