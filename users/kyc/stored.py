@@ -21,9 +21,8 @@ def wrong_files() -> Iterator[str]:
     Those of a client that has moved to another group are verified there, where they may have been
     erased since.
     """
-    rows = KycDocument.objects.exclude(file="").exclude(has_moved())
-    rows = rows.order_by("id").values_list("file", "sha256")
-    for name, sha256 in rows.iterator():
+    here = KycDocument.objects.exclude(file="").exclude(has_moved())
+    for name, sha256 in here.order_by("id").values_list("file", "sha256").iterator():
         try:
             digest = digest_of(name)
         except OSError as error:

@@ -37,6 +37,7 @@ from wallets.moves.preparing import (
     copy_shared_rows,
     hide_incomplete_rows,
     pass_positions,
+    require_events_outside_archives,
     require_fitting_groups,
     require_two_databases,
     set_sequence_of,
@@ -209,10 +210,12 @@ class Move:
 
         Raises:
             Differs: the groups don't have the same.
+            MoveRefused: events were archived meanwhile, in one of the groups.
         """
         with self.source.snapshot():
             copied = copy_pass(run, run.progress["source"])
             require_same_changes(run)
+        require_events_outside_archives(self.source, self.target, self.client_id)
         require_right_chains(run)
         for part in client_parts():
             if part.table.serial:

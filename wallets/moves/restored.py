@@ -82,7 +82,7 @@ class UnsettledMove(NamedTuple):
         return f"{came}, after the backup, and its rows were removed there."
 
 
-Ask = Callable[[str, str, Sequence[Any]], list[tuple[Any, ...]]]
+Ask = Callable[[str, str, Sequence[Any]], list[Any]]
 """Executes a query in a group."""
 
 
@@ -99,7 +99,9 @@ def unsettled_moves(ask: Ask = asked_in) -> list[UnsettledMove]:
     """What the group of this thread does not know of moves from and to it."""
     here = groups.current()
     others = [name for name in groups.names() if name != here]
-    active = {name: dict(ask(name, ACTIVE, ())) for name in (here, *others)}
+    active: dict[str, dict[UUID, str]] = {
+        name: dict(ask(name, ACTIVE, ())) for name in (here, *others)
+    }
     came = [(name, row) for name in others for row in ask(name, CAME_FROM, [here])]
     return [*has_left(here, active), *has_come(came, active)]
 

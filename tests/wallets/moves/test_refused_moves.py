@@ -63,6 +63,29 @@ def test_client_with_archived_events_is_not_moved(client_demo, alices, west):
     refused(west, client_demo, "Events of the client were archived in home")
 
 
+@pytest.mark.parametrize(
+    ("side", "until", "match"),
+    [
+        ("home", "archived_position = 1, archived_until = now() + interval '1 day'", "in home"),
+        ("west", "archived_position = 10 ^ 15, archived_until = now()", "of west has passed"),
+    ],
+)
+def test_archive_of_events_stops_a_move_under_way(client_demo, alices, west, side, until, match):
+    """What it removes, the last pass removes in the copy too. Takes 3 s."""
+    with moving(owner_conninfo(), west, client_demo.id) as move:
+
+        def archive(text: str) -> None:
+            if text.startswith("Last pass"):
+                conninfo = owner_conninfo() if side == "home" else west
+                execute(conninfo, f"UPDATE users_barrier SET {until}")
+
+        move.report = archive
+        with pytest.raises(MoveRefused, match=match):
+            move.forward()
+    assert statuses(west, client_demo) == ("ACTIVE", "")
+    require_nothing_there(west, client_demo)
+
+
 def test_client_is_not_moved_where_its_events_would_be_hidden(client_demo, alices, west):
     """Lists of events begin behind the archive. Takes 3 s."""
     until = "archived_position = 10 ^ 15, archived_until = now() - interval '1 day'"
