@@ -159,14 +159,14 @@ def settle_move(
             "the rows were removed."
         )
     if found.kind is Unsettled.LEFT:
-        leave(restored, other, found.client_id)
+        leave_restored(restored, other, found.client_id)
         report(f"{found.name} is active in {found.other} alone.")
         return
     other.change(OPEN_AGAIN, [found.move_id])
     Move(other, restored, found.client_id, role="", report=report).back()
 
 
-def leave(restored: GroupSide, other: GroupSide, client_id: UUID) -> None:
+def leave_restored(restored: GroupSide, other: GroupSide, client_id: UUID) -> None:
     """Record in the restored group that the client has left, as its own move had done."""
     restored.lock(client_id)
     arrived = other.first(ARRIVED, [client_id, restored.name])

@@ -53,7 +53,7 @@ class Command(BaseCommand):
             raise CommandError(f"--years: at least {FEWEST_YEARS}.")
         if options["remove"] and not options["as_owner"]:
             raise CommandError("--remove needs --as-owner: the serving role can't remove events.")
-        with reported(), refused():
+        with reported(), explained_errors():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder = groups.folder(str(folder))
             with archives.alone_in(folder):
@@ -79,7 +79,7 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def refused() -> Iterator[None]:
+def explained_errors() -> Iterator[None]:
     """Explain what stops an archive.
 
     Raises:
