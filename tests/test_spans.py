@@ -179,6 +179,38 @@ class TestSpans:
         assert {(span["events"], span["about"]) for span in found} == {(0, None)}
 
 
+GIVEN_UP = """
+from iocash.traces import spans
+from iocash.worker import Interrupted
+ended = []
+spans.PROCESSOR.on_end = ended.append
+class Runner:
+    duty = type("Duty", (), {"name": "audit"})
+for error in (Interrupted, OSError):
+    @spans.duty
+    def perform(self):
+        raise error
+    try:
+        perform(Runner())
+    except error:
+        print(error.__name__, [each.attributes["error.type"] for each in ended])
+"""
+
+
+@pytest.mark.slow
+def test_batch_that_was_given_up_is_no_failure():
+    """Each restart of the worker would have failed spans."""
+    done = subprocess.run(
+        [sys.executable, "-c", GIVEN_UP],
+        env=os.environ | {"OTEL_TRACES_EXPORTER": "none", "SPANS": "1", "DEBUG": "1"},
+        cwd=dev.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["Interrupted []", "OSError ['OSError']"], done.stderr
+
+
 ALLOWED = {
     "error.type",
     "http.request.method",

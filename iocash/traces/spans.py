@@ -35,6 +35,8 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from iocash.worker import Interrupted
+
 Call = Callable[..., Any]
 
 EXPORTERS: Final = "opentelemetry_traces_exporter"
@@ -224,7 +226,8 @@ def group(post: Call) -> Call:
 
 
 def duty(perform: Call) -> Call:
-    """Of the worker: a batch of a duty. One that found nothing to do leaves no span."""
+    """Of the worker: a batch of a duty. One that found nothing to do leaves no span, nor one that
+    was given up because the process must end."""
 
     @wraps(perform)
     def spanned(self: Any) -> Any:
@@ -232,6 +235,8 @@ def duty(perform: Call) -> Call:
         span = Spanning(f"duty {self.duty.name}", SpanKind.INTERNAL, None, attributes)
         try:
             attributes["iocash.done"] = done = perform(self)
+        except Interrupted:
+            raise
         except Exception as error:
             span.fail(type(error).__name__)
             span.end()

@@ -46,7 +46,7 @@ class EventAdmin(Searched, ReadOnly):
         "created_at",
         "details",
     )
-    ordering = ("-position",)
+    ordering = ("-position", "-id")
 
     def prepare(self, rows: list[Any]) -> None:
         name_actors(rows)

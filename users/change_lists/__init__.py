@@ -24,7 +24,13 @@ RECENT = 100_000
 
 
 class Uncounted(ChangeList):
-    """One page of rows, without a count of all rows."""
+    """One page of rows, without a count of all rows.
+
+    A page is a place in the list, not a key: its address has a number. The order is total, so two
+    pages of the same rows have each row once. Rows that come meanwhile are in front, so the next
+    page repeats the last ones of this page; it skips none. Where a row may not be missed, pages are
+    by key: CSV (`exports.parts`) and the queue of payments out (`wallets.admin.queue`).
+    """
 
     has_next = False
     is_cut = False

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from django.contrib.admin.views.main import ERROR_FLAG, ORDER_VAR, SEARCH_VAR
 from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_noop
 
@@ -58,13 +58,29 @@ def csv_lines(queryset: QuerySet[Any], columns: CsvColumns, prepare: Any) -> Ite
 
 
 def parts(queryset: QuerySet[Any]) -> Iterator[list[Any]]:
-    """The rows by primary key, newest first, up to `MOST_ROWS`."""
-    ordered, left = queryset.order_by("-pk"), MOST_ROWS
+    """The rows by primary key, newest first, up to `MOST_ROWS`.
+
+    Two clients of a group can have events with one position, so the id decides between them.
+    """
+    order = ("-pk", "-id") if has_shared_keys(queryset.model) else ("-pk",)
+    ordered, left = queryset.order_by(*order), MOST_ROWS
     rows = list(ordered[: min(PART_ROWS, left)])
     while rows:
         yield rows
         left -= len(rows)
-        rows = list(ordered.filter(pk__lt=rows[-1].pk)[: min(PART_ROWS, left)]) if left else []
+        rows = list(ordered.filter(behind(rows[-1]))[: min(PART_ROWS, left)]) if left else []
+
+
+def has_shared_keys(model: Any) -> bool:
+    """Whether rows of several clients can have what Django takes for the primary key."""
+    return bool(model._meta.pk.name == "position")
+
+
+def behind(last: Any) -> Q:
+    """The rows after the last one of a part."""
+    if not has_shared_keys(last):
+        return Q(pk__lt=last.pk)
+    return Q(pk__lte=last.pk) & (Q(pk__lt=last.pk) | Q(id__lt=last.id))
 
 
 def reader_of(name: str) -> Callable[[Any], Any]:
