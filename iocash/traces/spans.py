@@ -35,8 +35,6 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from iocash.worker import Interrupted
-
 Call = Callable[..., Any]
 
 EXPORTERS: Final = "opentelemetry_traces_exporter"
@@ -245,11 +243,10 @@ def duty(perform: Call) -> Call:
         span = Spanning(f"duty {self.duty.name}", SpanKind.INTERNAL, None, attributes)
         try:
             attributes["iocash.done"] = done = perform(self)
-        except Interrupted:
-            raise
         except Exception as error:
-            span.fail(type(error).__name__)
-            span.end()
+            if getattr(error, "is_failure", True):
+                span.fail(type(error).__name__)
+                span.end()
             raise
         if done:
             span.end()

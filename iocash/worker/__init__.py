@@ -25,6 +25,9 @@ from typing import ClassVar, Final
 class Interrupted(Exception):
     """A batch was given up because the process must end. It is no failure."""
 
+    is_failure = False
+    """For `iocash.traces`, which stands below this package."""
+
 
 class Duty:
     """Something to do whenever it is due.
