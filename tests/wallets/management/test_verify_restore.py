@@ -96,6 +96,7 @@ def test_complete_server_passes_every_check(paid, alice):
         "server",
         "schema",
         "rights",
+        "moves",
         "documents",
         "ledger",
         "until",
