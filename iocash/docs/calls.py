@@ -246,7 +246,7 @@ class Snippet(NamedTuple):
             call = client_call(self.method, path, self.query, headers, self.body)
         except Uncallable:
             return "", ""
-        known = {name: "0198…" for name in self.names()}
+        known = dict.fromkeys(self.names(), "0198…")
         known |= {"etag": '"…"'} if self.has_etag else {}
         python = [f"{name} = {in_literal(value)}" for name, value in known.items()]
         typescript = [

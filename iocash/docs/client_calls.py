@@ -127,9 +127,10 @@ class Described:
         """A word for how a value is written: `[` begins a list, and `=` the name of a body."""
         name = schema.get("$ref", "").rpartition("/")[2]
         whole = self.resolved(schema)
-        kinds = {
-            *([whole["type"]] if isinstance(whole.get("type"), str) else whole.get("type", []))
-        }
+        if "oneOf" in whole and "discriminator" not in whole:  # the other one is null
+            return self.kind_of_schema(whole["oneOf"][0])
+        types = whole.get("type", [])
+        kinds = {types} if isinstance(types, str) else {*types}
         if "array" in kinds:
             return "[" + self.kind_of_schema(whole["items"])
         if "discriminator" in whole or "properties" in whole:
@@ -223,7 +224,7 @@ def query_in(text: str) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for pair in filter(None, text.split("&")):
         name, _, value = pair.partition("=")
-        value = unquote_plus(value)
+        name, value = unquote_plus(name), unquote_plus(value)
         if inner := METADATA.fullmatch(name):
             found.setdefault(inner[1], {})[inner[2]] = value
         else:

@@ -39,7 +39,11 @@ def in_tabs(content: str, *, headers: bool = False) -> SafeString:
     pairs = [*zip(several, calls, strict=True)]
     python = "\n".join(each.python(call, show_headers=headers) for each, call in pairs)
     typescript = "\n".join(each.typescript(call, show_headers=headers) for each, call in pairs)
-    shown = curl, block("python", "Python", with_imports(python)), block("typescript", "TypeScript", typescript)
+    shown = (
+        curl,
+        block("python", "Python", with_imports(python)),
+        block("typescript", "TypeScript", typescript),
+    )
     return format_html('<div class="tabs">\n{}{}{}</div>', *shown)
 
 
