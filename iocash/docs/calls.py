@@ -21,12 +21,12 @@ from django.template.loader import render_to_string
 
 from iocash.docs import examples, guides, reference
 from iocash.docs.client_calls import API, DRY_RUN, Uncallable, client_call
-from iocash.docs.in_clients import Shown, python_call, typescript_call, with_imports
+from iocash.docs.in_clients import ShownCall, python_call, typescript_call, with_imports
 from iocash.docs.layout import Blank
-from iocash.docs.naming import camel, snake
 from iocash.http import problems
 from iocash.http.rendering import dump
 from iocash.http.views import marked, page
+from iocash.naming import camel, snake
 
 Json = Any
 
@@ -252,7 +252,7 @@ class Snippet(NamedTuple):
         typescript = [
             f"const {camel(name)} = {in_literal(value)};" for name, value in known.items()
         ]
-        shown = Shown(call)
+        shown = ShownCall(call)
         return (
             with_imports("\n".join([*python, python_call(shown)])),
             "\n".join([*typescript, typescript_call(shown)]),

@@ -17,7 +17,7 @@ from urllib.parse import unquote_plus
 from django.conf import settings
 
 from iocash.docs.layout import Blank
-from iocash.docs.naming import class_name
+from iocash.naming import class_name
 
 Json = Any
 
@@ -186,11 +186,11 @@ def client_call(
     if body and not kind:
         raise Uncallable
     if kind:
-        check(kind, body or {})
+        check_body(kind, body or {})
     return ClientCall(
         operation["name"],
         arguments,
-        {name: parsed(value, kinds[name]) for name, value in given.items()},
+        {name: parameter(value, kinds[name]) for name, value in given.items()},
         kinds,
         body or {},
         kind,
@@ -203,14 +203,14 @@ def client_call(
 
 def operation_at(method: str, path: str) -> tuple[Json, list[str]]:
     """The facts of an operation, and the words in the place of its parameters."""
-    for pattern, facts in patterns()[method]:
+    for pattern, facts in call_patterns()[method]:
         if found := pattern.fullmatch(path):
             return facts, [word_in(each) for each in found.groups()]
     raise Uncallable
 
 
 @cache
-def patterns() -> dict[str, list[tuple[re.Pattern[str], Json]]]:
+def call_patterns() -> dict[str, list[tuple[re.Pattern[str], Json]]]:
     """The operations by method; first those whose paths have fewer parameters."""
     found: dict[str, list[tuple[re.Pattern[str], Json]]] = defaultdict(list)
     for name, facts in sorted(known_calls()["calls"].items(), key=lambda each: each[0].count("{")):
@@ -232,7 +232,7 @@ def query_in(text: str) -> dict[str, Json]:
     return found
 
 
-def parsed(value: Json, kind: str) -> Json:
+def parameter(value: Json, kind: str) -> Json:
     if kind.startswith("["):
         parts = [value] if isinstance(value, Blank) else value.split(",")
         return [word_in(each) for each in parts]
@@ -246,7 +246,7 @@ def word_in(text: str) -> str:
     return Blank(text.removeprefix("$").lower()) if text.startswith("$") else text
 
 
-def check(kind: str, value: Json) -> None:
+def check_body(kind: str, value: Json) -> None:
     """Compare a body with its fields.
 
     Raises:
@@ -256,13 +256,13 @@ def check(kind: str, value: Json) -> None:
         return
     if kind.startswith("["):
         for each in value:
-            check(kind[1:], each)
+            check_body(kind[1:], each)
     elif kind.startswith("="):
         fields, inner = fields_of_body(kind[1:], value)[1], value
         if inner.keys() - fields.keys():
             raise Uncallable
         for name, each in inner.items():
-            check(fields[name], each)
+            check_body(fields[name], each)
     elif kind == "map":
         if not all(isinstance(each, str) for each in value.values()):
             raise Uncallable

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from iocash.docs.client_calls import CHOSEN, ClientCall, fields_of_body
-from iocash.docs.layout import Blank, Group
-from iocash.docs.naming import camel, exception_name, snake
+from iocash.docs.layout import Blank, Enclosed
+from iocash.naming import camel, exception_name, snake
 
 Json = Any
-Node = str | Group
+Node = str | Enclosed
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z_$][\w$]*")
 
 
-class Shown(NamedTuple):
+class ShownCall(NamedTuple):
     """A call, and what an example does with its result."""
 
     call: ClientCall
@@ -48,11 +48,11 @@ def in_quotes(word: str) -> str:
 # --- Python --------------------------------------------------------------------------------------
 
 
-def python_call(shown: Shown) -> str:
+def python_call(shown: ShownCall) -> str:
     """The lines of an example, without imports."""
     call = shown.call
     name = f"{call.name}_dry_run" if call.is_dry_run else call.name
-    made = Group(f"client.{name}(", tuple(python_arguments(call)), ")")
+    made = Enclosed(f"client.{name}(", tuple(python_arguments(call)), ")")
     step = " " * 4
     if shown.is_loop:
         item = snake(shown.call.item[0].lower() + shown.call.item[1:])
@@ -76,7 +76,7 @@ def python_arguments(call: ClientCall) -> list[Node]:
     given: list[Node] = [python_value("text", each) for each in call.arguments]
     if call.body_kind:
         given.append(python_value(call.body_kind, call.body))
-    given += [named(snake(each), python_filter(call, each)) for each in call.query]
+    given += [keyword(snake(each), python_filter(call, each)) for each in call.query]
     if call.key:
         given.append(f"key={in_quotes(call.key)}")
     if call.etag:
@@ -84,7 +84,7 @@ def python_arguments(call: ClientCall) -> list[Node]:
     return given
 
 
-def named(name: str, node: Node) -> Node:
+def keyword(name: str, node: Node) -> Node:
     return f"{name}={node}" if isinstance(node, str) else node.inside(f"{name}=", "")
 
 
@@ -101,26 +101,32 @@ def python_value(kind: str, value: Json) -> Node:
     if kind.startswith("="):
         name, fields = fields_of_body(kind[1:], value)
         items = [
-            named(snake(each), python_value(fields[each], inner))
+            keyword(snake(each), python_value(fields[each], inner))
             for each, inner in value.items()
             if fields[each] != CHOSEN
         ]
-        return Group(f"models.{name}(", tuple(items), ")")
+        return Enclosed(f"models.{name}(", tuple(items), ")")
     if isinstance(value, list):
-        return Group("[", tuple(python_value(kind[1:], each) for each in value), "]")
+        return Enclosed("[", tuple(python_value(kind[1:], each) for each in value), "]")
     if isinstance(value, dict):
         pairs = (f"{in_quotes(name)}: {in_quotes(each)}" for name, each in value.items())
-        return Group("{", tuple(pairs), "}")
+        return Enclosed("{", tuple(pairs), "}")
     if kind in ("time", "date") and value is not None:
         return python_time(kind, value)
     return in_quotes(value) if isinstance(value, str) and kind != "int" else str(value)
 
 
 def python_time(kind: str, text: str) -> str:
+    """A time as an object. One without a zone is in UTC.
+
+    Raises:
+        ValueError: it has another zone.
+    """
     found = datetime.fromisoformat(text)
     if kind == "date":
         return f"date({found.year}, {found.month}, {found.day})"
-    assert not found.utcoffset() or found.utcoffset() == timedelta(0), text
+    if found.utcoffset():
+        raise ValueError(f"not in UTC: {text}")
     parts = [found.year, found.month, found.day, found.hour, found.minute, found.second]
     while len(parts) > 3 and not parts[-1]:
         parts.pop()
@@ -130,11 +136,11 @@ def python_time(kind: str, text: str) -> str:
 # --- TypeScript ----------------------------------------------------------------------------------
 
 
-def typescript_call(shown: Shown) -> str:
+def typescript_call(shown: ShownCall) -> str:
     """The lines of an example."""
     call = shown.call
     name = camel(call.name) + ("DryRun" if call.is_dry_run else "")
-    made = Group(f"client.{name}(", tuple(typescript_arguments(call)), ")")
+    made = Enclosed(f"client.{name}(", tuple(typescript_arguments(call)), ")")
     step = " " * 2
     if shown.is_loop:
         item = call.item[0].lower() + call.item[1:]
@@ -165,11 +171,11 @@ def typescript_arguments(call: ClientCall) -> list[Node]:
             member(name, typescript_value(value, is_number=call.kinds[name] == "int"))
             for name, value in call.query.items()
         )
-        given.append(Group("{ ", tuple(pairs), " }"))
+        given.append(Enclosed("{ ", tuple(pairs), " }"))
     if call.key:
-        given.append(Group("{ ", (f"key: {in_quotes(call.key)}",), " }"))
+        given.append(Enclosed("{ ", (f"key: {in_quotes(call.key)}",), " }"))
     if call.etag:
-        given.append(Group("{ ", (member("ifMatch", typescript_value(call.etag)),), " }"))
+        given.append(Enclosed("{ ", (member("ifMatch", typescript_value(call.etag)),), " }"))
     return given
 
 
@@ -185,7 +191,7 @@ def typescript_value(value: Json, *, is_number: bool = False) -> Node:
         return camel(value)
     if isinstance(value, dict):
         pairs = (member(name, typescript_value(each)) for name, each in value.items())
-        return Group("{ ", tuple(pairs), " }")
+        return Enclosed("{ ", tuple(pairs), " }")
     if isinstance(value, list):
-        return Group("[", tuple(map(typescript_value, value)), "]")
+        return Enclosed("[", tuple(map(typescript_value, value)), "]")
     return str(value) if is_number else json.dumps(value, ensure_ascii=False)

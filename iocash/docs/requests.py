@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 
 from iocash.docs.calls import in_shell
 from iocash.docs.client_calls import API, ClientCall, Uncallable, client_call, query_in
-from iocash.docs.in_clients import Shown, python_call, typescript_call
+from iocash.docs.in_clients import ShownCall, python_call, typescript_call
 from iocash.docs.layout import Blank
-from iocash.docs.naming import camel, snake
+from iocash.naming import camel, snake
 
 Json = Any
 
@@ -100,8 +100,8 @@ class WrittenRequest(NamedTuple):
         lines = [each.typescript() for each in self.assignments]
         return "\n".join([*lines, typescript_call(self.shown(call, show_headers))])
 
-    def shown(self, call: ClientCall, has_headers: bool) -> Shown:
-        return Shown(call, self.kept, self.refused, has_headers and not self.refused)
+    def shown(self, call: ClientCall, has_headers: bool) -> ShownCall:
+        return ShownCall(call, self.kept, self.refused, has_headers and not self.refused)
 
     def client_call(self) -> ClientCall:
         """The call of the clients that sends this request.

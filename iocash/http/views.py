@@ -27,7 +27,8 @@ from iocash.db.transactions import Statement, fetch_each
 from iocash.http import fields, pages, parsing, problems, queries, serializers
 from iocash.http.links import LINKS, location
 from iocash.http.operations import Operation, declared, operation
-from iocash.http.rendering import Response, camel
+from iocash.http.rendering import Response
+from iocash.naming import camel
 
 
 class View(GenericAPIView[Any]):

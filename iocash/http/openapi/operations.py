@@ -14,8 +14,8 @@ from iocash.http import fields
 from iocash.http.chapters import chapter
 from iocash.http.openapi import headers, refusals
 from iocash.http.operations import Operation
-from iocash.http.rendering import camel
 from iocash.http.serializers import text_of
+from iocash.naming import camel
 
 Json = dict[str, Any]
 

@@ -49,7 +49,9 @@ def test_post_in_the_clients_has_key_body_and_variables():
         "paid_id = lunch.id\n"
         "paid = client.create_movement(\n"
         "    alice,\n"
-        '    models.TransferBody(target_wallet_id=bob, amount="1.00", metadata={"to": "$5"}),\n'
+        "    models.TransferBody(\n"
+        '        target_wallet_id=bob, amount="1.00", metadata={"to": "$5"}\n'
+        "    ),\n"
         '    key="lunch-7",\n'
         ")"
     )
@@ -113,7 +115,7 @@ def test_refused_request_shows_the_class_of_its_code():
 def test_dry_run_and_headers_have_their_own_words():
     text = 'POST /wallets/$ALICE/holds?dryRun=true\n{"targetWalletId": "$BOB", "amount": "1.00"}'
     body = 'models.HoldBody(target_wallet_id=bob, amount="1.00")'
-    assert python(text) == f"print(client.create_hold_dry_run(alice, {body}))"
+    assert python(text) == f"print(client.create_hold_dry_run(\n    alice, {body}\n))"
     assert "(await client.createHoldDryRun(" in typescript(text, show_headers=True)
     assert python("GET /me", show_headers=True) == "print(client.get_me().meta)"
 
@@ -185,7 +187,8 @@ def test_facts_of_the_clients_are_those_of_the_document():
 def test_lines_of_examples_fit_the_page():
     texts = [text for guide in GUIDES for text in guide_examples.by_python_text(guide.slug)]
     texts += [each.typescript for each in guide_examples.examples_of_calls().values()]
-    assert [line for text in texts for line in text.splitlines() if len(line) > CODE_WIDTH] == []
+    long = [line for text in texts for line in text.splitlines() if len(line) > CODE_WIDTH]
+    assert [line for line in long if " " in line.strip()] == []  # a text can't be broken
 
 
 def test_blank_lines_separate_requests():

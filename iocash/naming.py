@@ -1,4 +1,4 @@
-"""The names of the Python and the TypeScript client: for their generators, and for the guides."""
+"""Names in the API and in its clients: for the API, the generators and the guides."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ def snake(name: str) -> str:
 
 
 def camel(name: str) -> str:
-    """`create_movement` is `createMovement`."""
-    first, *others = name.split("_")
-    return first + "".join(each.capitalize() for each in others)
+    """Convert a name to camelCase.
+
+    >>> camel("retry_at"), camel("_links")
+    ('retryAt', '_links')
+    """
+    return re.sub(r"(?<=[a-z0-9])_([a-z0-9])", lambda found: found[1].upper(), name)
 
 
 def exception_name(code: str) -> str:
