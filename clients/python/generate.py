@@ -21,7 +21,7 @@ from typing import Final
 from generator_calls import Operation, filters_of, method_of
 from generator_types import Json, Types, documented
 
-from iocash.naming import class_name, exception_name
+from iocash.http.naming import class_name, exception_name
 
 ROOT: Final = Path(__file__).resolve().parent
 DOCUMENT: Final = ROOT.parents[1] / "docs" / "openapi.json"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from generator_types import Json, Types, documented
 
-from iocash.naming import class_name, snake
+from iocash.http.naming import class_name, snake
 
 
 class Operation:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from iocash.naming import class_name, snake
+from iocash.http.naming import class_name, snake
 
 Json = dict[str, Any]
 

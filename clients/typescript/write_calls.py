@@ -25,7 +25,7 @@ from generate import BASES, CODES, DOCUMENT, LEFT_OUT  # noqa: E402
 from generator_calls import Operation, about, names_of_filters  # noqa: E402
 from generator_types import Json, Types  # noqa: E402
 
-from iocash.naming import camel, class_name, exception_name  # noqa: E402
+from iocash.http.naming import camel, class_name, exception_name  # noqa: E402
 
 GENERATED: Final = ROOT / "src" / "generated"
 TOOL: Final = ROOT / "node_modules" / ".bin" / "openapi-typescript"

@@ -24,9 +24,9 @@ from iocash.docs.client_calls import API, DRY_RUN, Uncallable, client_call
 from iocash.docs.in_clients import ShownCall, python_call, typescript_call, with_imports
 from iocash.docs.layout import Blank
 from iocash.http import problems
+from iocash.http.naming import camel, snake
 from iocash.http.rendering import dump
 from iocash.http.views import marked, page
-from iocash.naming import camel, snake
 
 Json = Any
 

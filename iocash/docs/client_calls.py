@@ -17,7 +17,7 @@ from urllib.parse import unquote_plus
 from django.conf import settings
 
 from iocash.docs.layout import Blank
-from iocash.naming import class_name
+from iocash.http.naming import class_name
 
 Json = Any
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from iocash.docs.client_calls import CHOSEN, ClientCall, fields_of_body
 from iocash.docs.layout import Blank, Enclosed
-from iocash.naming import camel, exception_name, snake
+from iocash.http.naming import camel, exception_name, snake
 
 Json = Any
 Node = str | Enclosed

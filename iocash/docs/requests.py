@@ -25,7 +25,7 @@ from iocash.docs.calls import in_shell
 from iocash.docs.client_calls import API, ClientCall, Uncallable, client_call, query_in
 from iocash.docs.in_clients import ShownCall, python_call, typescript_call
 from iocash.docs.layout import Blank
-from iocash.naming import camel, snake
+from iocash.http.naming import camel, snake
 
 Json = Any
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from iocash.http import fields
+from iocash.http.naming import camel
 from iocash.http.serializers import reader
-from iocash.naming import camel
 from users.models import Event, KycDocument, WebhookEndpoint
 from users.models.events import EventKind
 

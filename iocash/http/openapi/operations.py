@@ -12,10 +12,10 @@ from rest_framework.serializers import ListSerializer
 
 from iocash.http import fields
 from iocash.http.chapters import chapter
+from iocash.http.naming import camel
 from iocash.http.openapi import headers, refusals
 from iocash.http.operations import Operation
 from iocash.http.serializers import text_of
-from iocash.naming import camel
 
 Json = dict[str, Any]
 

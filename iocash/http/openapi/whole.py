@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from iocash import errors
+from iocash.http.naming import camel
 from iocash.http.openapi import components, headers, refusals
 from iocash.http.openapi.links import link_creations
 from iocash.http.openapi.sharing import Occurrence, share
 from iocash.http.serializers import text_of
-from iocash.naming import camel
 
 Json = dict[str, Any]
 

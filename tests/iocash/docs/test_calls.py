@@ -25,7 +25,7 @@ from django.test import Client as Browser
 from iocash import urls
 from iocash.docs import calls, client_calls, examples
 from iocash.docs.calls import Example, blanked
-from iocash.naming import camel, snake
+from iocash.http.naming import camel, snake
 from tests.support import (
     guide_examples,
     openapi,
