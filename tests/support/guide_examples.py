@@ -17,8 +17,10 @@ from django.conf import settings
 from django.test import Client as Browser
 
 from iocash.docs import calls
+from iocash.docs.client_calls import query_in
 from iocash.docs.guides import APPLICATION, GUIDES
 from iocash.docs.in_clients import with_imports
+from iocash.docs.layout import Blank
 from iocash.docs.requests import VARIABLE, WrittenRequest, calls_of, written_requests
 from tests.support import relay, shell_examples
 from tests.support.relay import Exchange, Relay
@@ -85,7 +87,7 @@ def differences_of(
             other,
             one.method,
             "/".join(map(str, known_in(path.split("/"), other.path.split("/"), known))),
-            known_in(relay.query_in(query), other.query, known),
+            known_in(query_in(query), other.query, known),
             known_in(one.body, other.body, known),
             one.headers.get("Idempotency-Key", ""),
         )
@@ -95,12 +97,12 @@ def differences_of(
 def known_in(written: Any, sent: Any, known: dict[str, str]) -> Any:
     """A value with the values of its variables. One that is new is taken from what was sent."""
     if isinstance(written, dict):
-        others = sent if isinstance(sent, dict) else {}
-        return {name: known_in(each, others.get(name), known) for name, each in written.items()}
+        fields = sent if isinstance(sent, dict) else {}
+        return {name: known_in(each, fields.get(name), known) for name, each in written.items()}
     if isinstance(written, list):
         others = sent if isinstance(sent, list) and len(sent) == len(written) else written
         return [known_in(one, other, known) for one, other in zip(written, others, strict=True)]
-    if isinstance(written, calls.Blank):
+    if isinstance(written, Blank):
         written = f"${written.upper()}"
     if not isinstance(written, str):
         return written
@@ -281,7 +283,7 @@ class Node:
         return self.wait()
 
     def wait(self) -> str:
-        printed = []
+        printed: list[str] = []
         assert self.process.stdout
         for line in iter(self.process.stdout.readline, ""):
             if line.startswith(STEP):

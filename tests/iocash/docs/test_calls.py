@@ -25,6 +25,7 @@ from django.test import Client as Browser
 from iocash import urls
 from iocash.docs import calls, client_calls, examples
 from iocash.docs.calls import Example, blanked
+from iocash.docs.layout import Blank
 from iocash.http.naming import camel, snake
 from tests.support import (
     guide_examples,
@@ -114,7 +115,7 @@ class Reader(Recorder):
 
 def ids(value: Any, shown: Any) -> dict[str, str]:
     """Every id in an order, by the name that the page has for it."""
-    if isinstance(shown, calls.Blank):
+    if isinstance(shown, Blank):
         return {str(shown): value}
     if isinstance(shown, dict):
         return {k: v for each, inner in shown.items() for k, v in ids(value[each], inner).items()}
@@ -224,7 +225,7 @@ class InTypeScript(InClient):
 
 def with_ids(value: Any, values: dict[str, str]) -> Any:
     """A part of an order with the ids of this telling."""
-    if isinstance(value, calls.Blank):
+    if isinstance(value, Blank):
         return values[value]
     if isinstance(value, dict):
         return {name: with_ids(each, values) for name, each in value.items()}
