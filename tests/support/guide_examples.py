@@ -30,6 +30,9 @@ from tests.support.shell_examples import Block, Reader
 SERVER = "http://testserver"
 REQUESTS = re.compile(r"{% requests( headers=True)? %}(.*?){% endrequests %}", re.DOTALL)
 CODE = '"123456"'
+OWN_CLIENT = re.compile(
+    r"^(?:from iocash_client )?import .*\bClient\b(?!, errors, models$)", re.MULTILINE
+)
 STEP = "--- step"
 PLACEHOLDER = re.compile(r"^const (\w+) = .*….*;$", re.MULTILINE)
 
@@ -52,12 +55,8 @@ def groups(blocks: list[Block]) -> Iterator[list[Block]]:
 
 
 def is_whole(block: Block) -> bool:
-    """Whether an example is a program of its own, and none of those that share a client."""
-    return (
-        "Client(" in block.text
-        and ("import { Client, errors }" not in block.text)
-        and ("Client, errors, models\n" not in block.text)
-    )
+    """Whether an example makes its own client: it is none of those that share one."""
+    return bool(OWN_CLIENT.search(block.text)) and "import { Client, errors }" not in block.text
 
 
 # --- What a guide has written --------------------------------------------------------------------
