@@ -15,7 +15,7 @@ from tests.support import chromium
 ADDRESSES = ("/api/docs/errors", "/api/docs/calls", *(f"/api/docs/{each.slug}" for each in GUIDES))
 EVERYWHERE = ("/api/docs", *ADDRESSES)
 SEARCH = "input[type=search]"
-CURL, PYTHON = ".tabs pre.sh", ".tabs pre.python"
+CURL, PYTHON, TYPESCRIPT = ".tabs pre.sh", ".tabs pre.python", ".tabs pre.typescript"
 
 pytestmark = [
     pytest.mark.ci,
@@ -24,34 +24,74 @@ pytestmark = [
 ]
 
 
-def shown(page: Page) -> tuple[bool, bool]:
-    """Whether the first example shows curl, and Python."""
-    curl, python = page.locator(CURL).first, page.locator(PYTHON).first
-    return curl.is_visible(), python.is_visible()
+def shown(page: Page) -> str:
+    """Which languages the first example shows."""
+    languages = {"curl": CURL, "Python": PYTHON, "TypeScript": TYPESCRIPT}
+    visible = [name for name, place in languages.items() if page.locator(place).first.is_visible()]
+    return " ".join(visible)
 
 
 def test_tab_is_chosen_for_all_examples_and_remembered_on_other_pages(page):
     page.goto("/api/docs/holds")
-    assert shown(page) == (True, False)
+    assert shown(page) == "curl"
     page.get_by_role("tab", name="Python").first.click()
-    assert shown(page) == (False, True)
+    assert shown(page) == "Python"
     assert page.locator(CURL).last.is_hidden()
-    page.goto("/api/docs/calls")
-    assert shown(page) == (False, True)
+    page.get_by_role("tab", name="TypeScript").last.click()
+    assert shown(page) == "TypeScript"
+    page.goto("/api/docs/calls#create_hold")
+    example = page.locator("#create_hold .tabs").first
+    assert example.locator("pre:visible").get_attribute("aria-label") == "TypeScript"
+
+
+def test_program_without_curl_shows_its_first_language_to_readers_of_curl(page):
+    page.goto("/api/docs/holds")
+    program = page.locator(".tabs").last
+    assert program.get_by_role("tab").all_text_contents() == ["Python", "TypeScript"]
+    tab = program.get_by_role("tab", name="Python")
+    expect(tab).to_have_attribute("aria-selected", "true")
+    expect(tab).to_have_attribute("tabindex", "0")
+    assert program.locator("pre:visible").get_attribute("aria-label") == "Python"
+    program.get_by_role("tab", name="TypeScript").click()
+    assert program.locator("pre:visible").get_attribute("aria-label") == "TypeScript"
+    page.get_by_role("tab", name="curl").first.click()
+    assert program.locator("pre:visible").get_attribute("aria-label") == "Python"
+
+
+def test_example_in_curl_alone_shows_in_each_language(page):
+    page.goto("/api/docs/references")
+    page.get_by_role("tab", name="TypeScript").first.click()
+    alone = page.locator("pre.sh:visible")
+    expect(alone.filter(has_text="1004}")).to_have_count(1)
 
 
 def test_tabs_work_with_the_keyboard(page):
     page.goto("/api/docs/holds")
     page.get_by_role("tab", name="curl").first.focus()
-    page.keyboard.press("ArrowRight")
-    assert shown(page) == (False, True)
-    selected = page.get_by_role("tab", name="Python").first
-    expect(selected).to_be_focused()
-    expect(selected).to_have_attribute("aria-selected", "true")
-    page.keyboard.press("ArrowRight")
-    assert shown(page) == (True, False)
+    for name in ("Python", "TypeScript", "curl"):
+        page.keyboard.press("ArrowRight")
+        assert shown(page) == name
+        selected = page.get_by_role("tab", name=name).first
+        expect(selected).to_be_focused()
+        expect(selected).to_have_attribute("aria-selected", "true")
     page.keyboard.press("End")
-    assert shown(page) == (False, True)
+    assert shown(page) == "TypeScript"
+    page.keyboard.press("ArrowLeft")
+    assert shown(page) == "Python"
+    page.keyboard.press("Home")
+    assert shown(page) == "curl"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_tabs_fit_the_width_of_the_screen(page, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    for address in ("/api/docs/quick-start", "/api/docs/calls"):
+        page.goto(address)
+        for name in ("Python", "TypeScript"):
+            page.get_by_role("tab", name=name).first.click()
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            bar = page.locator(".bar").first
+            assert bar.evaluate("it => it.scrollWidth <= it.clientWidth")
 
 
 def test_chosen_tab_stays_where_it_is_on_the_screen(page):
@@ -63,10 +103,10 @@ def test_chosen_tab_stays_where_it_is_on_the_screen(page):
     assert abs(tab.bounding_box()["y"] - before["y"]) < 2
 
 
-def test_page_without_javascript_shows_both_languages_and_no_dead_controls(browser, live_server):
+def test_page_without_javascript_shows_all_languages_and_no_dead_controls(browser, live_server):
     with chromium.watched(browser, live_server.url, java_script_enabled=False) as page:
         page.goto("/api/docs/holds")
-        assert shown(page) == (True, True)
+        assert shown(page) == "curl Python TypeScript"
         assert page.locator(SEARCH).is_hidden()
         assert page.locator("button").count() == 0
         page.click("nav.guides a:has-text('Limits')")
@@ -130,5 +170,3 @@ def test_anchor_shows_on_focus_and_leads_to_its_heading(page):
     assert link.evaluate("it => getComputedStyle(it).opacity") == "1"
     link.press("Enter")
     page.wait_for_url("**/api/docs/holds#execute")
-    page.goto("/api/docs/quick-start#client-py")
-    expect(page.locator("#client-py pre")).to_be_visible()

@@ -19,7 +19,9 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from generator_calls import Operation, filters_of, method_of
-from generator_types import Json, Types, class_name, documented
+from generator_types import Json, Types, documented
+
+from iocash.http.naming import class_name, exception_name
 
 ROOT: Final = Path(__file__).resolve().parent
 DOCUMENT: Final = ROOT.parents[1] / "docs" / "openapi.json"
@@ -246,10 +248,6 @@ BASES: Final = {
     "500": "InternalServerError",
     "503": "ServiceUnavailable",
 }
-
-
-def exception_name(code: str) -> str:
-    return "".join(each.capitalize() for each in code.split("_"))
 
 
 def formatted(texts: dict[str, str]) -> dict[str, str]:

@@ -6,7 +6,9 @@ import json
 import re
 from collections.abc import Iterator
 
-from generator_types import Json, Types, class_name, documented, snake
+from generator_types import Json, Types, documented
+
+from iocash.http.naming import class_name, snake
 
 
 class Operation:

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from iocash.http.naming import class_name, snake
 
 Json = dict[str, Any]
 
-RENAMED: Final = {"ClientAnswer": "ClientDetails", "UserChangeOrEnd": "UserChange"}
-"""`Client` is the class with the calls."""
 BY_HAND: Final = {"Error", "Conflict", "FieldError", "ErrorCode", "Link", "Links", "Nothing"}
 """Schemas whose classes are in `problems.py` and `shapes.py`."""
 LINKS: Final = {"Links", "PageLinks", "EventPageLinks"}
 AMOUNTS: Final = ("[0-9]+(\\.[0-9]+)?", "(\\.[0-9]{1,4})?")
 """In the patterns of amounts."""
 WIDTH: Final = 100
-
-
-def class_name(schema: str) -> str:
-    """Answers are named after the resource: `MovementAnswer` is `Movement`."""
-    return RENAMED.get(schema) or schema.removesuffix("Answer")
-
-
-def snake(name: str) -> str:
-    """`walletId` is `wallet_id`."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
 
 
 def documented(text: str, indent: str = "    ") -> str:

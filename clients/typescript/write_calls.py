@@ -21,9 +21,11 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT.parent / "python"))
 
-from generate import BASES, CODES, DOCUMENT, LEFT_OUT, exception_name  # noqa: E402
+from generate import BASES, CODES, DOCUMENT, LEFT_OUT  # noqa: E402
 from generator_calls import Operation, about, names_of_filters  # noqa: E402
-from generator_types import Json, Types, class_name  # noqa: E402
+from generator_types import Json, Types  # noqa: E402
+
+from iocash.http.naming import camel, class_name, exception_name  # noqa: E402
 
 GENERATED: Final = ROOT / "src" / "generated"
 TOOL: Final = ROOT / "node_modules" / ".bin" / "openapi-typescript"
@@ -52,12 +54,6 @@ type Filters<Name extends keyof operations> =
 /** All operations of the document. */
 export class Calls extends Base {
 """
-
-
-def camel(name: str) -> str:
-    """`create_movement` is `createMovement`."""
-    first, *others = name.split("_")
-    return first + "".join(each.capitalize() for each in others)
 
 
 def commented(text: str, indent: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Every call of the API in curl and in Python, at /api/docs/calls.
+"""Every call of the API in curl, Python and TypeScript, at /api/docs/calls.
 
 The page is generated from the OpenAPI document and the recorded examples. A test runs every
 example and compares the response.
@@ -20,7 +20,11 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from iocash.docs import examples, guides, reference
+from iocash.docs.client_calls import API, DRY_RUN, Uncallable, client_call
+from iocash.docs.in_clients import ShownCall, python_call, typescript_call, with_imports
+from iocash.docs.layout import Blank
 from iocash.http import problems
+from iocash.http.naming import camel, snake
 from iocash.http.rendering import dump
 from iocash.http.views import marked, page
 
@@ -29,27 +33,20 @@ Json = Any
 RECORDED_AT = "https://iocash.example"
 """The server in recorded answers; pages replace it by their own origin."""
 
-API = "/api/v1"
-DRY_RUN = "dryRun"
-"""The kind of the examples of dry runs, and the parameter that they have."""
 WIDTH = 88
 ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 PARAMETER = re.compile(r"\{(\w+)\}")
 
 
-class Blank(str):
-    """A placeholder for an id of the reader: `wallet_id`."""
-
-    __slots__ = ()
-
-
 class Example(NamedTuple):
-    """A request in curl and Python, and its responses by status."""
+    """A request in each language, and its responses by status."""
 
     kind: str
     order: Snippet
     curl: str
     python: str
+    """Empty, as is `typescript`: the clients don't have the operation."""
+    typescript: str
     answers: dict[str, str]
 
 
@@ -143,7 +140,7 @@ def example(method: str, path: str, operation: Json, kind: str, kept: Json) -> E
     key = kept.get("keys", {}).get(kind)
     has_etag = method == "PATCH" and takes(operation, "If-Match")
     order = Snippet(method, path, query, body, key, has_etag, bool(operation["security"]))
-    return Example(kind, order, order.curl(), order.python(), answers(operation, kind, kept))
+    return Example(kind, order, order.curl(), *order.in_clients(), answers(operation, kind, kept))
 
 
 def answers(operation: Json, kind: str, kept: Json) -> dict[str, str]:
@@ -193,15 +190,11 @@ def blanks(value: Json) -> Iterator[Blank]:
             yield from blanks(each)
 
 
-def snake(name: str) -> str:
-    return re.sub(r"(?=[A-Z])", "_", name).lower()
-
-
-# --- curl and Python ----------------------------------------------------------------------------
+# --- The languages ------------------------------------------------------------------------------
 
 
 class Snippet(NamedTuple):
-    """A request, to be written in curl and in Python."""
+    """A request, to be written in each language."""
 
     method: str
     path: str
@@ -244,26 +237,35 @@ class Snippet(NamedTuple):
             parts.append(f"-d '{literal(self.body, in_shell)}'")
         return "\n".join([*begin, " \\\n  ".join(parts)])
 
-    def python(self) -> str:
-        begin = [f'{name} = "0198…"' for name in self.names()]
-        url = self.url("", lambda name: f"{{{name}}}")
-        parts = [f'"{self.method}"', f'{"f" if "{" in url else ""}"{url}"']
-        if self.body is not None:
-            begin.append(f"order = {literal(self.body, in_python)}")
-            parts.append("order")
-        if self.key:
-            parts.append(f'key="{self.key}"')
-        if self.has_etag:
-            begin.append("etag = '\"…\"'")
-            parts.append("etag=etag")
-        line = f"status, answer = call({', '.join(parts)})"
-        if len(line) > WIDTH:
-            line = f"status, answer = call(\n  {', '.join(parts)}\n)"
-        return "\n".join(["from client import call\n", *begin, line, "print(status, answer)"])
+    def in_clients(self) -> tuple[str, str]:
+        """The call in Python and in TypeScript; empty: the clients don't have it."""
+        path = PARAMETER.sub(lambda found: f"${snake(found[1])}", self.path)
+        headers = {"Idempotency-Key": self.key} if self.key else {}
+        headers |= {"If-Match": Blank("etag")} if self.has_etag else {}
+        try:
+            call = client_call(self.method, path, self.query, headers, self.body)
+        except Uncallable:
+            return "", ""
+        known = dict.fromkeys(self.names(), "0198…")
+        known |= {"etag": '"…"'} if self.has_etag else {}
+        python = [f"{name} = {in_literal(value)}" for name, value in known.items()]
+        typescript = [
+            f"const {camel(name)} = {in_literal(value)};" for name, value in known.items()
+        ]
+        shown = ShownCall(call)
+        return (
+            with_imports("\n".join([*python, python_call(shown)])),
+            "\n".join([*typescript, typescript_call(shown)]),
+        )
+
+
+def in_literal(text: str) -> str:
+    """A text in Python and TypeScript, as few quotes as possible escaped."""
+    return f"'{text}'" if '"' in text else f'"{text}"'
 
 
 def literal(value: Json, word: Callable[[Json], str], indent: str = "") -> str:
-    """A value in the lines that JSON and Python share; `word` writes what is in them."""
+    """A value in JSON; `word` writes what is in it."""
     if not isinstance(value, dict | list):
         return word(value)
     inner = f"{indent}  "
@@ -284,9 +286,3 @@ def in_shell(word: Json) -> str:
     if isinstance(word, Blank):
         return f"\"'${word.upper()}'\""
     return json.dumps(word, ensure_ascii=False).replace("'", "'\\''")
-
-
-def in_python(word: Json) -> str:
-    if isinstance(word, Blank):
-        return str(word)
-    return json.dumps(word, ensure_ascii=False) if isinstance(word, str) else repr(word)

@@ -135,7 +135,9 @@ GUIDES = tuple(guide for chapter in GUIDE_CHAPTERS for guide in chapter.guides)
 APPLICATION = "https://app.example"
 """A client's own application."""
 
-CALLS = Guide("calls", "Every call", "Every call in curl and Python, with its response.")
+CALLS = Guide(
+    "calls", "Every call", "Every call in curl, Python and TypeScript, with its response."
+)
 """The page that `iocash.docs.calls` generates from the OpenAPI document."""
 
 

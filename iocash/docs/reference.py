@@ -101,11 +101,14 @@ class Document:
 
 
 def linked(operation: dict[str, Any], origin: str) -> dict[str, Any]:
-    """The operation with a link to its calls in curl and in Python; aliases have none."""
+    """The operation with a link to its calls in each language; aliases have none."""
     if operation.get("deprecated"):
         return operation
     address = f"{origin}/api/docs/calls#{operation['operationId']}"
-    return {**operation, "externalDocs": {"description": "curl and Python", "url": address}}
+    return {
+        **operation,
+        "externalDocs": {"description": "curl, Python and TypeScript", "url": address},
+    }
 
 
 WORDS = {"description", "summary", "example", "examples", "links"}

@@ -1,11 +1,17 @@
-"""Requests as the guides write them, in curl and in Python.
+"""Requests as the guides write them, in curl, Python and TypeScript.
 
 A guide writes a request once, in lines like those of HTTP. Blank lines separate requests:
 
-    HOLD = id    # the hold's id, from the response
-    POST /wallets/$ALICE/holds/$HOLD/executions
+    hold = POST /wallets/$ALICE/holds
+    {"targetWalletId": "$BOB", "amount": "60.00"}
+
+    HOLD = hold.id    # the hold's id, from the response
+    POST /wallets/$ALICE/holds/$HOLD/executions -> insufficient_funds
     Idempotency-Key: room-12-night-1
     {"amount": "20.00", "keepOpen": true}
+
+`hold =` keeps the response for later, and `->` has the code of the refusal that is expected. A
+request that the typed clients can't send is shown in curl only.
 """
 
 from __future__ import annotations
@@ -15,22 +21,29 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from iocash.docs.calls import Blank, in_python, in_shell
+from iocash.docs.calls import in_shell
+from iocash.docs.client_calls import API, ClientCall, Uncallable, client_call, query_in
+from iocash.docs.in_clients import ShownCall, python_call, typescript_call
+from iocash.docs.layout import Blank
+from iocash.http.naming import camel, snake
 
 Json = Any
 
 WIDTH = 92
 ASSIGNMENT = re.compile(r"([A-Z]+) = (\S+)(?:\s+# (.*))?")
+REQUEST = re.compile(r"(?:([a-z_]+) = )?([A-Z]+) (/\S*)(?: -> (\w+))?")
 HEADER = re.compile(r"([A-Z][\w-]+): (.*)")
 VARIABLE = re.compile(r"\$([A-Z]+)")
-DATA, BODY = "    -d '", "body = "
-"""What stands before a body in curl and in Python."""
+DATA = "    -d '"
+"""What stands before a body in curl."""
 CODE = "123456"
 """What a guide shows for a one-time password; the field of it is `console`."""
+GIVEN = {"ALICE", "BOB", "OTP"}
+"""Variables that are not named after a field `id`."""
 
 
 class Assignment(NamedTuple):
-    """A variable that gets a field of the last response, and a note for the reader."""
+    """A variable that gets a field of an earlier response, and a note for the reader."""
 
     name: str
     field: str
@@ -41,9 +54,14 @@ class Assignment(NamedTuple):
 
     def python(self) -> str:
         if self.field == "console":
-            return with_note(f'{self.name.lower()} = "{CODE}"', self.note)
-        steps = "".join(f"[{quoted(step)}]" for step in self.field.split("."))
-        return f"{self.name.lower()} = answer{steps}"
+            return with_note(f'{variable(self.name)} = "{CODE}"', self.note)
+        return f"{variable(self.name)} = {member_of(self.field, snake)}"
+
+    def typescript(self) -> str:
+        name = camel(variable(self.name))
+        if self.field == "console":
+            return with_note(f'const {name} = "{CODE}";', self.note, "//")
+        return f"const {name} = {member_of(self.field, camel)};"
 
 
 class WrittenRequest(NamedTuple):
@@ -54,6 +72,10 @@ class WrittenRequest(NamedTuple):
     target: str
     headers: dict[str, str]
     body: Json
+    kept: str = ""
+    """The name of the variable that keeps the response in the clients."""
+    refused: str = ""
+    """The code of the expected refusal."""
 
     def curl(self, *, show_headers: bool) -> str:
         address = f"$API{self.target}"
@@ -70,16 +92,55 @@ class WrittenRequest(NamedTuple):
             line += f" {data}" if fits else f" \\\n    {data}"
         return "\n".join([*(each.curl() for each in self.assignments), line])
 
-    def python(self) -> str:
+    def python(self, call: ClientCall, *, show_headers: bool) -> str:
         lines = [each.python() for each in self.assignments]
-        target = VARIABLE.sub(lambda found: f"{{{found[1].lower()}}}", self.target)
-        parts = [f'"{self.method}"', f'{"f" if "{" in target else ""}"{target}"']
-        if self.body is not None:
-            lines.append(f"body = {flowing(self.body, in_python, ' ' * len(BODY))}")
-            parts.append("body")
-        if key := self.headers.get("Idempotency-Key"):
-            parts.append(f'key="{key}"')
-        return "\n".join([*lines, f"status, answer = call({', '.join(parts)})"])
+        return "\n".join([*lines, python_call(self.shown(call, show_headers))])
+
+    def typescript(self, call: ClientCall, *, show_headers: bool) -> str:
+        lines = [each.typescript() for each in self.assignments]
+        return "\n".join([*lines, typescript_call(self.shown(call, show_headers))])
+
+    def shown(self, call: ClientCall, has_headers: bool) -> ShownCall:
+        return ShownCall(call, self.kept, self.refused, has_headers and not self.refused)
+
+    def client_call(self) -> ClientCall:
+        """The call of the clients that sends this request.
+
+        Raises:
+            Uncallable: there is none.
+        """
+        target = VARIABLE.sub(lambda found: f"${variable(found[1])}", API + self.target)
+        path, _, query = target.partition("?")
+        return client_call(self.method, path, query_in(query), self.headers, renamed(self.body))
+
+
+def calls_of(requests: list[WrittenRequest]) -> list[ClientCall] | None:
+    """The calls that send these requests; None: the clients can't send one of them."""
+    try:
+        return [each.client_call() for each in requests]
+    except Uncallable:
+        return None
+
+
+def variable(name: str) -> str:
+    """The name of a variable in Python: `$HOLD` is `hold_id`."""
+    return name.lower() if name in GIVEN else f"{name.lower()}_id"
+
+
+def renamed(value: Json) -> Json:
+    """A body with the names of variables in Python."""
+    if isinstance(value, Blank):
+        return Blank(variable(value.upper()))
+    if isinstance(value, dict):
+        return {name: renamed(each) for name, each in value.items()}
+    return [renamed(each) for each in value] if isinstance(value, list) else value
+
+
+def member_of(path: str, name: Callable[[str], str]) -> str:
+    """`wallets.0.userId` is `wallets[0].user_id`."""
+    first, *steps = path.split(".")
+    words = [f"[{step}]" if step.isdigit() else f".{name(step)}" for step in steps]
+    return name(first) + "".join(words)
 
 
 def flowing(value: Json, word: Callable[[Json], str], indent: str) -> str:
@@ -106,12 +167,8 @@ def joined(parts: list[str], indent: str) -> str:
     return f",\n{indent}".join(lines)
 
 
-def with_note(line: str, note: str) -> str:
-    return f"{line}    # {note}" if note else line
-
-
-def quoted(step: str) -> str:
-    return step if step.isdigit() else f'"{step}"'
+def with_note(line: str, note: str, mark: str = "#") -> str:
+    return f"{line}    {mark} {note}" if note else line
 
 
 def written_requests(text: str) -> list[WrittenRequest]:
@@ -129,13 +186,16 @@ def written_request(text: str) -> WrittenRequest:
     while found := ASSIGNMENT.fullmatch(lines[0]):
         assignments.append(Assignment(found[1], found[2], found[3] or ""))
         lines.pop(0)
-    method, target = lines.pop(0).split()
+    found = REQUEST.fullmatch(lines.pop(0))
+    if not found:
+        raise ValueError(f"no request: {text}")
+    kept, method, target, refused = found.groups(default="")
     headers = {}
     while lines and (found := HEADER.fullmatch(lines[0])):
         headers[found[1]] = found[2]
         lines.pop(0)
     body = filled(json.loads("\n".join(lines))) if lines else None
-    return WrittenRequest(assignments, method, target, headers, body)
+    return WrittenRequest(assignments, method, target, headers, body, kept, refused)
 
 
 def filled(value: Json) -> Json:

@@ -9,7 +9,8 @@ from django.utils.html import escape, format_html, strip_tags
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 
-from iocash.docs.requests import written_requests
+from iocash.docs.in_clients import with_imports
+from iocash.docs.requests import calls_of, written_requests
 
 register = template.Library()
 
@@ -17,13 +18,11 @@ TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
 HEADING = re.compile(r"<h([234])>(.*?)</h\1>", re.DOTALL)
 
 
-def block(kind: str, label: str, text: str, file: str = "") -> SafeString:
+def block(kind: str, label: str, text: str) -> SafeString:
     """Code that a reader can scroll with the keyboard."""
-    named = format_html(' data-file="{}"', file) if file else ""
     return format_html(
-        '<pre class="{}"{} tabindex="0" aria-label="{}"><code>{}</code></pre>\n',
+        '<pre class="{}" tabindex="0" aria-label="{}"><code>{}</code></pre>\n',
         kind,
-        named,
         label,
         mark_safe(escape(str(text).strip("\n"))),  # noqa: S308  # escaped here
     )
@@ -31,12 +30,21 @@ def block(kind: str, label: str, text: str, file: str = "") -> SafeString:
 
 @register.simple_block_tag(name="requests")
 def in_tabs(content: str, *, headers: bool = False) -> SafeString:
-    """Requests in curl and in Python; `headers` shows those of the response, in curl."""
+    """Requests in each language; `headers` shows those of the response. Without tabs: curl only."""
     several = written_requests(str(content))
-    curl = "\n".join(each.curl(show_headers=headers) for each in several)
-    python = "\n".join(each.python() for each in several)
-    shown = block("sh", "curl", curl), block("python", "Python", python)
-    return format_html('<div class="tabs">\n{}{}</div>', *shown)
+    curl = block("sh", "curl", "\n".join(each.curl(show_headers=headers) for each in several))
+    calls = calls_of(several)
+    if calls is None:
+        return curl
+    pairs = [*zip(several, calls, strict=True)]
+    python = "\n".join(each.python(call, show_headers=headers) for each, call in pairs)
+    typescript = "\n".join(each.typescript(call, show_headers=headers) for each, call in pairs)
+    shown = (
+        curl,
+        block("python", "Python", with_imports(python)),
+        block("typescript", "TypeScript", typescript),
+    )
+    return format_html('<div class="tabs">\n{}{}{}</div>', *shown)
 
 
 @register.simple_block_tag(name="shell")
@@ -45,8 +53,13 @@ def in_a_shell(content: str, label: str = "Shell") -> SafeString:
 
 
 @register.simple_block_tag(name="program")
-def a_program(content: str, label: str = "Python", file: str = "") -> SafeString:
-    return block("python", label, content, file)
+def a_program(content: str) -> SafeString:
+    return block("python", "Python", content)
+
+
+@register.simple_block_tag(name="typescript")
+def in_typescript(content: str) -> SafeString:
+    return block("typescript", "TypeScript", content)
 
 
 @register.simple_block_tag(name="answer")

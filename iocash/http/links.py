@@ -11,7 +11,7 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from iocash.http import problems
-from iocash.http.rendering import camel
+from iocash.http.naming import camel
 
 
 class Address(NamedTuple):

@@ -36,7 +36,8 @@ from rest_framework import serializers
 from iocash import errors, logs, metrics
 from iocash.db import groups
 from iocash.http.languages import VARY, language_headers, preferred_language, translator
-from iocash.http.rendering import JSON, Response, camel, dump, prefers_html
+from iocash.http.naming import camel
+from iocash.http.rendering import JSON, Response, dump, prefers_html
 from iocash.http.serializers import Reason
 from iocash.times import moment
 

@@ -31,15 +31,6 @@ LONGEST_ACCEPT = 4096
 
 
 @cache
-def camel(name: str) -> str:
-    """Convert a name to camelCase.
-
-    >>> camel("retry_at"), camel("_links")
-    ('retryAt', '_links')
-    """
-    return re.sub(r"(?<=[a-z0-9])_([a-z0-9])", lambda found: found[1].upper(), name)
-
-
 def _other(value: Any) -> Any:
     if isinstance(value, Promise):  # a lazy string
         return str(value)

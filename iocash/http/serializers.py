@@ -21,7 +21,7 @@ from rest_framework.fields import empty, get_error_detail
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from iocash.errors import Message
-from iocash.http.rendering import camel
+from iocash.http.naming import camel
 
 MOST_ERRORS = 100
 """The most unknown fields that an error names."""

@@ -26,8 +26,9 @@ from iocash import errors
 from iocash.db.transactions import Statement, fetch_each
 from iocash.http import fields, pages, parsing, problems, queries, serializers
 from iocash.http.links import LINKS, location
+from iocash.http.naming import camel
 from iocash.http.operations import Operation, declared, operation
-from iocash.http.rendering import Response, camel
+from iocash.http.rendering import Response
 
 
 class View(GenericAPIView[Any]):

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from iocash.http.rendering import camel
+from iocash.http.naming import camel
 from iocash.postgres import CHECKOUT
 from tests.support import people
 from tests.support.resources import RESOURCES, make_each, subject_of

@@ -17,7 +17,7 @@ from uuid import UUID
 import pytest
 from django.db.models import Model
 
-from iocash.http.rendering import camel
+from iocash.http.naming import camel
 from tests.support import people
 from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import OTHER_IBAN, an_iban

@@ -1,4 +1,4 @@
-"""Do what a page of the manual says, in a shell or in Python, and compare the responses.
+"""Do what a page of the manual says, in a shell, and compare the responses.
 
 A page names values that differ between readers: `WALLET=0198…`. Who runs it says what they are;
 one that nobody knows is the id in the last answer, as the page says.
@@ -13,10 +13,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from http import HTTPStatus
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
+
+from dev import ROOT
+
+PYTHON_CLIENT = ROOT / "clients" / "python" / "src"
 
 TABS = re.compile(r'(<div class="tabs">.*?</div>)', re.DOTALL)
 BLOCK = re.compile(r'<pre class="(\w+)"([^>]*)><code>(.*?)</code></pre>', re.DOTALL)
@@ -30,37 +32,50 @@ class Block(NamedTuple):
     """What the page shows: something to run, or what it answers."""
 
     kind: str
-    file: str
+    label: str
     text: str
-    in_tabs: bool = False
+    group: int = 0
+    """The number of the tabs in which it is; 0: in none."""
+
+    def is_read(self, kind: str) -> bool:
+        """Whether somebody runs it who reads the tabs of this kind; all define the function."""
+        is_shell = self.kind == "sh" and (not self.group or self.text.startswith("api()"))
+        return is_shell or self.kind == kind
+
+    def is_of_another(self, kind: str) -> bool:
+        """Whether only the program of another language prints this."""
+        return self.label == "Printed by Python" and kind != "python"
 
 
 def blocks(page: str) -> list[Block]:
     return [
-        Block(kind, "".join(re.findall(r'data-file="([^"]*)"', about)), html.unescape(text), odd)
+        Block(
+            kind,
+            "".join(re.findall(r'aria-label="([^"]*)"', about)),
+            html.unescape(text),
+            at if at % 2 else 0,
+        )
         for at, part in enumerate(TABS.split(page))
-        for odd in [bool(at % 2)]
         for kind, about, text in BLOCK.findall(part)
     ]
 
 
 class Reader:
-    """Somebody who types what a page says, in one shell, in a folder of their own.
+    """Somebody who types what a page says, in one shell, in a folder of their own."""
 
-    Of examples in tabs they read those in curl.
-    """
-
-    skips = "python"
-    """The kind of examples in tabs that they don't read."""
+    kind = "sh"
+    """The kind of examples in tabs that they read."""
 
     def __init__(self, folder: Path, values: dict[str, str]) -> None:
         self.folder, self.values, self.said = folder, values, ""
+        self.printed = ""
         self.shell = subprocess.Popen(
             ["bash", "--norc"],
             cwd=folder,
             env={
                 "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
                 "LC_ALL": "C.UTF-8",
+                "PYTHONPATH": str(PYTHON_CLIENT),
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -76,12 +91,14 @@ class Reader:
         self.shell.stdout.close()
 
     def do(self, block: Block) -> None:
-        """Type a block of the shell, keep a file, or run a program."""
-        if block.kind == "sh":
-            return self.type(NAMED.sub(self.value, block.text))
-        file = self.folder / (block.file or "example.py")
-        file.write_text(block.text + "\n")
-        return None if block.file else self.type(f"python {file.name}")
+        """Type a block of the shell."""
+        assert block.kind == "sh", block.kind
+        self.type(NAMED.sub(self.value, block.text))
+        self.printed = self.said
+
+    def answered(self, block: Block) -> str:
+        """What came of what `block` shows: the responses, or what a program has printed."""
+        return self.printed if block.label.startswith("Printed") else self.said
 
     def value(self, named: re.Match[str]) -> str:
         field = "userId" if "userId" in named[3] else "id"
@@ -103,33 +120,6 @@ class Reader:
             yield line
 
 
-class PythonReader(Reader):
-    """Somebody who reads the tab Python, and runs the examples of a page in one session."""
-
-    skips = "sh"
-
-    def __init__(self, folder: Path, values: dict[str, str]) -> None:
-        super().__init__(folder, values)
-        self.client = ModuleType("client")
-        self.session: dict[str, Any] = {}
-
-    def do(self, block: Block) -> None:
-        if block.file == "client.py":
-            exec(block.text, vars(self.client))
-            self.call = self.client.call
-            self.client.call = self.recorded  # type: ignore[attr-defined]
-        if not block.in_tabs:
-            return super().do(block)
-        self.said = ""
-        code = self.values.get("OTP", "")
-        return exec(block.text.replace('"123456"', f'"{code}"'), self.session)
-
-    def recorded(self, *args: Any, **kwargs: Any) -> Any:
-        status, answer = self.call(*args, **kwargs)
-        self.said += f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\n\n{json.dumps(answer)}\n"
-        return status, answer
-
-
 def first(field: str, said: str) -> str:
     """The id in an answer: its own, or that of the first thing on a page."""
     found = re.findall(rf'"{field}":"([0-9a-f-]{{36}})"', said)
@@ -145,11 +135,12 @@ def differences(shown: str, said: str) -> list[str]:
         head, _, body = shown.partition("\n\n")
         said_head, _, said_body = said.replace("\r", "").partition("\n\n")
         lines = said_head.splitlines()
-        looked_for = head.splitlines()[: None if lines[1:] else 1]  # Python shows the status only
-        missing = [line for line in looked_for if not any(is_like(line, each) for each in lines)]
+        missing = [
+            line for line in head.splitlines() if not any(is_like(line, each) for each in lines)
+        ]
         return [*missing, *differences(body, said_body)]
     if said.startswith("HTTP/"):  # shown without -i
-        said = re.sub(r"^HTTP/.*\n\n", "", said, flags=re.MULTILINE)
+        said = re.sub(r"^HTTP/(?:.+\n)+\n", "", said, flags=re.MULTILINE)
     if not shown.startswith("{"):
         return [] if is_like(shown, said) else [f"{shown!r} is not {said!r}"]
     answers, real = objects(LEFT_OUT.sub('"…": "…"', shown)), objects(said)

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from iocash.db import clock
 from iocash.db.sandbox import is_sandbox
-from iocash.docs.calls import DRY_RUN
+from iocash.docs.client_calls import DRY_RUN
 from iocash.times import moment
 from tests.support import openapi, sandbox_story
 from tests.support.identity import URLS, some_terms

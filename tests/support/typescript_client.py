@@ -56,7 +56,7 @@ def build(folder: Path) -> Path:
     return package
 
 
-def compile_programs(texts: dict[str, str], package: Path, folder: Path) -> Path:
+def compile_programs(texts: dict[str, str], package: Path, folder: Path, **options: bool) -> Path:
     """Compile programs that use the package; return the folder of the compiled files."""
     modules = folder / "node_modules"
     modules.mkdir(parents=True)
@@ -65,7 +65,7 @@ def compile_programs(texts: dict[str, str], package: Path, folder: Path) -> Path
     (folder / "package.json").write_text('{"type": "module"}')
     for name, text in texts.items():
         (folder / name).write_text(text)
-    written = {"compilerOptions": STRICT, "files": list(texts)}
+    written = {"compilerOptions": STRICT | options, "files": list(texts)}
     (folder / "tsconfig.json").write_text(json.dumps(written))
     run([TYPESCRIPT.program("tsc")], folder)
     return folder / "compiled"

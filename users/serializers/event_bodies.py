@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from iocash.http import fields
-from iocash.http.rendering import camel
+from iocash.http.naming import camel
 from iocash.http.serializers import reader
 from users.models import Event, KycDocument, WebhookEndpoint
 from users.models.events import EventKind

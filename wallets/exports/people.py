@@ -16,7 +16,7 @@ from django.db.models import Model, Q, QuerySet
 
 from iocash import money
 from iocash.db import clock
-from iocash.http.rendering import camel
+from iocash.http.naming import camel
 from iocash.times import moment
 from users.models import (
     Access,

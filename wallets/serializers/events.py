@@ -10,7 +10,7 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages, waiting
 from iocash.http.links import LINKS, location
-from iocash.http.rendering import camel
+from iocash.http.naming import camel
 from users.models.events import EventKind
 from users.serializers.event_bodies import EventMessage, EventSubject
 from wallets.serializers.shared import OF_WALLETS, hrefs

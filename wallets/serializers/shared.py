@@ -8,7 +8,7 @@ from rest_framework.exceptions import ValidationError
 
 from iocash.errors import Message
 from iocash.http import fields, pages
-from iocash.http.rendering import camel
+from iocash.http.naming import camel
 from iocash.http.serializers import error_detail, reader
 from users.serializers.users import METADATA, PAIRS, Optional
 

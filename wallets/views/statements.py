@@ -13,8 +13,9 @@ from iocash import errors
 from iocash.db import clock, replica
 from iocash.http import pages
 from iocash.http.cursors import Cursor
+from iocash.http.naming import camel
 from iocash.http.operations import operation
-from iocash.http.rendering import Response, camel
+from iocash.http.rendering import Response
 from iocash.times import MILLISECOND, moment, to_millisecond
 from wallets import statements
 from wallets.models import Wallet

@@ -9,7 +9,7 @@ from iocash import errors
 from iocash.http.fields.amounts import Currency
 from iocash.http.fields.plain import Id
 from iocash.http.fields.times import Moment
-from iocash.http.rendering import camel
+from iocash.http.naming import camel
 
 Json = dict[str, Any]
 

@@ -12,9 +12,9 @@ from rest_framework.serializers import ListSerializer
 
 from iocash.http import fields
 from iocash.http.chapters import chapter
+from iocash.http.naming import camel
 from iocash.http.openapi import headers, refusals
 from iocash.http.operations import Operation
-from iocash.http.rendering import camel
 from iocash.http.serializers import text_of
 
 Json = dict[str, Any]

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from iocash import errors
+from iocash.http.naming import camel
 from iocash.http.openapi import components, headers, refusals
 from iocash.http.openapi.links import link_creations
 from iocash.http.openapi.sharing import Occurrence, share
-from iocash.http.rendering import camel
 from iocash.http.serializers import text_of
 
 Json = dict[str, Any]

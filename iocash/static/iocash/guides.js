@@ -10,7 +10,7 @@ const made = (tag, attributes = {}, text = "") => {
 
 // --- Tabs: one choice for all examples, remembered over pages ---
 
-const LANGUAGES = { sh: "curl", python: "Python" };
+const LANGUAGES = { sh: "curl", python: "Python", typescript: "TypeScript" };
 const STORED = "iocash-language";
 
 const stored = () => {
@@ -21,12 +21,24 @@ const stored = () => {
   }
 };
 
+const panelsOf = (group, kind) => [...group.querySelectorAll(`:scope > pre.${kind}`)];
+const languagesOf = (group) => Object.keys(LANGUAGES).filter((kind) => panelsOf(group, kind).length);
+
+// The chosen language; if an example does not have it, the first that it has.
+const shownIn = (group) => {
+  const languages = languagesOf(group);
+  return languages.includes(root.dataset.language) ? root.dataset.language : languages[0];
+};
+
 const choose = (language) => {
   root.dataset.language = language;
-  for (const tab of document.querySelectorAll("[role=tab]")) {
-    const selected = tab.dataset.language === language;
-    tab.setAttribute("aria-selected", selected);
-    tab.tabIndex = selected ? 0 : -1;
+  for (const group of document.querySelectorAll(".tabs")) {
+    const shown = shownIn(group);
+    for (const tab of group.querySelectorAll("[role=tab]")) {
+      const selected = tab.dataset.language === shown;
+      tab.setAttribute("aria-selected", selected);
+      tab.tabIndex = selected ? 0 : -1;
+    }
   }
 };
 
@@ -56,8 +68,8 @@ const moved = (event) => {
 
 const tabList = (group, number) => {
   const list = made("div", { role: "tablist", "aria-label": "Language of the example" });
-  for (const [kind, label] of Object.entries(LANGUAGES)) {
-    const panels = [...group.querySelectorAll(`:scope > pre.${kind}`)];
+  for (const kind of languagesOf(group)) {
+    const panels = panelsOf(group, kind);
     const id = `tab-${number}-${kind}`;
     panels.forEach((panel, at) => {
       panel.id = `${id}-panel-${at}`;
@@ -65,7 +77,7 @@ const tabList = (group, number) => {
     });
     const controls = panels.map((panel) => panel.id).join(" ");
     const about = { type: "button", role: "tab", id, "aria-controls": controls };
-    const tab = made("button", { ...about, "data-language": kind }, label);
+    const tab = made("button", { ...about, "data-language": kind }, LANGUAGES[kind]);
     tab.addEventListener("click", () => chosen(tab));
     list.append(tab);
   }
@@ -107,7 +119,7 @@ const frame = (pre) => {
 };
 
 document.querySelectorAll(".tabs").forEach((group, number) => {
-  const visible = () => [...group.querySelectorAll(`:scope > pre.${root.dataset.language}`)];
+  const visible = () => panelsOf(group, shownIn(group));
   group.prepend(bar(tabList(group, number), visible));
 });
 document.querySelectorAll(".guide pre:not(.tabs > pre, .answer)").forEach(frame);

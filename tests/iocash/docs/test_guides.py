@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,10 @@ from django.utils.text import slugify
 from iocash import demo
 from iocash import settings as configured
 from iocash.docs.guides import GUIDES
-from tests.support import sandbox, shell_examples
-from tests.support.shell_examples import Block, PythonReader, Reader
+from tests.support import guide_examples, relay, sandbox, shell_examples
+from tests.support.guide_examples import ClientReader, PythonReader, TypeScriptReader
+from tests.support.relay import Relay
+from tests.support.shell_examples import Reader
 from users import deliveries
 from users.models import Client, PhoneUse, SigningKey
 from users.models.clients import SCOPES
@@ -32,8 +33,9 @@ LISTS = {"statements", "reconciliation", "pagination"}
 """Guides that show all movements of a wallet, also those that other guides made."""
 ADVANCING = {"sandbox"}
 """A guide that advances the clock by a month: what others say of limits is different afterwards."""
+QUERY = re.compile(r'("href": "[^"?]*)\?[^"]*')
 AMOUNT = re.compile(r"\b\d+\.\d\d\b")
-MISSING = [name for name in ("bash", "curl", "openssl") if not shutil.which(name)]
+MISSING = [name for name in ("bash", "curl", "node", "openssl") if not shutil.which(name)]
 
 
 @pytest.fixture
@@ -46,10 +48,11 @@ def values(live_server: Any, settings: Any) -> Iterator[dict[str, str]]:
         yield demo.values(live_server.url, facts)
 
 
-@pytest.fixture(params=[Reader, PythonReader])
+@pytest.fixture(params=[Reader, PythonReader, TypeScriptReader])
 def reader(
     request: Any,
     values: dict[str, str],
+    through: Relay,
     tmp_path: Path,
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -61,15 +64,30 @@ def reader(
         deliveries.BACKENDS, "console", lambda user, phone, code: values.update(OTP=code)
     )
     settings.OTP_BACKEND = "console"
-    found = request.param(tmp_path, values)
-    monkeypatch.setitem(sys.modules, "client", getattr(found, "client", None))
+    monkeypatch.chdir(tmp_path)
+    found = Reader(tmp_path, values) if request.param is Reader else None
+    found = found or request.param(tmp_path, values, through)
     yield found
     found.close()
 
 
-def page(slug: str, host: str = "testserver") -> list[Block]:
-    answer = Browser().get(f"/api/docs/{slug}", headers={"host": host})
-    return shell_examples.blocks(answer.text)
+@pytest.fixture
+def through(live_server: Any) -> Iterator[Relay]:
+    """What keeps the requests of the clients, and passes them on."""
+    with relay.relaying(live_server.url) as made:
+        yield made
+
+
+@pytest.fixture
+def programs(request: pytest.FixtureRequest, reader: Reader) -> Path | None:
+    """The guides as programs for node; compiled only if somebody reads TypeScript."""
+    if reader.kind != "typescript":
+        return None
+    compiled: Path = request.getfixturevalue("guides_in_typescript")
+    return compiled
+
+
+page = guide_examples.blocks_of
 
 
 def register(folder: Path) -> None:
@@ -85,20 +103,23 @@ def register(folder: Path) -> None:
         )
 
 
+NEEDS_TOOLS = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+
+
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+@NEEDS_TOOLS
 @pytest.mark.ci
 @pytest.mark.parametrize("slug", SLUGS)
-def test_every_example_returns_the_documented_answer(slug, reader, live_server):
-    """Takes 1 s for each guide and language, and needs bash and curl."""
-    for shown, said in followed(slug, reader, live_server.url):
+def test_every_example_returns_the_documented_answer(slug, reader, through, programs):
+    """Takes 1 s for each guide and language, and 30 s once for the compiler of TypeScript."""
+    for shown, said in followed(slug, reader, through.url, programs):
         assert shell_examples.differences(shown, said) == []
 
 
 @pytest.mark.ci
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
-def test_guides_work_one_after_another(reader, live_server):
+@NEEDS_TOOLS
+def test_guides_work_one_after_another(reader, through, programs):
     """Only the balances differ from the printed ones, and what a list has.
 
     Takes seconds; needs the tools of the guides, as `MISSING` lists them.
@@ -106,32 +127,49 @@ def test_guides_work_one_after_another(reader, live_server):
     for slug in SLUGS:
         if slug in ADVANCING:
             continue
-        for shown, said in followed(slug, reader, live_server.url):
+        for shown, said in followed(slug, reader, through.url, programs):
             found = shell_examples.differences(AMOUNT.sub("1", shown), AMOUNT.sub("1", said))
             assert found == [] or slug in LISTS, slug
 
 
-def followed(slug: str, reader: Reader, url: str) -> Iterator[tuple[str, str]]:
-    """Do what a guide says; yield what it shows as an answer, and what came."""
-    host = url.removeprefix("http://")
-    (client,) = (block for block in page("quick-start", host) if block.file)
-    reader.do(client)
-    for block in page(slug, host):
-        if block.in_tabs and block.kind == reader.skips:
+def followed(
+    slug: str, reader: Reader, url: str, programs: Path | None
+) -> Iterator[tuple[str, str]]:
+    """Do what a guide says; yield what it shows as an answer, and what came.
+
+    What a client sends is compared with the request that the guide has written.
+    """
+    if isinstance(reader, TypeScriptReader):
+        assert programs
+        reader.start(programs / f"{slug}.js")
+    written = guide_examples.by_python_text(slug) if isinstance(reader, ClientReader) else {}
+    known = {name: reader.values[name] for name in ("ALICE", "BOB")}
+    has_run = False
+    for group in guide_examples.groups(page(slug, url.removeprefix("http://"))):
+        if group[0].kind == "answer":
+            if has_run and not group[0].is_of_another(reader.kind):
+                shown = group[0].text
+                if isinstance(reader, ClientReader):  # its queries are equal, but not as texts
+                    shown = QUERY.sub(r"\1…", shown)
+                yield shown, reader.answered(group[0])
             continue
-        if block.kind == "answer":
-            yield block.text, reader.said
-            continue
-        register(reader.folder)
-        reader.do(block)
+        chosen = [each for each in group if each.is_read(reader.kind)]
+        has_run = bool(chosen)
+        for block in chosen:
+            register(reader.folder)
+            reader.do(block)
+        for block in group:
+            if isinstance(reader, ClientReader) and (requests := written.pop(block.text, None)):
+                assert guide_examples.differences_of(requests, reader.sent, known) == []
+    assert not written, "an example was not compared"
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_every_guide_has_shell_and_python_examples_with_answers(slug):
+def test_every_guide_has_examples_in_each_language_with_answers(slug):
     kinds = [block.kind for block in page(slug)]
     if slug in TEXTS:
         return
-    assert set(kinds) == {"sh", "python", "answer"}
+    assert set(kinds) == {"sh", "python", "typescript", "answer"}
     assert all(kinds[at - 1] != "answer" for at, kind in enumerate(kinds) if kind == "answer")
 
 

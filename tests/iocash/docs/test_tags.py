@@ -13,16 +13,23 @@ def rendered(text: str) -> str:
 
 
 def test_requests_are_shown_in_tabs_and_escaped():
-    text = rendered('{% requests %}\nPOST /users\n{"userName": "<a>"}\n{% endrequests %}')
+    text = rendered('{% requests %}\nPOST /wallets\n{"userId": "<a>"}\n{% endrequests %}')
     assert text.startswith('<div class="tabs">\n<pre class="sh" tabindex="0" aria-label="curl">')
-    assert text.count("&lt;a&gt;") == 2
+    assert text.count("&lt;a&gt;") == 3
     assert text.count('<pre class="python" tabindex="0" aria-label="Python"><code>') == 1
+    assert text.count('<pre class="typescript" tabindex="0" aria-label="TypeScript"><code>') == 1
 
 
-def test_blocks_have_labels_and_files_and_show_variables():
-    text = rendered('{% program file="a.py" %}\nif 1 < 2: "{{ origin }}"\n{% endprogram %}')
+def test_request_that_the_clients_cannot_send_has_no_tabs():
+    text = rendered('{% requests %}\nPOST /wallets\n{"unknown": "a"}\n{% endrequests %}')
+    assert text.startswith('<pre class="sh" tabindex="0" aria-label="curl">')
+    assert "tabs" not in text
+
+
+def test_blocks_have_labels_and_show_variables():
+    text = rendered('{% program %}\nif 1 < 2: "{{ origin }}"\n{% endprogram %}')
     assert text == (
-        '<pre class="python" data-file="a.py" tabindex="0" aria-label="Python"><code>'
+        '<pre class="python" tabindex="0" aria-label="Python"><code>'
         "if 1 &lt; 2: &quot;https://a.example&quot;</code></pre>\n"
     )
     assert 'class="answer"' in rendered('{% answer "Printed" %}{% endanswer %}')

@@ -22,13 +22,13 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.http import fields, rendering, views
+from iocash.http.naming import camel
 from iocash.http.operations import operation
 from iocash.http.rendering import (
     HTML,
     JSON,
     LONGEST_ON_A_PAGE,
     abridged,
-    camel,
     dump,
     preferred,
     prefers_html,

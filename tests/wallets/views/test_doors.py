@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 
-from iocash.http.rendering import camel
+from iocash.http.naming import camel
 from tests.support import people, replayed
 from tests.support.anchors import anchored
 from tests.support.api_operations import body_of

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from iocash import errors
-from iocash.docs import reference, search
+from iocash.docs import client_calls, reference, search
 
 CODES: Final[Path] = settings.BASE_DIR / "docs" / "errors.md"
 BEGIN, END = "<!-- codes: begin -->\n", "<!-- codes: end -->\n"
@@ -17,8 +17,8 @@ BEGIN, END = "<!-- codes: begin -->\n", "<!-- codes: end -->\n"
 
 class Command(BaseCommand):
     help = (
-        "Write docs/openapi.json, the table of error codes in docs/errors.md, and the index of the "
-        "search over the documentation."
+        "Write docs/openapi.json, the table of error codes in docs/errors.md, the calls of the "
+        "clients for the documentation, and the index of the search over it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,6 +33,7 @@ class Command(BaseCommand):
             for file, document in reference.RELEASED.items():
                 file.write_text(document.bare_text())
         reference.FILE.write_text(reference.OWN.text())
+        client_calls.FILE.write_text(client_calls.facts_text(reference.OWN.whole()))
         CODES.write_text(with_codes(CODES.read_text()))
         search.FILE.write_text(search.index_text())
 
