@@ -38,7 +38,9 @@ def environment(server: Served, demo: dict[str, str]) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(("program", "printed"), TEXTS, ids=["quick start", "crash", "webhook", "sandbox"])
+@pytest.mark.parametrize(
+    ("program", "printed"), TEXTS, ids=["quick start", "crash", "webhook", "sandbox"]
+)
 def test_program_of_the_readme_prints_its_output(
     environment: dict[str, str], program: str, printed: str
 ):

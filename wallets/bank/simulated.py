@@ -67,9 +67,7 @@ def end_if_asked(order: CashOut, movement_id: UUID) -> None:
     rejecting = REJECTING.fullmatch(concept)
     if not (concept == SETTLING or rejecting) or not is_sandbox():
         return
-    found = Movement.objects.select_related("bank_file").get(
-        client=order.client_id, id=movement_id
-    )
+    found = Movement.objects.select_related("bank_file").get(client=order.client_id, id=movement_id)
     if found.status == Movement.Status.PENDING:
         status = REJECTED if rejecting else SETTLED
         end_cash_out(found, status, reason=(rejecting and rejecting[1]) or "")

@@ -106,11 +106,11 @@ def test_concept_of_a_schedule_is_stored(tester, alices, bobs):
     body = {
         "amount": "1.00",
         "concept": f"{FORCED}insufficient_funds",
-        "receiver": {"walletId": str(bobs.id)},
+        "receiver": {"type": "WALLET", "account": str(bobs.id)},
         "schedule": {"frequency": "ONCE", "startDate": "2100-01-01"},
     }
     answer = tester.post(f"wallets/{alices.id}/scheduled-operations", body)
-    assert answer.code != "insufficient_funds"
+    assert (answer.status, answer.json["concept"]) == (201, body["concept"])
 
 
 @pytest.mark.parametrize("text", ["sandbox:refuse", "Sandbox:refuse:not_found", " sandbox:refuse:"])
