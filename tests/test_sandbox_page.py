@@ -31,7 +31,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
 
 
 def test_commands_of_the_page_make_a_sandbox(empty: Scratch, tmp_path: Path):
-    (commands,) = (block.splitlines() for block in BLOCKS)
+    (commands,) = (block.replace("\\\n", "").splitlines() for block in BLOCKS)
     printed = [empty.run(*shlex.split(line)[1:]) for line in commands]
     assert len(printed) == PAGE.count("\npython manage.py ") == 3
     key = printed[-1].strip()

@@ -36,10 +36,10 @@ def refuse_body(view: Any, field: str, text: str) -> None:
     """
     if not view.authentication_classes or not is_sandbox():
         return
-    refusal = refusal_of(view, field, text)
+    refusal = forced_refusal(view, field, text)
     if refusal is None:
         words = "In this sandbox, must be one of: {concepts}."
-        listed = ", ".join(FORCED + code for code in codes_of(view))
+        listed = ", ".join(FORCED + code for code in forced_codes(view))
         message = errors.Message(words, concepts=listed)
         raise errors.InvalidFields(errors.FieldError(field, "invalid_choice", message))
     raise refusal
@@ -51,32 +51,32 @@ def refuse_key(view: Any, secret: str) -> None:
     Raises:
         Refused: the operation can be refused with this code.
     """
-    if secret.startswith(FORCED) and is_sandbox() and (refusal := refusal_of(view, "", secret)):
+    if secret.startswith(FORCED) and is_sandbox() and (refusal := forced_refusal(view, "", secret)):
         raise refusal
 
 
-def codes_of(view: Any) -> dict[str, Kind]:
+def forced_codes(view: Any) -> dict[str, Kind]:
     """All that the operation of the request can be refused with, by code."""
     path = "{}" if view.kwargs else ""
     return {kind.code: kind for kind in refusals(view, view.request.method, path)}
 
 
-def refusal_of(view: Any, field: str, text: str) -> errors.Refused | None:
+def forced_refusal(view: Any, field: str, text: str) -> errors.Refused | None:
     """The refusal that a text asks for; None: the operation has none with this code."""
-    kind = codes_of(view).get(text.removeprefix(FORCED))
+    kind = forced_codes(view).get(text.removeprefix(FORCED))
     if kind is None:
         return None
     if issubclass(kind, errors.InvalidFields):
         return kind(errors.FieldError(field or "size", "required", "This field is required."))
     if issubclass(kind, errors.Unavailable):
         return kind()
-    refusal = kind(**dict(plausible_facts(kind, view)))
+    refusal = kind(**dict(example_facts(kind, view)))
     if isinstance(refusal, errors.OtpTooSoon):
         refusal.retry_after = 60
     return refusal
 
 
-def plausible_facts(kind: Kind, view: Any) -> Iterator[tuple[str, Any]]:
+def example_facts(kind: Kind, view: Any) -> Iterator[tuple[str, Any]]:
     """Facts that the refusal may carry: ids of the path, and examples of the document."""
     known: dict[str, Any] = {"status": STATUSES.get(kind, "BLOCKED")} | special_facts(kind, view)
     ids = [name for name in kind.carries if name.endswith("_id")]
