@@ -75,7 +75,7 @@ def forced_call(method: str, path: str, operation: Json, document: Json) -> Forc
     codes = tuple(code for each in responses for code in each.get("x-codes", ()))
     names = fields_of(operation, document)
     field = next((name for name in (*USUAL, *names) if name in names), "")
-    return ForcedCall(f"{method} {path.removeprefix(PREFIX)}", field, (), codes)
+    return ForcedCall(f"{method} {path.removeprefix(PREFIX) or '/'}", field, (), codes)
 
 
 def fields_of(operation: Json, document: Json) -> list[str]:

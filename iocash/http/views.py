@@ -78,9 +78,18 @@ class View(GenericAPIView[Any]):
         super().initial(request, *args, **kwargs)
         self.query = queries.check_query(request, self.operation.parameters)
         if request.method in parsing.BODIES:
-            body = request.data  # the body is read, or refused, here
-            if (field := forced_field(body)) is not None:
-                forced.refuse_body(self, field, body[field])
+            request.data  # noqa: B018  # the body is read, or refused, here
+            self.refuse_if_asked()
+
+    def refuse_if_asked(self) -> None:
+        """Refuse a request whose body asks a sandbox for it.
+
+        Raises:
+            Refused: it does.
+        """
+        body = self.request.data
+        if (field := forced_field(body)) is not None:
+            forced.refuse_body(self, field, body[field])
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         allow = ", ".join(self.allowed_methods)

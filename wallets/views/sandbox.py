@@ -90,7 +90,7 @@ class SandboxClockView(SandboxView):
     title = "Clock of the sandbox"
     serializer_class = ClockAnswer
 
-    @operation(name="get_sandbox_clock")
+    @operation(name="get_sandbox_clock", refuses=(errors.NotFound,))
     def get(self, request: Request) -> Response:
         """Read the clock.
 

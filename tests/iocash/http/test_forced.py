@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client as Browser
 
 from iocash import errors
+from iocash.db import clock
 from iocash.db.sandbox import FORCED
 from iocash.docs.forced import ForcedCall, forced_table
 from iocash.http.parsing import BODIES
@@ -42,7 +44,7 @@ def address(call: ForcedCall, wallet: Wallet) -> str:
         path = path.replace(f"{{{name}}}", str(people.unknown_id()))
     for name in ("executionId", "fileId", "eventId"):
         path = path.replace(f"{{{name}}}", str(people.unknown_id()))
-    return path.removeprefix("/")
+    return "/api/v1" + path.removesuffix("/")
 
 
 def expected(code: str) -> tuple[int, str]:
@@ -81,7 +83,7 @@ def test_table_has_each_code_that_a_client_can_get():
 
 def test_table_has_each_operation_with_credentials():
     operations = {
-        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        f"{method.upper()} {path.removeprefix('/api/v1') or '/'}"
         for path, methods in openapi.document()["paths"].items()
         for method, operation in methods.items()
         if operation["security"]
@@ -102,20 +104,34 @@ def test_facts_name_the_resource_of_the_path(tester, alices):
     assert (late.status, late.headers["Retry-After"]) == (409, "60")
 
 
+@pytest.mark.parametrize("code", ["insufficient_scope", "insufficient_funds", "outcome_unknown"])
+def test_refused_payment_is_not_made(code, tester, alices, bobs):
+    """Nor by the handler that runs again when a remembered key was looked up."""
+    path, lunch = f"wallets/{alices.id}/movements", people.to(bobs, "1.00")
+    assert tester.post(path, lunch).status == 201
+    for _ in range(2):
+        refused = tester.post(path, lunch | {"reference": FORCED + code}, key="lunch")
+        assert (refused.status, refused.code) == expected(code)
+    assert people.balances(alices, bobs) == [99_00, 1_00]
+    assert tester.post(path, lunch | {"reference": "lunch"}, key="lunch").status == 201
+
+
 def test_concept_of_a_schedule_is_stored(tester, alices, bobs):
     body = {
         "amount": "1.00",
         "concept": f"{FORCED}insufficient_funds",
         "receiver": {"type": "WALLET", "account": str(bobs.id)},
-        "schedule": {"frequency": "ONCE", "startDate": "2100-01-01"},
+        "schedule": {"frequency": "ONCE", "startDate": str(clock.today() + timedelta(days=1))},
     }
     answer = tester.post(f"wallets/{alices.id}/scheduled-operations", body)
-    assert (answer.status, answer.json["concept"]) == (201, body["concept"])
+    assert (answer.status, answer.json.get("concept")) == (201, body["concept"]), answer.json
 
 
-@pytest.mark.parametrize("text", ["sandbox:refuse", "Sandbox:refuse:not_found", " sandbox:refuse:"])
+@pytest.mark.parametrize(
+    "text", ["sandbox:refuse", "Sandbox:refuse:not_found", "a sandbox:refuse:not_found"]
+)
 def test_other_texts_refuse_nothing(text, tester, alices):
-    assert tester.patch(f"wallets/{alices.id}", {"alias": text.strip()}).status == 200
+    assert tester.patch(f"wallets/{alices.id}", {"alias": text}).status == 200
 
 
 # --- Outside of sandboxes ------------------------------------------------------------------------
