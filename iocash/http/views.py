@@ -87,7 +87,7 @@ class View(GenericAPIView[Any]):
         Raises:
             Refused: it does.
         """
-        body = self.request.data
+        body: Any = self.request.data
         if (field := forced_field(body)) is not None:
             forced.refuse_body(self, field, body[field])
 

@@ -30,7 +30,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> str:
 def demo(postgres: Scratch, documents: str) -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCUMENTS_DIR", documents)
-        return postgres.seed()
+        return postgres.seed_sandbox()
 
 
 @pytest.fixture(scope="session")

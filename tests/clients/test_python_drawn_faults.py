@@ -70,6 +70,14 @@ class Likely(Drawing):
             "target_wallet_id": self.known["wallet_id"],
             "amount": st.decimals("0.01", "0.50", places=2),
             "currency": st.just("EUR"),
+            "concept": st.text("ABCabc 0123456789", min_size=1, max_size=20),
+            "metadata": st.just({"order": "1"}),
+            "email": st.just("alice@iocash.example"),
+            "dlt_address": st.none(),
+            "dlt_network": st.none(),
+            **dict.fromkeys(
+                ("first_name", "last_name", "company_name", "holder_name"), st.just("Alice Example")
+            ),
             "iban": st.sampled_from(["ES9121000418450200051332", "DE89370400440532013000"]),
             "expiration": st.integers(2, 999).map(lambda days: now + dt.timedelta(days)),
         }
@@ -78,7 +86,7 @@ class Likely(Drawing):
         if name not in self.known:
             return super().field(name, hint)
         likely, anything = self.known[name], super().field(name, hint)
-        return st.integers(0, 9).flatmap(lambda chance: likely if chance else anything)
+        return st.integers(0, 9).flatmap(lambda chance: likely if chance < 9 else anything)
 
     def id(self, name: str) -> st.SearchStrategy[Any]:
         return self.known.get(name, self.ids)
@@ -249,11 +257,10 @@ def check_answers() -> int:
 @pytest.fixture
 def drawing(client: Client, demo: dict[str, str]) -> Likely:
     wallets = [demo["aliceWalletId"], demo["bobWalletId"]]
-    to_bob = {"target_wallet_id": wallets[1]}
-    holds = [client.create_hold(wallets[0], HoldBody(amount="2", **to_bob)) for _ in range(6)]
-    paid = [
-        client.create_movement(wallets[0], TransferBody(amount="2", **to_bob)) for _ in "123456"
-    ]
+    hold = HoldBody(target_wallet_id=wallets[1], amount="2")
+    payment = TransferBody(target_wallet_id=wallets[1], amount="2")
+    holds = [client.create_hold(wallets[0], hold) for _ in range(6)]
+    paid = [client.create_movement(wallets[0], payment) for _ in range(6)]
     users = [value for name, value in demo.items() if name.endswith("UserId")]
     return Likely(
         {

@@ -51,7 +51,7 @@ def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
 def own_demo(own_postgres: Scratch, documents: str) -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCUMENTS_DIR", documents)
-        return own_postgres.seed()
+        return own_postgres.seed_sandbox()
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,11 @@ def own_url(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     log = tmp_path_factory.mktemp("own-server") / "server.log"
-    limits = {"EUR": {"0": {"balance": "1000", "cashIn": "150", "cashOut": "150"}}}
-    about = {"DOCUMENTS_DIR": documents, "KYC_LIMITS": json.dumps(limits)}
+    limits = {
+        "0": {"balance": "1000", "cashIn": "150", "cashOut": "150"},
+        "1": {"balance": "2500", "cashIn": "2500", "cashOut": "1000"},
+    }
+    about = {"DOCUMENTS_DIR": documents, "KYC_LIMITS": json.dumps({"EUR": limits})}
     with Served(own_postgres.address(), log, **about) as served:
         yield served.url
 

@@ -87,6 +87,12 @@ class Scratch:
         """Run a management command; return what it prints."""
         return self.run("manage.py", *words)
 
+    def seed_sandbox(self) -> dict[str, str]:
+        """As `seed`, in a sandbox."""
+        self.manage("migrate", "--verbosity", "0")
+        self.manage("make_sandbox")
+        return self.seed()
+
     def seed(self, program: str = SEED) -> dict[str, str]:
         """Make the tables and, by a program that prints its log-in, the demo; return the log-in."""
         self.manage("migrate", "--verbosity", "0")

@@ -17,6 +17,7 @@ from iocash.http.views import forced_field
 from tests.support import openapi, people, sandbox
 from tests.support.people import Api
 from users.models import Event, User
+from users.models.clients import KNOWN_SCOPES
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +34,7 @@ NOT_OF_OPERATIONS = {"method_not_allowed", "retention_not_over", "source_wallet_
 def tester(client_demo) -> Api:
     """A client of a sandbox, with every scope."""
     sandbox.make()
-    return Api(people.a_key(client_demo, *people.SCOPES, "sandbox:write"))
+    return Api(people.a_key(client_demo, *KNOWN_SCOPES))
 
 
 def address(call: ForcedCall, wallet: Wallet) -> str:
