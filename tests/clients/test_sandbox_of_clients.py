@@ -30,7 +30,7 @@ from iocash_client.models import (
 )
 
 from tests.support.embedded_postgres import linux
-from tests.support.scratch_postgres import Scratch
+from tests.support.scratch_postgres import SEED_SANDBOX, Scratch
 from tests.support.server import Served
 from tests.support.typescript_client import run
 
@@ -51,7 +51,7 @@ def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
 def own_demo(own_postgres: Scratch, documents: str) -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCUMENTS_DIR", documents)
-        return own_postgres.seed_sandbox()
+        return own_postgres.seed(SEED_SANDBOX)
 
 
 @pytest.fixture(scope="module")
