@@ -41,6 +41,13 @@ EXPORTERS: Final = "opentelemetry_traces_exporter"
 """The entry points by which packages offer the exporters that OTEL_TRACES_EXPORTER names."""
 
 
+def otlp() -> str:
+    """Return the exporter of OTLP for the protocol that the variables name; HTTP unless told."""
+    names = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    protocol = next((found for each in names if (found := os.environ.get(each))), "http/protobuf")
+    return "otlp_proto_grpc" if protocol == "grpc" else "otlp_proto_http"
+
+
 def exporting() -> SynchronousMultiSpanProcessor:
     """Make what exports spans, as the variables OTEL_* say.
 
@@ -51,7 +58,7 @@ def exporting() -> SynchronousMultiSpanProcessor:
     for name in os.environ.get("OTEL_TRACES_EXPORTER", "otlp").split(","):
         if name in {"", "none"}:
             continue
-        found = [*entry_points(group=EXPORTERS, name=name)]
+        found = [*entry_points(group=EXPORTERS, name=otlp() if name == "otlp" else name)]
         if not found:
             words = f"OTEL_TRACES_EXPORTER: no installed package has the exporter {name!r}."
             raise ImproperlyConfigured(words)
@@ -60,6 +67,9 @@ def exporting() -> SynchronousMultiSpanProcessor:
 
 
 os.environ.setdefault("OTEL_SERVICE_NAME", "iocash")
+if not os.environ.get("OTEL_TRACES_SAMPLER"):  # to record all costs a transfer a fifth of its CPU
+    os.environ["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio"
+    os.environ.setdefault("OTEL_TRACES_SAMPLER_ARG", "0.1")
 PROVIDER: Final = TracerProvider(shutdown_on_exit=False)
 """It reads the sampler and the resource from the variables."""
 PROCESSOR: Final = exporting()

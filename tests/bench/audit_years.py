@@ -10,6 +10,7 @@ that of the process and of its server process, in seconds; autovacuum is off mea
 from __future__ import annotations
 
 import json
+import os
 import resource
 import statistics
 import sys
@@ -310,6 +311,8 @@ def post_on_a_hot_wallet(rounds: int = 4) -> None:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "iocash.settings")
+    os.environ.setdefault("DEBUG", "1")
     import django
 
     django.setup()

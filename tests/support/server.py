@@ -60,6 +60,8 @@ class Served:
 
     application = "iocash.wsgi:application"
     checkout = CHECKOUT
+    options: tuple[str, ...] = ()
+    """Options of granian that replace those of the demo."""
 
     def __init__(self, database: str, log: Path, **environment: str) -> None:
         self.log = log
@@ -87,7 +89,7 @@ class Served:
         return self
 
     def _popen(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        options = [*demo.GRANIAN.split(), "--port", str(self.port)]
+        options = [*demo.GRANIAN.split(), *self.options, "--port", str(self.port)]
         return subprocess.Popen(
             [sys.executable, "-m", "granian", *options, self.application],
             cwd=self.checkout,
