@@ -101,6 +101,9 @@ def test_one_time_password_is_refused(code, tester, alices):
 def test_facts_name_the_resource_of_the_path(tester, alices):
     answer = tester.patch(f"wallets/{alices.id}", {"alias": f"{FORCED}wallet_not_empty"})
     assert answer.json["conflict"]["walletId"] == str(alices.id)
+    stale = tester.patch(f"wallets/{alices.id}", {"alias": f"{FORCED}version_conflict"})
+    assert stale.json["conflict"].keys() == {"walletId", "current"}
+    assert stale.json["conflict"]["walletId"] == str(alices.id)
     late = tester.post("users", {"userName": f"{FORCED}otp_too_soon"})
     assert (late.status, late.headers["Retry-After"]) == (409, "60")
 
