@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from iocash.docs import calls, guides, reference
+from iocash.docs.forced import forced_table
 from iocash.http import health, problems, security_txt, views
 from iocash.published import urls as published
 from users.views.identity import IdentityCallbackView, VerifyIdentityView
@@ -28,6 +29,7 @@ from users.views.webhooks import (
     WebhookResendView,
     WebhookSecretView,
 )
+from wallets.bank.messages.reasons import REASONS
 from wallets.dashboard.metrics import show_metrics
 from wallets.orders import forced
 from wallets.views.accounts import (
@@ -213,6 +215,8 @@ api = [
 guides.CONTEXTS["sandbox"] = lambda: {
     "refusals": forced.forced_rows(),
     "everywhere": len(forced.REQUESTS),
+    "forced": forced_table(),
+    "reasons": REASONS,
 }
 guides.CONTEXTS["versions"] = lambda: {"published_since": int(published.SINCE.timestamp())}
 

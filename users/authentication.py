@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.db import groups
-from iocash.http import problems
+from iocash.http import forced, problems
 from users import chosen_groups, credentials, searched_groups, tokens, unauthenticated
 from users.credentials import Credentials, Proof
 
@@ -125,7 +125,9 @@ def looked_up(secret: str, request: Request) -> Credentials:
     Raises:
         RateLimited: too many requests of this address were refused, and the key is unknown.
         Unauthorized, ClientSuspended: the credentials are not valid.
+        Refused: a caller of a sandbox asks for it, instead of sending a key.
     """
+    forced.refuse_key(request.parser_context["view"], secret)
     if credentials.remembered(secret) is None:
         unauthenticated.require_few_refusals(request)
     try:

@@ -15,6 +15,8 @@ from iocash.db.groups import ByGroup
 from iocash.db.transactions import fetch
 
 QUESTION: Final = "SELECT iocash_is_sandbox()"
+FORCED: Final = "sandbox:refuse:"
+"""With a code behind it, a text that asks a sandbox for a refusal."""
 PAUSE: Final = 5.0
 """Seconds before `is_known_sandbox` asks a database again that did not answer."""
 

@@ -23,8 +23,9 @@ from rest_framework.request import Request as AnyRequest
 from rest_framework.serializers import SerializerMethodField
 
 from iocash import errors
+from iocash.db.sandbox import FORCED
 from iocash.db.transactions import Statement, fetch_each
-from iocash.http import fields, pages, parsing, problems, queries, serializers
+from iocash.http import fields, forced, pages, parsing, problems, queries, serializers
 from iocash.http.links import LINKS, location
 from iocash.http.naming import camel
 from iocash.http.operations import Operation, declared, operation
@@ -79,6 +80,17 @@ class View(GenericAPIView[Any]):
         self.query = queries.check_query(request, self.operation.parameters)
         if request.method in parsing.BODIES:
             request.data  # noqa: B018  # the body is read, or refused, here
+            self.refuse_if_asked()
+
+    def refuse_if_asked(self) -> None:
+        """Refuse a request whose body asks a sandbox for it.
+
+        Raises:
+            Refused: it does.
+        """
+        body: Any = self.request.data
+        if (field := forced_field(body)) is not None:
+            forced.refuse_body(self, field, body[field])
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         allow = ", ".join(self.allowed_methods)
@@ -182,6 +194,14 @@ class View(GenericAPIView[Any]):
     def page_row(self, row: Any) -> Any:
         """What the serializer renders of a row of a page."""
         return row
+
+
+def forced_field(body: dict[str, Any]) -> str | None:
+    """The field of a body whose text asks a sandbox for a refusal; `concept` is of the order."""
+    for name, value in body.items():
+        if type(value) is str and value.startswith(FORCED) and name != "concept":
+            return name
+    return None
 
 
 def break_cycles(response: Any) -> None:

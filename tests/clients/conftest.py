@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from iocash_client import Client
 
-from tests.support.scratch_postgres import Scratch
+from tests.support.scratch_postgres import SEED_SANDBOX, Scratch
 from tests.support.server import Served
 from tests.support.typescript_client import PROGRAMS, TEXTS, build, compile_programs
 
@@ -30,7 +30,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> str:
 def demo(postgres: Scratch, documents: str) -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCUMENTS_DIR", documents)
-        return postgres.seed()
+        return postgres.seed(SEED_SANDBOX)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from iocash_client import Client, NoAnswer, NotVerified, Retries, SignedTokens, Webhook
 from iocash_client.calls import part, query_of
 from iocash_client.engine import quoted
+from iocash_client.models import Clock, ClockBody
 from iocash_client.transport import NotSent, Transport
 from joserfc import jwt
 
@@ -242,3 +244,58 @@ def test_token_is_valid_for_five_minutes_and_reused(tokens: SignedTokens):
     assert 0 < read.claims["exp"] - time.time() <= 300
     assert tokens.current() is token
     assert tokens.renew()
+
+
+# --- The clock of a sandbox ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ({"months": 1}, "P1M"),
+        ({"years": 1, "weeks": 2, "days": 3}, "P1Y2W3D"),
+        ({"hours": 1, "minutes": 2, "seconds": 3}, "PT1H2M3S"),
+        ({"by": timedelta(days=1, seconds=5), "hours": 1}, "P1DT1H5S"),
+    ],
+)
+def test_clock_is_advanced_by_a_duration(parts: dict[str, Any], text: str):
+    asked = Asked()
+    assert asked.sandbox.advance(**parts) == asked.now
+    assert asked.sent == [text, "PT7S"]
+    assert asked.timeouts == {45.0}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"days": 0},
+        {"days": -1},
+        {"months": 1, "days": -1},
+        {"by": timedelta(0)},
+        {"by": timedelta(microseconds=1)},
+        {"by": -timedelta(days=1)},
+    ],
+)
+def test_clock_is_not_advanced_by_nothing(parts: dict[str, Any]):
+    asked = Asked()
+    with pytest.raises(ValueError, match="advance"):
+        asked.sandbox.advance(**parts)
+    assert asked.sent == []
+
+
+class Asked(Client):
+    """A client that keeps how far the clock is to be advanced; the server stops once on the way."""
+
+    now = datetime(2026, 1, 31, tzinfo=UTC)
+
+    def __init__(self) -> None:
+        super().__init__("https://iocash.example", "key")
+        self.sent: list[str] = []
+        self.timeouts: set[float] = set()
+
+    def advance_sandbox_clock(self, body: ClockBody) -> Clock:
+        self.sent.append(body.advance)
+        self.timeouts.add(self._engine.retries.timeout)
+        remaining = "PT7S" if len(self.sent) == 1 else None
+        return Clock(now=self.now, offset="P1D", remaining=remaining)

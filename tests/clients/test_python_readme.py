@@ -38,7 +38,9 @@ def environment(server: Served, demo: dict[str, str]) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(("program", "printed"), TEXTS, ids=["quick start", "crash", "webhook"])
+@pytest.mark.parametrize(
+    ("program", "printed"), TEXTS, ids=["quick start", "crash", "webhook", "sandbox"]
+)
 def test_program_of_the_readme_prints_its_output(
     environment: dict[str, str], program: str, printed: str
 ):
@@ -47,7 +49,7 @@ def test_program_of_the_readme_prints_its_output(
 
 def test_readme_has_its_programs_and_a_short_quick_start():
     everything = (PACKAGE / "README.md").read_text()
-    assert len(TEXTS) == everything.count("```python") == 3
+    assert len(TEXTS) == everything.count("```python") == 4
     lines = [line for line in TEXTS[0][0].splitlines() if line and "import" not in line]
     assert len(lines) <= 10
 

@@ -94,7 +94,7 @@ def test_files_have_the_version_and_licence_of_the_package():
 
 
 def test_readme_has_its_programs_and_a_short_quick_start():
-    assert len(TEXTS) == README.count("```typescript") == 3
+    assert len(TEXTS) == README.count("```typescript") == 4
     lines = [line for line in TEXTS[0][0].splitlines() if line and "import" not in line]
     assert len(lines) <= 10
 
@@ -160,7 +160,7 @@ def test_story_plays(programs: Path, environment_of_programs: dict[str, str]):
 
 @pytest.mark.ci
 @linux
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(4))
 def test_program_of_the_readme_prints_the_text_below_it(
     programs: Path, environment_of_programs: dict[str, str], number: int
 ):

@@ -117,7 +117,7 @@ def check(method: str, address: str, status: int, headers: Any, content: Json) -
     schema = response["content"]["application/json"]["schema"]
     for reference in [schema["$ref"]] if "$ref" in schema else []:
         check_shape(reference.removeprefix("#"), content, source)
-    for name in set(headers) & {"ETag", "Location", "Idempotent-Replayed"}:
+    for name in set(headers) & {"ETag", "Location", "Idempotent-Replayed", "X-Sandbox"}:
         assert name in response["headers"], f"{method} {path} {status} does not document {name}"
     if "Location" in response["headers"]:
         assert "Location" in headers, f"{method} {path} {status} lacks its Location"

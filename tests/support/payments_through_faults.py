@@ -6,10 +6,20 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
-from iocash_client import Client
+from iocash_client import Client, new_key
+from iocash_client.engine import Engine, Request, Success
 
 from tests.support.server import Served
+
+
+class ForgetfulEngine(Engine):
+    """The control: it makes a new key for each try."""
+
+    def attempt(self, request: Request, credentials: Any, end: float) -> Success:
+        request.key = request.key and new_key()
+        return super().attempt(request, credentials, end)
 
 
 def kill_until(is_over: Callable[[float], bool], server: Served, pause: float) -> int:

@@ -21,3 +21,4 @@ def use_the_sandbox(api: Api, alice: str, alices: str) -> None:
         movement = api.post(f"wallets/{alices}/movements", asked).json["id"]
         api.post(f"{wallet}/movements/{movement}/{verb}", body)
     api.post("sandbox/clock", {"advance": "P1D"})
+    api.get("sandbox/clock")

@@ -28,6 +28,13 @@ print(json.dumps(seed_demo.seed()))
 """
 
 
+SEED_SANDBOX = SEED.replace(
+    "print(",
+    "from users.models.sandbox import make_sandbox\nmake_sandbox()\nprint(",
+)
+"""The same in a sandbox."""
+
+
 class Scratch:
     """One server, which may be stopped in any way and started again; its data are kept."""
 

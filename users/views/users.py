@@ -106,6 +106,7 @@ class ClientView(View):
         vars(self).pop("_paginator", None)
         handler = getattr(self, str(self.request.method).lower())
         try:
+            self.refuse_if_asked()
             return handler(self.request, *self.args, **self.kwargs)  # type: ignore[no-any-return]
         except Exception as found:  # noqa: BLE001  # as DRF's own dispatch does
             return self.handle_exception(found)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
+from uuid import UUID
 from xml.sax.saxutils import escape
 
 from iocash import errors
 from iocash.db import clock
+from iocash.db.sandbox import is_sandbox
 from users.models import Client
 from users.models.ids import new_id
 from wallets import posting
@@ -17,11 +20,15 @@ from wallets.bank.messages import pain001
 from wallets.bank.messages.reasons import reason_in_words
 from wallets.models import BankAccount, BankLine, Movement, Wallet
 from wallets.orders.bank_files import RejectByBank, SettleByBank
-from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut
+from wallets.orders.cash_outs import CashOut, MarkCashOutSent, RejectCashOut
 from wallets.orders.payments import BANK
 
 SETTLED: Final = "ACSC"
 REJECTED: Final = "RJCT"
+SETTLING: Final = "sandbox:settle"
+"""The concept of a cash-out that the bank pays at once."""
+REJECTING: Final = re.compile("sandbox:reject(?::([A-Z0-9]{1,4}))?")
+"""The concept of a cash-out that the bank rejects at once, perhaps with a reason."""
 
 ANSWER: Final = """<?xml version="1.0" encoding="UTF-8"?>
 <Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt>
@@ -48,6 +55,22 @@ MESSAGES: Final = {
     BankAccount.BookedBy.NOTIFICATION: ("camt.054", "BkToCstmrDbtCdtNtfctn", "Ntfctn"),
 }
 """The kind of message that books the lines of an account, and the names of its elements."""
+
+
+def end_if_asked(order: CashOut, movement_id: UUID) -> None:
+    """End a new cash-out as its concept asks for, in a sandbox.
+
+    Raises:
+        Refused: as `end_cash_out`; it is tried again when the request is repeated with its key.
+    """
+    concept = order.concept or ""
+    rejecting = REJECTING.fullmatch(concept)
+    if not (concept == SETTLING or rejecting) or not is_sandbox():
+        return
+    found = Movement.objects.select_related("bank_file").get(client=order.client_id, id=movement_id)
+    if found.status == Movement.Status.PENDING:
+        status = REJECTED if rejecting else SETTLED
+        end_cash_out(found, status, reason=(rejecting and rejecting[1]) or "")
 
 
 def end_cash_out(movement: Movement, status: str, *, reason: str = "") -> None:

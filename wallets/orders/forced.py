@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from iocash import errors, money
+from iocash.db.sandbox import FORCED as PREFIX
 from iocash.db.sandbox import is_sandbox
 from wallets.books import Books
 from wallets.orders.base import Order, Outcome, WordedOrder
 from wallets.orders.cash_outs import CashOut
 from wallets.orders.holds import ExecuteHold, PlaceHold
 from wallets.orders.payments import CashIn, Reverse, Transfer
-
-PREFIX: Final = "sandbox:refuse:"
 
 ANYWHERE: Final[errors.Refusals] = (
     errors.RateLimited,

@@ -23,7 +23,9 @@ class ClockAnswer(fields.Serializer):
     """The clock of the sandbox."""
 
     now = fields.Moment(
-        read_only=True, help_text="The new time. All that was due until then is done."
+        read_only=True,
+        help_text="The time of the clock. After it was advanced, all that was due until then is "
+        "done.",
     )
     offset = fields.Text(
         40,
@@ -37,7 +39,7 @@ class ClockAnswer(fields.Serializer):
         allow_null=True,
         example="P2D",
         help_text="What is left of `advance`, because there was too much to do in 20 seconds: send "
-        "it again. Null: nothing.",
+        "it again. Null: nothing, or the clock was only read.",
     )
 
 

@@ -21,6 +21,7 @@ from iocash.http.pages import Listing, Parts, ScanningPages
 from iocash.http.rendering import Response
 from iocash.http.views import Accepted, Created
 from users.views.lists import ReleasedScanningPages
+from wallets.bank import simulated
 from wallets.models import Movement, MovementQuerySet
 from wallets.orders.base import MoneyOrder, Outcome
 from wallets.orders.batch import Batch
@@ -100,7 +101,10 @@ class MovementView(OrderView):
     ) -> Response:
         """Submit the order that these values of a body ask for; answer `status`, or the order's."""
         order = self.order({**self.common(wallet_id), "key": self.key}, values)
-        return self.moved(self.submit(order), status)
+        outcome = self.submit(order)
+        if isinstance(order, CashOut) and not outcome.is_predicted:
+            simulated.end_if_asked(order, outcome.id)
+        return self.moved(outcome, status)
 
     def moved(self, outcome: Outcome, status: HTTPStatus | None = None) -> Response:
         if outcome.is_predicted:

@@ -90,6 +90,15 @@ class SandboxClockView(SandboxView):
     title = "Clock of the sandbox"
     serializer_class = ClockAnswer
 
+    @operation(name="get_sandbox_clock", refuses=(errors.NotFound,))
+    def get(self, request: Request) -> Response:
+        """Read the clock.
+
+        In sandboxes only: the time, and how far it is ahead of the real one. Without a worker, what
+        has become due since the clock was advanced is done when it is advanced again.
+        """
+        return Response(self.show(clock_answer(clock.now())))
+
     @operation(
         name="advance_sandbox_clock",
         body=ClockBody,
@@ -107,10 +116,15 @@ class SandboxClockView(SandboxView):
         begun = clock.now()
         target = target_of(begun, self.body()["advance"])
         now = self.do(advance_with_duties, target, advance_clock_to)
-        offset = Sandbox.objects.get().clock_offset
         remaining = duration_text(target - now) if now < target else None
-        answer = {"now": now, "offset": duration_text(offset), "remaining": remaining}
-        return Response(self.show(answer))
+        return Response(self.show(clock_answer(now) | {"remaining": remaining}))
+
+
+def clock_answer(now: datetime) -> dict[str, Any]:
+    """The answer about the clock of the sandbox."""
+    offset = Sandbox.objects.get().clock_offset
+    sign = "-" if offset < timedelta(0) else ""
+    return {"now": now, "offset": sign + duration_text(abs(offset)), "remaining": None}
 
 
 def target_of(begun: datetime, duration: Duration) -> datetime:

@@ -19,6 +19,8 @@ export interface Meta {
   isReplayed: boolean;
   /** The time up to which a replica had read. */
   asOf: string | null;
+  /** A sandbox answered: its money is not real. */
+  isSandbox: boolean;
 }
 /** An answer; `meta` is not enumerable, so it is in no JSON and in no copy. */
 export type Answer<T> = T & { readonly meta: Meta };
@@ -129,7 +131,8 @@ function answerIn<T>({ status, headers, data }: Success): Answer<T> {
   const [etag, location, requestId, asOf] = ["ETag", "Location", "X-Request-Id", "X-As-Of"]
     .map((name) => headers.get(name)) as [string | null, string | null, string | null, string | null];
   const isReplayed = headers.get("Idempotent-Replayed") === "true";
-  const meta: Meta = { status, etag, location, requestId, isReplayed, asOf };
+  const isSandbox = headers.get("X-Sandbox") === "true";
+  const meta: Meta = { status, etag, location, requestId, isReplayed, asOf, isSandbox };
   return Object.defineProperty(data, "meta", { value: meta }) as Answer<T>;
 }
 

@@ -7,6 +7,7 @@ import type { Credentials, Fetch, Retries } from "./engine.js";
 import { Calls } from "./generated/calls.js";
 import type { components } from "./generated/schema.js";
 import { StillPending } from "./problems.js";
+import { Sandbox } from "./sandbox.js";
 
 type Movement = components["schemas"]["MovementAnswer"];
 type StatementFile = components["schemas"]["StatementFileAnswer"];
@@ -35,6 +36,16 @@ export class Client extends Calls {
     const { url, fetch, credentials, retries } = this.engine;
     const engine = new Engine(url, fetch, credentials, { ...retries, ...changes });
     return Object.create(this, { engine: { value: engine } }) as Client;
+  }
+
+  /** The clock of a sandbox. On another server its methods throw `errors.NotFound`. */
+  get sandbox(): Sandbox {
+    return new Sandbox(this);
+  }
+
+  /** When it tries again, and when it gives up. */
+  get retries(): Retries {
+    return this.engine.retries;
   }
 
   /** Wait until a cash-out is paid (`SUCCESS`), refused (`ERROR`) or cancelled (`CANCELLED`). */

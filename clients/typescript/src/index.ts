@@ -10,4 +10,6 @@ export type { components, operations, paths } from "./generated/schema.js";
 export { Pages } from "./pages.js";
 export type { Page } from "./pages.js";
 export { ApiError, IoCashError, NoAnswer, StillPending, UnexpectedAnswer } from "./problems.js";
+export { Sandbox } from "./sandbox.js";
+export type { Step } from "./sandbox.js";
 export { NotVerified, Webhook } from "./webhooks.js";

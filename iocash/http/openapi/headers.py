@@ -122,6 +122,9 @@ HEADERS: Json = {
         "The id of this request, also in the log and in errors.",
         "01980000-0000-7000-8000-000000000001",
     ),
+    "X-Sandbox": _header(
+        "`true` on every answer of a sandbox. Absent elsewhere.", "true", const="true"
+    ),
     "X-Write-Token": _header(
         "For `X-Read-After` of reads. Absent without a replica.",
         "b3BhcXVl",

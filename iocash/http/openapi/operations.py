@@ -82,7 +82,7 @@ class AutoSchema(Spectacular):
 
     def _headers(self, status: int) -> Json:
         """Name the headers of an answer; what they are is said once for all operations."""
-        names = ["X-Request-Id"]
+        names = ["X-Request-Id", "X-Sandbox"]
         is_dry_run = bool(self.declared.dry_run) and status == HTTPStatus.OK
         if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
             names.append("Location")

@@ -76,7 +76,7 @@ def responses(kinds: list[Kind]) -> Json:
 
 def _response(status: int, kinds: list[Kind]) -> Json:
     codes = ", ".join(f"`{kind.code}`" for kind in kinds)
-    known = "X-Request-Id", *STATUS_HEADERS.get(status, ())
+    known = "X-Request-Id", "X-Sandbox", *STATUS_HEADERS.get(status, ())
     waits = ("Retry-After",) if errors.OtpTooSoon in kinds else ()
     return {
         "description": f"{HTTPStatus(status).phrase}: {codes}.",

@@ -252,14 +252,14 @@ def test_headers_are_documented_where_they_are_sent(document: Any) -> None:
     described = document["paths"]["/api/v1/things"]["post"]
     responses = described["responses"]
     pace = {"RateLimit", "RateLimit-Policy"}
-    made = {"X-Request-Id", "Location", "Idempotent-Replayed", "X-Write-Token"}
+    made = {"X-Request-Id", "X-Sandbox", "Location", "Idempotent-Replayed", "X-Write-Token"}
     assert set(responses["201"]["headers"]) == made | pace
     refused = {
         status: refusal(document, described, status)["headers"] for status in (400, 401, 503)
     }
-    assert set(refused[401]) == {"X-Request-Id", "WWW-Authenticate"}
-    assert set(refused[503]) == {"X-Request-Id", "Retry-After"}
-    assert set(refused[400]) == {"X-Request-Id"}
+    assert set(refused[401]) == {"X-Request-Id", "X-Sandbox", "WWW-Authenticate"}
+    assert set(refused[503]) == {"X-Request-Id", "X-Sandbox", "Retry-After"}
+    assert set(refused[400]) == {"X-Request-Id", "X-Sandbox"}
 
 
 def test_shared_refusal_is_documented_once(document: Any) -> None:

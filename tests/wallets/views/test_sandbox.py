@@ -11,8 +11,10 @@ from django.test import Client as Browser
 from iocash import errors
 from iocash.db import clock
 from iocash.db.sandbox import note_sandbox
+from iocash.times import moment
 from tests.support import bank, bank_files, people, sandbox
 from tests.support.cash_outs import a_cash_out, money_of
+from tests.support.ibans import IBAN
 from tests.support.identity import a_verification
 from tests.support.people import Api
 from tests.support.user_bodies import ALICE
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.django_db
 
 OPERATIONS = {
     ("POST", "sandbox/clock"): {"advance": "P1D"},
+    ("GET", "sandbox/clock"): None,
     ("GET", "sandbox/users/{user}/last-otp"): None,
     ("POST", "sandbox/users/{user}/simulate-identity-verification"): {"status": "APPROVED"},
     ("POST", "sandbox/wallets/{wallet}/movements/{cash_out}/settle"): {},
@@ -149,6 +152,24 @@ def test_wrong_duration_gets_400(advance, code, tester):
     assert Sandbox.objects.get().clock_offset == timedelta(0)
 
 
+@pytest.mark.parametrize(("ahead", "offset"), [(0, "PT0S"), (31, "P31D"), (-1, "-P1D")])
+def test_clock_is_read(ahead, offset, tester):
+    with sandbox.unguarded():
+        Sandbox.objects.update(clock_offset=timedelta(days=ahead))
+    before = clock.now()
+    answer = tester.get("sandbox/clock")
+    assert answer.status == 200, answer.json
+    assert (answer.json["offset"], answer.json["remaining"]) == (offset, None)
+    assert moment(before) <= answer.json["now"] <= moment(clock.now())
+
+
+def test_reading_the_clock_advances_nothing(tester):
+    tester.post("sandbox/clock", {"advance": "P1D"})
+    offset = Sandbox.objects.get().clock_offset
+    assert tester.get("sandbox/clock").json["offset"] == "P1D"
+    assert Sandbox.objects.get().clock_offset == offset
+
+
 # --- One-time passwords --------------------------------------------------------------------------
 
 
@@ -213,6 +234,37 @@ def test_cash_out_in_no_file_ends_as_the_bank_says(verb, status, left, tester, a
     assert money_of(alices) == (left * 100, 0)
     again = tester.post(path)
     assert (again.status, again.code) == (409, "movement_not_pending")
+
+
+@pytest.mark.parametrize(
+    ("concept", "status", "reason", "left"),
+    [
+        ("sandbox:settle", "SUCCESS", None, 90),
+        ("sandbox:reject", "ERROR", "Rejected by the bank.", 100),
+        ("sandbox:reject:AC04", "ERROR", "AC04: The account is closed.", 100),
+        ("sandbox:reject:ZZ99", "ERROR", "ZZ99", 100),
+        ("sandbox:reject:TOOLONG", "PENDING", None, 100),
+        ("Sandbox:settle", "PENDING", None, 100),
+    ],
+)
+def test_cash_out_ends_as_its_concept_asks_for(concept, status, reason, left, tester, alices):
+    body = {"type": "CASH_OUT", "amount": "10.00", "iban": IBAN, "concept": concept}
+    path = f"wallets/{alices.id}/movements"
+    for _ in range(2):
+        accepted = tester.post(path, body, key="pay-out")
+        assert accepted.status == 202
+    found = tester.get(f"{path}/{accepted.json['id']}").json
+    assert (found["status"], found["reason"]) == (status, reason)
+    assert money_of(alices)[0] == left * 100
+
+
+def test_concept_ends_no_cash_out_outside_of_sandboxes_nor_in_a_dry_run(api, tester, alices):
+    body = {"type": "CASH_OUT", "amount": "10.00", "iban": IBAN, "concept": "sandbox:settle"}
+    path = f"wallets/{alices.id}/movements"
+    assert tester.post(f"{path}?dryRun=true", body).status == 200
+    note_sandbox(False)
+    accepted = api.post(path, body)
+    assert api.get(f"{path}/{accepted.json['id']}").json["status"] == "PENDING"
 
 
 def test_cash_out_in_a_file_ends_by_an_answer_of_the_bank(tester, client_demo, alices):

@@ -14,6 +14,7 @@ from iocash_client.problems import (
     StillPending,
     UnexpectedAnswer,
 )
+from iocash_client.sandbox import Sandbox
 from iocash_client.shapes import UNSET, Unset, WrongShape
 from iocash_client.waiting import wait_until
 from iocash_client.webhooks import NotVerified, Webhook
@@ -32,6 +33,7 @@ __all__ = [
     "Page",
     "Pages",
     "Retries",
+    "Sandbox",
     "SignedTokens",
     "StillPending",
     "UnexpectedAnswer",

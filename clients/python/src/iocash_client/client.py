@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from iocash_client.credentials import ApiKey, Credentials
 from iocash_client.engine import Engine, Retries
+from iocash_client.sandbox import Sandbox
 from iocash_client.transport import Transport
 from iocash_client.waiting import Waiting
 
@@ -45,6 +46,11 @@ class Client(Waiting):
         values: dict[str, Any] = dict(changes)
         other._engine = self._engine.with_retries(replace(self._engine.retries, **values))
         return other
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The clock of a sandbox. On another server its methods raise `errors.NotFound`."""
+        return Sandbox(self)
 
     @property
     def write_token(self) -> str | None:

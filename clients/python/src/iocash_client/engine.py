@@ -282,4 +282,5 @@ def meta_of(response: Response) -> Meta:
         request_id=headers.get("x-request-id"),
         is_replayed=headers.get("idempotent-replayed") == "true",
         as_of=datetime.fromisoformat(as_of) if as_of else None,
+        is_sandbox=headers.get("x-sandbox") == "true",
     )

@@ -92,6 +92,8 @@ class Meta(NamedTuple):
     """The key was used before: this is what the first request created, as it is now."""
     as_of: dt.datetime | None = None
     """A replica answered, and shows what was created before this time. None: the primary did."""
+    is_sandbox: bool = False
+    """A sandbox answered: its money is not real."""
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)

@@ -145,6 +145,18 @@ export class Calls extends Base {
   }
 
   /**
+   * Read the clock.
+   *
+   * In sandboxes only: the time, and how far it is ahead of the real one. Without a worker, what
+   * has become due since the clock was advanced is done when it is advanced again.
+   *
+   * Scope: `sandbox:write`.
+   */
+  async getSandboxClock(): Promise<Answer<S["ClockAnswer"]>> {
+    return this.read<S["ClockAnswer"]>("/api/v1/sandbox/clock");
+  }
+
+  /**
    * Advance the clock.
    *
    * In sandboxes only. The clock is that of the whole server, for all of its clients. What becomes

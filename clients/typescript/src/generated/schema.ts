@@ -273,7 +273,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Read the clock
+         * @description In sandboxes only: the time, and how far it is ahead of the real one. Without a worker, what has become due since the clock was advanced is done when it is advanced again.
+         */
+        get: operations["get_sandbox_clock"];
         put?: never;
         /**
          * Advance the clock
@@ -1706,7 +1710,7 @@ export interface components {
         ClockAnswer: {
             /**
              * Format: date-time
-             * @description The new time. All that was due until then is done.
+             * @description The time of the clock. After it was advanced, all that was due until then is done.
              * @example 2026-01-31T12:00:00.000Z
              */
             now: string;
@@ -1716,7 +1720,7 @@ export interface components {
              */
             offset: string;
             /**
-             * @description What is left of `advance`, because there was too much to do in 20 seconds: send it again. Null: nothing.
+             * @description What is left of `advance`, because there was too much to do in 20 seconds: send it again. Null: nothing, or the clock was only read.
              * @example P2D
              */
             remaining: string | null;
@@ -5364,6 +5368,7 @@ export interface components {
         "400-395cef27": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5374,6 +5379,7 @@ export interface components {
         "400-6aa0ea0e": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5384,6 +5390,7 @@ export interface components {
         "400-ab5d5630": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5394,6 +5401,7 @@ export interface components {
         "400-ae972c31": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5404,6 +5412,7 @@ export interface components {
         "400-c7787f0b": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5414,6 +5423,7 @@ export interface components {
         "400-c9d8f81c": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5424,6 +5434,7 @@ export interface components {
         "401-b9493492": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 [name: string]: unknown;
             };
@@ -5435,6 +5446,7 @@ export interface components {
         "403-1d274e3d": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 [name: string]: unknown;
             };
@@ -5446,6 +5458,7 @@ export interface components {
         "403-65a2ee4a": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 [name: string]: unknown;
             };
@@ -5457,6 +5470,7 @@ export interface components {
         "403-fad46a8f": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 [name: string]: unknown;
             };
@@ -5468,6 +5482,7 @@ export interface components {
         "404-434f3dee": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5478,6 +5493,7 @@ export interface components {
         "404-6229570a": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5488,6 +5504,7 @@ export interface components {
         "404-e6fee91f": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5498,6 +5515,7 @@ export interface components {
         "404-not_found": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5508,6 +5526,7 @@ export interface components {
         "404-user_not_found": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5518,6 +5537,7 @@ export interface components {
         "409-0160dd4e": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5528,6 +5548,7 @@ export interface components {
         "409-06d1bf2c": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5538,6 +5559,7 @@ export interface components {
         "409-0e3ca6d8": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5548,6 +5570,7 @@ export interface components {
         "409-13192dd1": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
@@ -5559,6 +5582,7 @@ export interface components {
         "409-131fdd43": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5569,6 +5593,7 @@ export interface components {
         "409-1c2119c0": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
@@ -5580,6 +5605,7 @@ export interface components {
         "409-21708cd7": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5590,6 +5616,7 @@ export interface components {
         "409-219b71b8": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5600,6 +5627,7 @@ export interface components {
         "409-26e2ca14": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5610,6 +5638,7 @@ export interface components {
         "409-29b85a54": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5620,6 +5649,7 @@ export interface components {
         "409-2d005d35": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5630,6 +5660,7 @@ export interface components {
         "409-2f9fe9dc": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5640,6 +5671,7 @@ export interface components {
         "409-3186f0e9": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5650,6 +5682,7 @@ export interface components {
         "409-332030e0": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5660,6 +5693,7 @@ export interface components {
         "409-36525e20": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
@@ -5671,6 +5705,7 @@ export interface components {
         "409-38ab5d4c": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
@@ -5682,6 +5717,7 @@ export interface components {
         "409-42cfb28d": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5692,6 +5728,7 @@ export interface components {
         "409-4b2f0f6b": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5702,6 +5739,7 @@ export interface components {
         "409-4db786b9": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5712,6 +5750,7 @@ export interface components {
         "409-514b2a8f": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5722,6 +5761,7 @@ export interface components {
         "409-61d24c98": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5732,6 +5772,7 @@ export interface components {
         "409-6852706d": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5742,6 +5783,7 @@ export interface components {
         "409-6d1e2ab9": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5752,6 +5794,7 @@ export interface components {
         "409-81cabf21": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5762,6 +5805,7 @@ export interface components {
         "409-8be03ec1": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
@@ -5773,6 +5817,7 @@ export interface components {
         "409-94f5d135": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5783,6 +5828,7 @@ export interface components {
         "409-a19ef85a": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5793,6 +5839,7 @@ export interface components {
         "409-acd59cea": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5803,6 +5850,7 @@ export interface components {
         "409-d5ecaf2b": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5813,6 +5861,7 @@ export interface components {
         "409-ed8b2bdf": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5823,6 +5872,7 @@ export interface components {
         "409-idempotency_key_reused": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5833,6 +5883,7 @@ export interface components {
         "409-invalid_transition": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5843,6 +5894,7 @@ export interface components {
         "409-not_anchored_yet": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5853,6 +5905,7 @@ export interface components {
         "500-internal_error": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 [name: string]: unknown;
             };
             content: {
@@ -5863,6 +5916,7 @@ export interface components {
         "503-06376ff0": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
@@ -5874,6 +5928,7 @@ export interface components {
         "503-1c4fd332": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
@@ -5885,6 +5940,7 @@ export interface components {
         "503-287b73ef": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
@@ -5896,6 +5952,7 @@ export interface components {
         "503-a03ffcd1": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
@@ -5907,6 +5964,7 @@ export interface components {
         "503-database_unavailable": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-Sandbox": components["headers"]["X-Sandbox"];
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
@@ -6070,6 +6128,11 @@ export interface components {
          */
         "X-Request-Id": string;
         /**
+         * @description `true` on every answer of a sandbox. Absent elsewhere.
+         * @example true
+         */
+        "X-Sandbox": "true";
+        /**
          * @description For `X-Read-After` of reads. Absent without a replica.
          * @example b3BhcXVl
          */
@@ -6092,6 +6155,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6117,6 +6181,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6142,6 +6207,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -6191,6 +6257,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -6222,6 +6289,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -6274,6 +6342,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-As-Of": components["headers"]["X-As-Of"];
@@ -6340,6 +6409,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-As-Of": components["headers"]["X-As-Of"];
@@ -6372,6 +6442,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -6402,6 +6473,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -6481,6 +6553,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-As-Of": components["headers"]["X-As-Of"];
@@ -6516,6 +6589,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -6559,6 +6633,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -6601,12 +6676,43 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["MovementAnswerPage"];
+                };
+            };
+            400: components["responses"]["400-395cef27"];
+            401: components["responses"]["401-b9493492"];
+            403: components["responses"]["403-fad46a8f"];
+            404: components["responses"]["404-not_found"];
+            500: components["responses"]["500-internal_error"];
+            503: components["responses"]["503-287b73ef"];
+        };
+    };
+    get_sandbox_clock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClockAnswer"];
                 };
             };
             400: components["responses"]["400-395cef27"];
@@ -6634,6 +6740,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Write-Token": components["headers"]["X-Write-Token"];
@@ -6667,6 +6774,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -6703,6 +6811,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Write-Token": components["headers"]["X-Write-Token"];
@@ -6741,6 +6850,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Write-Token": components["headers"]["X-Write-Token"];
@@ -6781,6 +6891,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Write-Token": components["headers"]["X-Write-Token"];
@@ -6821,6 +6932,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Write-Token": components["headers"]["X-Write-Token"];
@@ -6875,6 +6987,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-As-Of": components["headers"]["X-As-Of"];
@@ -6931,6 +7044,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-As-Of": components["headers"]["X-As-Of"];
@@ -6970,6 +7084,7 @@ export interface operations {
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -7006,6 +7121,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -7054,6 +7170,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -7068,6 +7185,7 @@ export interface operations {
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -7114,6 +7232,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -7149,6 +7268,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -7188,6 +7308,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -7222,6 +7343,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -7271,6 +7393,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Write-Token": components["headers"]["X-Write-Token"];
@@ -7284,6 +7407,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -7331,6 +7455,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -7367,6 +7492,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -7414,6 +7540,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Write-Token": components["headers"]["X-Write-Token"];
@@ -7427,6 +7554,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -7472,6 +7600,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -7508,6 +7637,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -7555,6 +7685,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Write-Token": components["headers"]["X-Write-Token"];
@@ -7568,6 +7699,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -7613,6 +7745,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -7649,6 +7782,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -7696,6 +7830,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Write-Token": components["headers"]["X-Write-Token"];
@@ -7709,6 +7844,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -7754,6 +7890,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -7790,6 +7927,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -7837,6 +7975,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Write-Token": components["headers"]["X-Write-Token"];
@@ -7850,6 +7989,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -7895,6 +8035,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -7931,6 +8072,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -7963,6 +8105,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -8010,6 +8153,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Write-Token": components["headers"]["X-Write-Token"];
@@ -8023,6 +8167,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -8068,6 +8213,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -8108,6 +8254,7 @@ export interface operations {
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -8147,6 +8294,7 @@ export interface operations {
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -8193,6 +8341,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -8233,6 +8382,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -8268,6 +8418,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -8310,6 +8461,7 @@ export interface operations {
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -8367,6 +8519,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-As-Of": components["headers"]["X-As-Of"];
@@ -8420,6 +8573,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-As-Of": components["headers"]["X-As-Of"];
@@ -8459,6 +8613,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -8496,6 +8651,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -8544,6 +8700,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -8558,6 +8715,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -8604,6 +8762,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -8648,6 +8807,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-As-Of": components["headers"]["X-As-Of"];
@@ -8691,6 +8851,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -8747,6 +8908,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-As-Of": components["headers"]["X-As-Of"];
@@ -8790,6 +8952,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -8829,6 +8992,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -8874,6 +9038,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -8940,6 +9105,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-As-Of": components["headers"]["X-As-Of"];
@@ -8986,6 +9152,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -9025,6 +9192,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9070,6 +9238,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9120,6 +9289,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9201,6 +9371,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-As-Of": components["headers"]["X-As-Of"];
@@ -9247,6 +9418,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9262,6 +9434,7 @@ export interface operations {
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9303,6 +9476,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9348,6 +9522,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9385,6 +9560,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -9433,6 +9609,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9482,6 +9659,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9533,6 +9711,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-As-Of": components["headers"]["X-As-Of"];
@@ -9576,6 +9755,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -9615,6 +9795,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9660,6 +9841,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9712,6 +9894,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-As-Of": components["headers"]["X-As-Of"];
@@ -9749,6 +9932,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -9798,6 +9982,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-As-Of": components["headers"]["X-As-Of"];
@@ -9841,6 +10026,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9856,6 +10042,7 @@ export interface operations {
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9894,6 +10081,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -9932,6 +10120,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -9970,6 +10159,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -10006,6 +10196,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -10049,6 +10240,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -10093,6 +10285,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -10135,6 +10328,7 @@ export interface operations {
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -10181,6 +10375,7 @@ export interface operations {
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -10227,6 +10422,7 @@ export interface operations {
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -10273,6 +10469,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
@@ -10305,6 +10502,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10328,6 +10526,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Sandbox": components["headers"]["X-Sandbox"];
                     [name: string]: unknown;
                 };
                 content: {

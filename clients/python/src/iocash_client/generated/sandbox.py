@@ -42,12 +42,12 @@ class Clock(Answer):
     """The clock of the sandbox."""
 
     now: dt.datetime
-    """The new time. All that was due until then is done."""
+    """The time of the clock. After it was advanced, all that was due until then is done."""
     offset: str
     """How far the clock is ahead of the real time, in days and seconds (ISO 8601)."""
     remaining: str | None
     """What is left of `advance`, because there was too much to do in 20 seconds: send it again.
-    Null: nothing."""
+    Null: nothing, or the clock was only read."""
 
 
 class ClockBody(Body):

@@ -19,6 +19,16 @@ from iocash_client.shapes import Id
 class SandboxCalls(Calls):
     """Calls about sandbox."""
 
+    def get_sandbox_clock(self) -> Clock:
+        """Read the clock.
+
+        In sandboxes only: the time, and how far it is ahead of the real one. Without a worker, what
+        has become due since the clock was advanced is done when it is advanced again.
+
+        Scope: `sandbox:write`.
+        """
+        return self._read("/api/v1/sandbox/clock", Clock)
+
     def advance_sandbox_clock(self, body: ClockBody) -> Clock:
         """Advance the clock.
 
