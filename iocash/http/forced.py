@@ -13,9 +13,9 @@ from django.conf import settings
 
 from iocash import errors
 from iocash.db.sandbox import FORCED, is_sandbox
+from iocash.http.naming import camel
 from iocash.http.openapi.facts import FACTS
 from iocash.http.openapi.refusals import Kind, refusals
-from iocash.http.rendering import camel
 
 STATUSES: Final[dict[Kind, str]] = {
     errors.AlreadyVerified: "ACTIVATED",
