@@ -60,7 +60,8 @@ class Command(BaseCommand):
                 self.archive(folder, options)
 
     def archive(self, folder: Path, options: dict[str, Any]) -> None:
-        """
+        """Archive what is old enough, and print each file.
+
         Raises:
             WrongArchive: the folder is not the archive that it says.
             HeldUp: events are left out that are old enough. What could be archived is.
