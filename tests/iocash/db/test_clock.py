@@ -33,6 +33,7 @@ REAL_TIME = {
     "wallets/moves/__init__.py": "moves of our own processes",
     "wallets/moves/preparing.py": "moves of our own processes",
     "wallets/moves/records.py": "moves of our own processes",
+    "wallets/moves/restored.py": "moves of our own processes",
     "wallets/posting/read.py": "the time of the database's machine, which is compared with ours",
 }
 
