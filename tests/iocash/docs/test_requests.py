@@ -171,7 +171,7 @@ def test_only_these_examples_are_in_curl_alone():
     assert {slug: several for slug, several in found.items() if several} == CURL_ALONE
 
 
-def test_facts_of_the_clients_are_those_of_the_document():
+def test_facts_of_the_clients_equal_the_document():
     text = client_calls.facts_text(OWN.whole())
     assert client_calls.FILE.read_text() == text, "run manage.py write_docs"
 

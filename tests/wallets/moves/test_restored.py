@@ -114,7 +114,7 @@ def test_client_that_came_since_the_backup_goes_on_where_it_was(has_row):
     assert unsettled_moves() == []
 
 
-def test_client_whose_rows_were_removed_needs_another_backup():
+def test_client_without_rows_needs_another_backup():
     client = a_client_of("ACTIVE")
     record(client, "OUT", "west", "PURGED")
     Client.objects.all().delete()
