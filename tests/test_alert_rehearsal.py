@@ -145,9 +145,10 @@ def receiver_is_gone(alices: Wallet, bobs: Wallet) -> None:
 
 
 def cash_out_waits(alices: Wallet, bobs: Wallet) -> None:
-    """Nobody sends a cash-out for two hours."""
+    """Nobody sends a cash-out for two hours, while the worker writes anchors."""
     a_cash_out(alices, 10_00)
     sandbox.set_clock(clock.now() + timedelta(hours=2))
+    WriteAnchor().perform()
 
 
 def server_refuses(alices: Wallet, bobs: Wallet) -> None:
@@ -317,8 +318,9 @@ def test_refusals_are_no_alert_beside_their_cause(alert, figures, healthy, alice
     server_refuses(alices, bobs)
     later = scrape()
     for name, value in figures.items():
-        (series,) = [each for each in later if each.startswith(f"iocash_{name}{{")]
-        later[series] = value
+        found = [each for each in later if each.startswith(f"iocash_{name}{{")]
+        assert found
+        later |= dict.fromkeys(found, value)
     assert firing(tmp_path, healthy, later) == {alert}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 RENAMED: Final = {"ClientAnswer": "ClientDetails", "UserChangeOrEnd": "UserChange"}
@@ -19,6 +20,7 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
 
 
+@cache
 def camel(name: str) -> str:
     """Convert a name to camelCase.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -30,7 +30,6 @@ LONGEST_ACCEPT = 4096
 """Of a longer Accept header only the beginning counts."""
 
 
-@cache
 def _other(value: Any) -> Any:
     if isinstance(value, Promise):  # a lazy string
         return str(value)
