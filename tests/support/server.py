@@ -109,12 +109,12 @@ class Served:
     def __exit__(self, *_: object) -> None:
         deadline = time.monotonic() + PATIENCE
         while self.process.poll() is None and time.monotonic() < deadline:
-            self._terminate()
+            self.terminate()
         with suppress(OSError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def _terminate(self) -> None:
+    def terminate(self) -> None:
         """Ask all processes to end: a worker that is still starting does not hear it once."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGTERM)
